@@ -1,0 +1,8 @@
+"""Reviews, Hub data sets and local files, as splits of text and label, and the batches made from them."""
+
+from safr_lens.data.batching import Batch, batches
+from safr_lens.data.dataset import TextData
+from safr_lens.data.load import load_data
+from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
+
+__all__ = ["Batch", "TextData", "TextTokenizer", "batches", "load_data", "train_tokenizer"]

@@ -1,0 +1,104 @@
+"""Batches of similar lengths, each padded to its own longest text."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from safr_lens.data.tokenizer import Encoding, TextTokenizer
+
+POOL_BATCHES = 50
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids, mask and labels of a few texts, with the number of each in its split."""
+
+    tokens: Int[Tensor, "batch pos"]
+    mask: Bool[Tensor, "batch pos"]
+    labels: Int[Tensor, " batch"]
+    example: Int[Tensor, " batch"]
+    n_cut: int = 0
+    """How many of the texts were cut to the context."""
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch on another device."""
+        moved = (t.to(device) for t in (self.tokens, self.mask, self.labels, self.example))
+        return Batch(*moved, n_cut=self.n_cut)
+
+
+def pad(
+    encodings: list[Encoding], *, pad_id: int
+) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
+    """Return token ids padded at the right to the longest, and the mask that is True at real tokens."""
+    longest = max(len(encoding.ids) for encoding in encodings)
+    tokens = torch.full((len(encodings), longest), pad_id, dtype=torch.long)
+    mask = torch.zeros(len(encodings), longest, dtype=torch.bool)
+    for row, encoding in enumerate(encodings):
+        tokens[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
+        mask[row, : len(encoding.ids)] = True
+    return tokens, mask
+
+
+def batches(
+    split: Iterable[dict[str, Any]],
+    tokenizer: TextTokenizer,
+    *,
+    n_ctx: int,
+    batch_size: int = 32,
+    generator: torch.Generator | None = None,
+) -> Iterator[Batch]:
+    """Yield batches of a split; texts longer than ``n_ctx`` are cut, and each batch says how many were.
+
+    Examples are read in pools of 50 batches, sorted by length within a pool and cut into batches. With a
+    ``generator`` the order of the examples (for a stream: within a pool) and of the batches is drawn from it.
+
+    Args:
+        split: rows with ``text`` and ``label``, a ``Dataset`` or a stream.
+        tokenizer: the model's tokenizer.
+        n_ctx: longest text in tokens.
+        batch_size: texts a batch.
+        generator: shuffles; without it the batches come in the order of the data.
+    """
+    for pool in _pools(split, batch_size * POOL_BATCHES, generator):
+        encodings = tokenizer.encode_batch([row["text"] for _, row in pool], n_ctx=n_ctx, truncate=True)
+        by_length = sorted(range(len(pool)), key=lambda i: len(encodings[i].ids))
+        chunks = [by_length[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+        for chunk in _shuffled(chunks, generator):
+            tokens, mask = pad([encodings[i] for i in chunk], pad_id=tokenizer.pad_id)
+            yield Batch(
+                tokens,
+                mask,
+                labels=torch.tensor([pool[i][1]["label"] for i in chunk]),
+                example=torch.tensor([pool[i][0] for i in chunk]),
+                n_cut=sum(encodings[i].n_cut > 0 for i in chunk),
+            )
+
+
+def _pools(
+    split: Any, size: int, generator: torch.Generator | None
+) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    if hasattr(split, "__len__") and generator is not None:
+        order = torch.randperm(len(split), generator=generator).tolist()
+        rows: Iterable[tuple[int, dict[str, Any]]] = zip(order, _rows_at(split, order), strict=True)
+    else:
+        rows = enumerate(split)
+    iterator = iter(rows)
+    while pool := list(itertools.islice(iterator, size)):
+        yield pool
+
+
+def _rows_at(split: Any, order: list[int]) -> Iterator[dict[str, Any]]:
+    return iter(split.select(order)) if hasattr(split, "select") else (split[i] for i in order)
+
+
+def _shuffled(items: list[list[int]], generator: torch.Generator | None) -> list[list[int]]:
+    if generator is None:
+        return items
+    return [items[i] for i in torch.randperm(len(items), generator=generator).tolist()]

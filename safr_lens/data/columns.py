@@ -1,0 +1,35 @@
+"""Which column holds the text and which the label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from safr_lens.errors import DataError, near_matches
+
+TEXT_NAMES = ("text", "sentence", "review", "content", "document")
+LABEL_NAMES = ("label", "labels", "sentiment", "class", "target", "polarity")
+
+
+def find_column(
+    columns: Sequence[str], asked: str | None, usual: Sequence[str], *, role: str, where: str
+) -> str:
+    """Return the column that plays ``role`` ("text" or "label"): the one asked for, or the usual name present.
+
+    Raises:
+        DataError: naming the columns there are and near matches.
+    """
+    have = ", ".join(repr(c) for c in columns)
+    if asked is not None:
+        if asked in columns:
+            return asked
+        raise DataError(
+            f"{where} has no {role} column {asked!r}; it has {have}.{near_matches(asked, columns)}"
+        )
+    by_lower = {column.strip().lower(): column for column in columns}
+    for name in usual:
+        if name in by_lower:
+            return by_lower[name]
+    raise DataError(
+        f"{where}: no {role} column found among {have}; expected one of {', '.join(usual)}. "
+        f"Name yours with --{role}-column (in Python: {role}_column=...)."
+    )

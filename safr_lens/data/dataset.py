@@ -1,0 +1,49 @@
+"""A labelled text data set: named splits with a ``text`` and an integer ``label`` column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from datasets import Dataset, IterableDataset
+
+from safr_lens.errors import DataError, near_matches
+
+SPLITS = ("train", "validation", "test")
+Split = Dataset | IterableDataset
+
+
+@dataclass(frozen=True)
+class TextData(Mapping[str, Split]):
+    """Splits of one data set. ``data["test"]`` is a Hugging Face ``Dataset`` with ``text`` and ``label``.
+
+    Attributes:
+        source: what was loaded, as the user named it.
+        labels: the name of each class, in the order of the integer labels.
+        splits: the splits by name.
+        notes: what was done to the raw data (rows dropped, splits cut), one sentence each.
+    """
+
+    source: str
+    labels: tuple[str, ...]
+    splits: Mapping[str, Split]
+    notes: tuple[str, ...] = field(default=())
+
+    def __getitem__(self, split: str) -> Split:
+        if split not in self.splits:
+            have = ", ".join(self.splits)
+            raise DataError(
+                f"{self.source!r} has no split {split!r}; it has: {have}.{near_matches(split, self.splits)}"
+            )
+        return self.splits[split]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.splits)
+
+    def __len__(self) -> int:
+        return len(self.splits)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the splits are read from their source anew at each pass and not kept in memory."""
+        return any(isinstance(split, IterableDataset) for split in self.splits.values())

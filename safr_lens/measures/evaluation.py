@@ -1,0 +1,70 @@
+"""Accuracy and loss on a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from safr_lens.data.batching import batches
+from safr_lens.errors import DataError
+from safr_lens.measures.collect import BATCH_SIZE
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.decompose import evaluating
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a classifier does on a split.
+
+    Attributes:
+        accuracy: share of texts whose largest logit is the right one.
+        loss: mean cross-entropy in nats.
+        n: number of texts.
+        n_cut: how many of them were longer than the context and were cut.
+    """
+
+    accuracy: float
+    loss: float
+    n: int
+    n_cut: int = 0
+
+
+def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evaluation:
+    """Return accuracy and loss of a model on a split, in evaluation mode.
+
+    Hooks of a surrounding ``with model.hooks(...)`` apply.
+
+    Raises:
+        DataError: an empty split, or labels beyond the model's classes.
+    """
+    correct = loss = n = n_cut = 0.0
+    for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE):
+        if int(batch.labels.max()) >= len(model.labels):
+            raise DataError(
+                f"The data has label {int(batch.labels.max())}, but the model knows {len(model.labels)} classes: "
+                f"{', '.join(model.labels)}."
+            )
+        batch = batch.to(model.device)
+        with evaluating(model):
+            logits = model(batch.tokens, batch.mask).logits.float()
+        correct += (logits.argmax(-1) == batch.labels).sum().item()
+        loss += F.cross_entropy(logits, batch.labels, reduction="sum").item()
+        n += len(batch.labels)
+        n_cut += batch.n_cut
+    if not n:
+        raise DataError("The split holds no texts; there is nothing to evaluate.")
+    return Evaluation(accuracy=correct / n, loss=loss / n, n=int(n), n_cut=int(n_cut))
+
+
+def majority_share(labels: Iterable[int]) -> float:
+    """Return the accuracy of always answering the most frequent class.
+
+    >>> majority_share([0, 0, 1])
+    0.6666666666666666
+    """
+    counts = torch.bincount(torch.tensor(list(labels)))
+    return int(counts.max()) / int(counts.sum()) if len(counts) else float("nan")

@@ -1,0 +1,108 @@
+"""How much of the decision passes through the MLPs: what is lost when they are ablated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from safr_lens.data.batching import batches
+from safr_lens.errors import ConfigError
+from safr_lens.measures.collect import BATCH_SIZE
+from safr_lens.measures.evaluation import Evaluation, evaluate
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.decompose import evaluating
+
+CARRIES = 0.05
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What an ablation costs: accuracy (as a share, 0.01 is a point) and loss (nats)."""
+
+    accuracy_lost: float
+    loss_gained: float
+
+
+@dataclass(frozen=True)
+class Reliance:
+    """What a model loses without the MLPs of ``layers``.
+
+    Attributes:
+        layers: which MLPs were ablated, all at once.
+        zero: their output set to 0.
+        mean: their output set to its mean over the real tokens of the split, which keeps the constant they add.
+        carried: whether both cost at least 5 points of accuracy; where they do not, the neurons do not carry the
+            decision, and how readable they are says little about the model.
+    """
+
+    layers: tuple[int, ...]
+    zero: Lost
+    mean: Lost
+
+    @property
+    def carried(self) -> bool:
+        return min(self.zero.accuracy_lost, self.mean.accuracy_lost) >= CARRIES
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON holds them."""
+        return {**asdict(self), "layers": list(self.layers), "carried": self.carried}
+
+
+def reliance(
+    model: HookedClassifier,
+    split: Iterable[dict[str, Any]],
+    *,
+    layers: Iterable[int] | None = None,
+    intact: Evaluation | None = None,
+) -> Reliance:
+    """Zero- and mean-ablate ``blocks.L.hook_mlp_out`` for all chosen layers at once.
+
+    Args:
+        model: a classifier.
+        split: texts and labels.
+        layers: which MLPs; by default all.
+        intact: the model's evaluation on this split, if it is known already.
+
+    Raises:
+        ConfigError: a layer that the model does not have.
+    """
+    n_layers = model.config.n_layers
+    chosen = tuple(range(n_layers)) if layers is None else tuple(layers)
+    for layer in chosen:
+        if not 0 <= layer < n_layers:
+            raise ConfigError(f"The model has no layer {layer}; it has {n_layers} (0 to {n_layers - 1}).")
+    names = [f"blocks.{layer}.hook_mlp_out" for layer in chosen]
+    intact = intact or evaluate(model, split)
+    means = _means(model, split, names)
+    lost = {}
+    for mode, values in (
+        ("zero", {name: torch.zeros_like(mean) for name, mean in means.items()}),
+        ("mean", means),
+    ):
+        replace = [
+            (name, lambda out, hook, value=value: value.expand_as(out)) for name, value in values.items()
+        ]
+        with model.hooks(fwd_hooks=replace):
+            ablated = evaluate(model, split)
+        lost[mode] = Lost(intact.accuracy - ablated.accuracy, ablated.loss - intact.loss)
+    return Reliance(chosen, **lost)
+
+
+def _means(
+    model: HookedClassifier, split: Iterable[dict[str, Any]], names: list[str]
+) -> dict[str, Float[Tensor, " d_model"]]:
+    sums = {name: torch.zeros(model.config.d_model, dtype=torch.float64) for name in names}
+    n = 0
+    for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE):
+        batch = batch.to(model.device)
+        with evaluating(model):
+            seen = model(batch.tokens, batch.mask, capture=names).activations
+        for name in names:
+            sums[name] += seen[name][batch.mask].double().sum(0).cpu()
+        n += int(batch.mask.sum())
+    return {name: (total / n).float().to(model.device) for name, total in sums.items()}

@@ -1,0 +1,40 @@
+"""Whether a neuron answers to few token types."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def token_selectivity(type_means: Float[Tensor, "n_types d_mlp"]) -> Float[Tensor, " d_mlp"]:
+    r"""One minus the normalised entropy of a neuron's mean activation over token types.
+
+    .. math:: sel_n = 1 - \frac{H(p_n)}{\log V}, \qquad p_n(t) = \frac{\mu_{tn}}{\sum_{t'} \mu_{t'n}}
+
+    Range [0, 1]; 1 for a neuron that fires at one type only, 0 for one that fires alike at all V types.
+
+    **Rare firing alone raises it**: a neuron that fires at few tokens, whichever they are, meets few types. Compare it
+    with the same figure after the types have been shuffled among the tokens (:func:`safr_lens.measures.type_means`
+    gives both): the difference is what the neuron knows about types.
+
+    Args:
+        type_means: mean activation of each neuron over the occurrences of each type; negative means count as 0.
+
+    Returns:
+        One value a neuron; NaN for a neuron that never fires.
+
+    Raises:
+        ValueError: fewer than two types.
+
+    >>> token_selectivity(torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
+    tensor([1., 0., nan])
+    """
+    if type_means.shape[0] < 2:
+        raise ValueError(f"token_selectivity needs at least two token types; got {type_means.shape[0]}.")
+    means = type_means.double().clamp_min(0.0)
+    share = means / means.sum(0)
+    entropy = -torch.xlogy(share, share).sum(0)
+    return (1 - entropy / math.log(type_means.shape[0])).clamp_min(0.0).to(type_means.dtype)

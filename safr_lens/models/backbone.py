@@ -1,0 +1,88 @@
+"""The one place that makes a ``HookedTransformer``, and how its hook points are edited during a forward pass."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # third-party notices at import that no user of this package can act on
+    from transformer_lens import ActivationCache, HookedRootModule, HookedTransformer, HookedTransformerConfig
+    from transformer_lens.hook_points import HookPoint
+
+from safr_lens.models.config import ModelConfig
+
+__all__ = [
+    "ActivationCache",
+    "HookPoint",
+    "HookedRootModule",
+    "edits",
+    "make_backbone",
+    "neurons_hook",
+    "pattern_hook",
+]
+
+Edit = Callable[[Tensor], Tensor | None]
+
+
+def make_backbone(config: ModelConfig, *, d_vocab: int, n_classes: int) -> HookedTransformer:
+    """Return an unmodified bidirectional ``HookedTransformer`` whose unembedding maps to the classes."""
+    cfg = HookedTransformerConfig(
+        n_layers=config.n_layers,
+        d_model=config.d_model,
+        d_head=config.d_model // config.n_heads,
+        n_heads=config.n_heads,
+        d_mlp=config.d_mlp,
+        act_fn=config.act_fn,
+        n_ctx=config.n_ctx,
+        d_vocab=d_vocab,
+        d_vocab_out=n_classes,
+        normalization_type="LN",
+        attention_dir="bidirectional",
+        positional_embedding_type=config.positional_embedding_type,
+        device="cpu",
+        dtype=torch.float32,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return HookedTransformer(cfg, move_to_device=False)
+
+
+def neurons_hook(layer: int) -> str:
+    """Return the name of the hook point of the MLP activations after the non-linearity."""
+    return f"blocks.{layer}.mlp.hook_post"
+
+
+def pattern_hook(layer: int) -> str:
+    """Return the name of the hook point of the attention pattern."""
+    return f"blocks.{layer}.attn.hook_pattern"
+
+
+@contextmanager
+def edits(
+    points: Mapping[str, nn.Module], before: list[tuple[str, Edit]], after: list[tuple[str, Edit]]
+) -> Iterator[None]:
+    """Edit or read hook points for the length of a block, around the user's own hooks.
+
+    Edits in ``before`` run ahead of the hooks already there, so that a user sees, caches and patches what the model
+    really uses; those in ``after`` run behind them and see what the user made of it. PyTorch's own handles are used,
+    since leaving a TransformerLens context of the same level would take the user's hooks along.
+    """
+    handles = []
+    try:
+        for name, edit in before:
+            handles.append(points[name].register_forward_hook(_as_torch_hook(edit), prepend=True))
+        for name, edit in after:
+            handles.append(points[name].register_forward_hook(_as_torch_hook(edit)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _as_torch_hook(edit: Edit) -> Callable[[nn.Module, tuple, Tensor], Tensor | None]:
+    return lambda module, inputs, output: edit(output)

@@ -1,0 +1,158 @@
+"""Classifiers as safetensors, JSON and ``tokenizer.json``: written whole, read without pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import tempfile
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from safr_lens.atomic import replacing, write_json
+from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.errors import CheckpointError, ConfigError, near_matches
+from safr_lens.models.config import ModelConfig, strict_kwargs
+
+if TYPE_CHECKING:
+    from safr_lens.models.classifier import HookedClassifier
+
+WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+FORMAT = "safr_lens.classifier/1"
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+
+
+def save_pretrained(model: HookedClassifier, directory: str | PathLike[str]) -> None:
+    """Write a classifier to a folder: weights first, each file renamed into place."""
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / WEIGHTS) as path:
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, path, {"format": "pt"}
+        )
+    with replacing(folder / TOKENIZER) as path:
+        model.tokenizer.save(path)
+    write_json(
+        folder / CONFIG,
+        {"format": FORMAT, "model": dataclasses.asdict(model.config), "labels": list(model.labels)},
+    )
+
+
+def from_pretrained(source: str | PathLike[str]) -> HookedClassifier:
+    """Load a classifier from a folder, or from the Hub for an id ``org/name`` that is no local folder.
+
+    Args:
+        source: a folder written by ``save_pretrained`` or ``safr-lens train``, or a Hub id.
+
+    Returns:
+        The classifier, in evaluation mode.
+
+    Raises:
+        CheckpointError: a folder that is missing, incomplete, truncated, foreign, or holds only pickles.
+    """
+    from safr_lens.models.classifier import HookedClassifier
+
+    folder = _folder(source)
+    config = _read_config(folder)
+    tokenizer = TextTokenizer.load(folder / TOKENIZER)
+    try:
+        model_config = ModelConfig(**strict_kwargs(ModelConfig, config["model"], what=str(folder / CONFIG)))
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CONFIG}: {error}") from None
+    model = HookedClassifier.from_config(model_config, tokenizer=tokenizer, labels=config["labels"])
+    try:
+        state = load_file(folder / WEIGHTS)
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder / WEIGHTS} is missing.{_pickles(folder)}") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{folder / WEIGHTS} is damaged or no safetensors file: {error}") from None
+    _check_state(model.state_dict(), state, folder / WEIGHTS)
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def push_to_hub(model: HookedClassifier, repo_id: str, *, private: bool = True) -> str:
+    """Upload a classifier to a Hub repository, made if it is missing, and return its address."""
+    from huggingface_hub import HfApi
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_pretrained(model, folder)
+        api = HfApi()
+        address = api.create_repo(repo_id, private=private, exist_ok=True)
+        api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=[WEIGHTS, CONFIG, TOKENIZER])
+    return str(address)
+
+
+def _folder(source: str | PathLike[str]) -> Path:
+    path = Path(source)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise CheckpointError(f"{path} is a file; expected the folder of a run, with {CONFIG} and {WEIGHTS}.")
+    if (
+        isinstance(source, str)
+        and HUB_ID.match(source)
+        and not source.startswith(".")
+        and not path.parent.is_dir()
+    ):
+        return _download(source)
+    siblings = [p.name for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
+    raise CheckpointError(
+        f"{path}: no such run.{near_matches(path.name, siblings)} Make one with safr-lens train."
+    )
+
+
+def _download(repo_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repo_id, allow_patterns=[WEIGHTS, CONFIG, TOKENIZER]))
+    except Exception as error:  # many unrelated types for one user-facing fact
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"{repo_id!r} is no local folder, and the Hub did not give it: {reason}"
+        ) from error
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{folder} has no {CONFIG}; it is no safr_lens run.{_pickles(folder)}"
+        ) from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from None
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise CheckpointError(
+            f'{path} was not written by safr_lens (expected "format": "{FORMAT}").{_pickles(folder)}'
+        )
+    if not isinstance(config.get("model"), dict) or not isinstance(config.get("labels"), list):
+        raise CheckpointError(f"{path} lacks its model or labels.")
+    return config
+
+
+def _check_state(expected: dict[str, Any], found: dict[str, Any], path: Path) -> None:
+    missing = sorted(expected.keys() - found.keys())
+    foreign = sorted(found.keys() - expected.keys())
+    if missing or foreign:
+        name, fault = (missing[0], "lacks") if missing else (foreign[0], "has the unknown tensor")
+        raise CheckpointError(f"{path} does not fit its {CONFIG}: it {fault} {name!r}.")
+    for name, tensor in expected.items():
+        if tensor.shape != found[name].shape:
+            raise CheckpointError(
+                f"{path}: {name!r} has shape {list(found[name].shape)}, but {CONFIG} says {list(tensor.shape)}."
+            )
+
+
+def _pickles(folder: Path) -> str:
+    pickles = [p.name for p in sorted(folder.iterdir()) if p.suffix.lower() in PICKLES]
+    if not pickles:
+        return ""
+    return f" It holds {pickles[0]}, a pickle; safr_lens reads safetensors only, since a pickle can run any code."

@@ -1,0 +1,33 @@
+"""What a classifier returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ClassifierOutput:
+    """Logits of a batch, and what they are made of.
+
+    Attributes:
+        logits: the mask-weighted mean of ``token_logits`` over positions.
+        token_logits: the logits read out at each position; a token contributes ``token_logits / n_real`` exactly.
+        importance: VMASK's keep-probability q of each token, in [0, 1]; 0 at padding.
+        mask: True at real tokens.
+        activations: the hook points asked for with ``capture``.
+    """
+
+    logits: Float[Tensor, "batch n_classes"]
+    token_logits: Float[Tensor, "batch pos n_classes"]
+    importance: Float[Tensor, "batch pos"]
+    mask: Bool[Tensor, "batch pos"]
+    activations: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def probabilities(self) -> Float[Tensor, "batch n_classes"]:
+        """Softmax of the logits."""
+        return self.logits.float().softmax(-1)

@@ -1,0 +1,47 @@
+"""VMASK: which tokens matter, learned with the classifier (Chen & Ji, EMNLP 2020, arXiv 2010.00667)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class VMask(nn.Module):
+    """Keep-probability of each token from its embedding.
+
+    .. math:: p_i = W_2 \\tanh(W_1 e_i + b_1) + b_2 \\in R^2, \\qquad q_i = \\mathrm{softmax}(p_i)_{keep}
+
+    Args:
+        d_model: width of the embedding.
+        d_vmask: hidden units.
+    """
+
+    def __init__(self, d_model: int, d_vmask: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(d_model, d_vmask)
+        self.keep = nn.Linear(d_vmask, 2)
+
+    def forward(self, embed: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos"]:
+        """Return the log-odds of keeping each token; ``sigmoid`` of it is q (the softmax of two)."""
+        drop, keep = self.keep(torch.tanh(self.hidden(embed))).unbind(-1)
+        return keep - drop
+
+
+def sample_gate(
+    log_odds: Float[Tensor, "batch pos"], *, generator: torch.Generator | None = None
+) -> Float[Tensor, "batch pos"]:
+    """Draw a straight-through hard Gumbel-softmax sample (temperature 1) of the gate.
+
+    Forward the gate is 0 or 1, with P(1) = q; backward it has the gradient of the soft sample
+    ``sigmoid(log_odds + g_1 - g_2)``, where the difference of two Gumbel variables is logistic.
+
+    >>> gate = sample_gate(torch.zeros(1, 1000), generator=torch.Generator().manual_seed(0))
+    >>> sorted(set(gate.flatten().tolist())), 0.4 < gate.mean().item() < 0.6
+    ([0.0, 1.0], True)
+    """
+    uniform = torch.rand(log_odds.shape, generator=generator, device=log_odds.device, dtype=torch.float32)
+    uniform = uniform.clamp(1e-6, 1 - 1e-6)
+    soft = torch.sigmoid(log_odds + (uniform.log() - (-uniform).log1p()).to(log_odds.dtype))
+    hard = (soft > 0.5).to(soft.dtype)
+    return hard + soft - soft.detach()

@@ -1,0 +1,8 @@
+"""Training hooked classifiers with SAFR."""
+
+from safr_lens.measures.evaluation import evaluate
+from safr_lens.training.config import TrainConfig
+from safr_lens.training.history import EpochRecord
+from safr_lens.training.loop import TrainResult, train
+
+__all__ = ["EpochRecord", "TrainConfig", "TrainResult", "evaluate", "train"]

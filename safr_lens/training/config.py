@@ -1,0 +1,43 @@
+"""How a classifier is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safr_lens.models.config import check_choice, check_number
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Settings of one training.
+
+    Attributes:
+        epochs: at most so many.
+        patience: stop after so many epochs without a better validation accuracy (ties go to the lower loss).
+        batch_size: texts a step and process.
+        learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
+        max_grad_norm: gradients are clipped to this norm.
+        gradient_accumulation_steps: batches an optimizer step.
+        mixed_precision: ``"no"`` or ``"bf16"``.
+        seed: of weights, gates, dropout and the order of the data; one seed, one result on one machine.
+
+    Raises:
+        ConfigError: a value without meaning.
+    """
+
+    epochs: int = 100
+    patience: int = 3
+    batch_size: int = 32
+    learning_rate: float = 5e-4
+    max_grad_norm: float = 1.0
+    gradient_accumulation_steps: int = 1
+    mixed_precision: str = "no"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch_size", "gradient_accumulation_steps"):
+            check_number(name, getattr(self, name), low=1, whole=True)
+        check_number("seed", self.seed, low=0, high=2**31 - 1, whole=True)
+        check_number("learning_rate", self.learning_rate, low=1e-9, high=10.0)
+        check_number("max_grad_norm", self.max_grad_norm, low=1e-9)
+        check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))

@@ -1,0 +1,274 @@
+"""``train``: epochs, early stopping, the best weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from safr_lens.data.batching import Batch, batches
+from safr_lens.data.dataset import TextData
+from safr_lens.errors import DataError, TrainingError
+from safr_lens.measures.evaluation import evaluate
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.training.config import TrainConfig
+from safr_lens.training.history import EpochRecord
+from safr_lens.training.progress import TrainProgress
+from safr_lens.training.run_folder import RunFolder
+from safr_lens.training.step import batch_terms, weighted_sum
+
+Weights = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training.
+
+    Attributes:
+        model: the classifier with the weights of its best epoch, in evaluation mode.
+        metrics: what stands in ``metrics.json``.
+        history: one record an epoch.
+        out: the folder it was written to, if any.
+    """
+
+    model: HookedClassifier
+    metrics: dict[str, Any]
+    history: list[EpochRecord]
+    out: Path | None = field(default=None)
+
+
+def train(
+    model: HookedClassifier,
+    data: TextData,
+    config: TrainConfig | None = None,
+    *,
+    penalty: SafrPenalty | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    title: str = "training",
+) -> TrainResult:
+    """Train a classifier and keep the weights of its best epoch on the validation split.
+
+    The best epoch is chosen among those that follow the last change of a weight's schedule (or is the last one, when
+    ``config.epochs`` ends before it), so that no model is kept that the penalty had not yet reached.
+
+    Args:
+        model: an untrained or trained classifier; it is trained in place.
+        data: train, validation and test splits.
+        config: epochs, batches, optimizer, seed.
+        penalty: the terms beside the cross-entropy; by default SAFR on neurons.
+        out: a folder for weights, ``metrics.json`` and ``history.jsonl``; without it nothing is written.
+        resume: go on with the unfinished training in ``out``, if there is one.
+        overwrite: replace a finished training in ``out``.
+        progress: show progress on standard error.
+        title: what the progress calls this training.
+
+    Returns:
+        The model, its metrics (with reliance) and its history.
+
+    Raises:
+        ConfigError, DataError: settings or data that cannot be used; nothing has been written then.
+        CheckpointError: ``out`` holds another training.
+        TrainingError: the loss or a gradient is not finite; the best weights so far are kept.
+    """
+    config, penalty = config or TrainConfig(), penalty or SafrPenalty()
+    penalty.chosen_layers(model.config.n_layers)
+    _check_data(model, data)
+    settings = {
+        "model": dataclasses.asdict(model.config),
+        "train": dataclasses.asdict(config),
+        "penalty": penalty.to_dict(),
+        "data": data.source,
+    }
+    folder = RunFolder(Path(out), settings, resume=resume, overwrite=overwrite) if out is not None else None
+    started = time.perf_counter()
+    trainer = _Trainer(model, data, config, penalty, folder)
+    with (
+        trainer.own_randomness(),
+        TrainProgress(
+            epochs=config.epochs, done=len(trainer.records), title=title, shown=progress and trainer.is_main
+        ) as bar,
+    ):
+        trainer.run(bar)
+    metrics = trainer.finish(settings, seconds=time.perf_counter() - started)
+    return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
+
+
+class _Trainer:
+    """One training in progress."""
+
+    def __init__(
+        self,
+        model: HookedClassifier,
+        data: TextData,
+        config: TrainConfig,
+        penalty: SafrPenalty,
+        folder: RunFolder | None,
+    ) -> None:
+        self.model, self.data, self.config, self.penalty, self.folder = model, data, config, penalty, folder
+        self.accelerator = Accelerator(
+            mixed_precision=config.mixed_precision,
+            gradient_accumulation_steps=config.gradient_accumulation_steps,
+        )
+        self.is_main = self.accelerator.is_main_process
+        model.to(self.accelerator.device)
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+        self.records: list[EpochRecord] = []
+        self.best: Weights = _copy(model)
+        resumed = folder.resumed if folder else None
+        if resumed:
+            model.load_state_dict(resumed.model)
+            state = optimizer.state_dict()
+            optimizer.load_state_dict({"state": resumed.optimizer, "param_groups": state["param_groups"]})
+            self.records, self.best = list(resumed.records), resumed.best
+        self.wrapped, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.n_steps: int | None = None
+
+    @contextmanager
+    def own_randomness(self) -> Iterator[None]:
+        """Leave the caller's random state as it was."""
+        devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            yield
+
+    def run(self, bar: TrainProgress) -> None:
+        """Train epoch by epoch until the last, or until patience ends."""
+        while len(self.records) < self.config.epochs and not self._patience_ended():
+            epoch = len(self.records) + 1
+            started = time.perf_counter()
+            terms = self._epoch(epoch, bar)
+            found = evaluate(self.model, self.data["validation"])
+            best = self._is_best(epoch, found.accuracy, found.loss)
+            if best:
+                self.best = _copy(self.model)
+            weights = self.penalty.weights(float(epoch))
+            record = EpochRecord(
+                epoch,
+                terms,
+                weights,
+                found.accuracy,
+                found.loss,
+                best,
+                round(time.perf_counter() - started, 3),
+            )
+            self.records.append(record)
+            if self.folder and self.is_main:
+                self.folder.keep(self.model, self.best, self.records, self.optimizer.optimizer)
+            bar.epoch(record)
+
+    def _epoch(self, epoch: int, bar: TrainProgress) -> dict[str, float]:
+        # reseeded each epoch, so that a resumed training repeats the uninterrupted one
+        torch.manual_seed(_mix(self.config.seed, epoch, self.accelerator.process_index))
+        order = torch.Generator().manual_seed(_mix(self.config.seed, epoch))
+        self.wrapped.train()
+        sums: dict[str, float] = defaultdict(float)
+        step = 0
+        for step, batch in enumerate(self._batches(order), start=1):
+            at = epoch - 1 + (step - 1) / self.n_steps if self.n_steps else float(epoch - 1)
+            values = self._step(batch, self.penalty.weights(at), epoch)
+            for name, value in values.items():
+                sums[name] += value
+            bar.step(self.n_steps, step, epoch, values)
+        self.n_steps = step
+        self.model.eval()
+        return {name: total / step for name, total in sums.items()}
+
+    def _step(self, batch: Batch, weights: dict[str, float], epoch: int) -> dict[str, float]:
+        batch = batch.to(self.accelerator.device)
+        with self.accelerator.accumulate(self.wrapped), self.accelerator.autocast():
+            terms = batch_terms(self.wrapped, batch, self.penalty, n_layers=self.model.config.n_layers)
+            loss = weighted_sum(terms, weights)
+            self._finite("loss", loss.item(), epoch)
+            self.accelerator.backward(loss)
+            if self.accelerator.sync_gradients:
+                norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+                self._finite("gradient", norm.item(), epoch)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return {name: term.item() for name, term in terms.items()}
+
+    def _finite(self, what: str, value: float, epoch: int) -> None:
+        if not math.isfinite(value):
+            self.model.load_state_dict(self.best)
+            kept = (
+                f" The best weights so far are in {self.folder.path}." if self.folder and self.records else ""
+            )
+            raise TrainingError(
+                f"The {what} became {value} in epoch {epoch}. Lower the learning rate "
+                f"({self.config.learning_rate:g}) or the weights of the penalty.{kept}"
+            )
+
+    def _batches(self, order: torch.Generator) -> Iterator[Batch]:
+        """Yield this process's share: of each group of as many batches as there are processes, one."""
+        model, n, mine = self.model, self.accelerator.num_processes, self.accelerator.process_index
+        all_batches = batches(
+            self.data["train"],
+            model.tokenizer,
+            n_ctx=model.config.n_ctx,
+            batch_size=self.config.batch_size,
+            generator=order,
+        )
+        while len(group := list(itertools.islice(all_batches, n))) == n:
+            yield group[mine]
+
+    def _is_best(self, epoch: int, accuracy: float, loss: float) -> bool:
+        first = self._first_candidate()
+        rank = (epoch >= first, accuracy, -loss)
+        return all(rank > (r.epoch >= first, r.validation_accuracy, -r.validation_loss) for r in self.records)
+
+    def _first_candidate(self) -> int:
+        return min(math.ceil(self.penalty.settled) + 1, self.config.epochs)
+
+    def _patience_ended(self) -> bool:
+        best = max((record.epoch for record in self.records if record.best), default=0)
+        return best >= self._first_candidate() and len(self.records) - best >= self.config.patience
+
+    def finish(self, settings: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+        """Restore the best weights, measure them on the test split, and write everything down."""
+        from safr_lens.training.metrics import final_metrics
+
+        self.model = self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
+        self.model.load_state_dict(self.best)
+        self.model.eval()
+        layers = (
+            None if self.penalty.site == "none" else self.penalty.chosen_layers(self.model.config.n_layers)
+        )
+        metrics = final_metrics(self.model, self.data, self.records, settings, layers=layers, seconds=seconds)
+        if self.folder and self.is_main:
+            self.folder.finish(self.model, metrics)
+        self.accelerator.wait_for_everyone()
+        return metrics
+
+
+def _copy(model: torch.nn.Module) -> Weights:
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+
+def _mix(*numbers: int) -> int:
+    mixed = 0
+    for number in numbers:
+        mixed = (mixed * 1_000_003 + number) % (2**63 - 1)
+    return mixed
+
+
+def _check_data(model: HookedClassifier, data: TextData) -> None:
+    for split in ("train", "validation", "test"):
+        data[split]  # raises where it is missing
+    if len(data.labels) != len(model.labels):
+        raise DataError(
+            f"The data has {len(data.labels)} classes ({', '.join(data.labels)}), but the model has "
+            f"{len(model.labels)} ({', '.join(model.labels)})."
+        )

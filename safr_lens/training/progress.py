@@ -1,0 +1,67 @@
+"""What a person sees while a training runs: terms, validation accuracy, time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from safr_lens.training.history import EpochRecord
+
+
+class TrainProgress:
+    """A progress bar on standard error, and one line an epoch.
+
+    The estimate is for the epochs that are still certain or allowed: early stopping may end the training sooner.
+    """
+
+    def __init__(self, *, epochs: int, done: int, title: str, shown: bool = True) -> None:
+        self.epochs = epochs
+        self.done = done
+        self.title = title
+        self.console = Console(stderr=True, quiet=not shown)
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("at most"),
+            TimeRemainingColumn(),
+            TextColumn("left  {task.fields[terms]}"),
+            console=self.console,
+            transient=True,
+        )
+        self.task = self.bar.add_task(title, total=None, terms="")
+
+    def __enter__(self) -> TrainProgress:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def step(self, n_steps: int | None, step: int, epoch: int, terms: dict[str, float]) -> None:
+        """Show the state after a step; ``n_steps`` an epoch are known from the first epoch on."""
+        total = None if n_steps is None else n_steps * (self.epochs - self.done)
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
+        completed = (n_steps or 0) * (epoch - 1 - self.done) + step
+        description = f"{self.title}  epoch {epoch} of at most {self.epochs}"
+        self.bar.update(self.task, total=total, completed=completed, description=description, terms=shown)
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Print the line of a finished epoch."""
+        terms = "  ".join(f"{name} {value:.3f}" for name, value in record.terms.items())
+        mark = "  [green]best so far[/green]" if record.best else ""
+        self.console.print(
+            f"  {self.title}  epoch {record.epoch:>2}  {terms}  "
+            f"[bold]validation accuracy {record.validation_accuracy:.3f}[/bold]  {record.seconds:.0f} s{mark}",
+            highlight=False,
+        )

@@ -1,0 +1,103 @@
+"""The state of an unfinished training, in safetensors and JSON: nothing here needs a pickle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from safr_lens.atomic import replacing, write_json
+from safr_lens.errors import CheckpointError
+from safr_lens.training.history import EpochRecord
+
+FOLDER, STATE, WEIGHTS = "resume", "state.json", "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Where a training stopped: its records, weights and optimizer state, and the best weights so far."""
+
+    records: list[EpochRecord]
+    model: dict[str, torch.Tensor]
+    best: dict[str, torch.Tensor]
+    optimizer: dict[int, dict[str, torch.Tensor]]
+
+
+def save_state(
+    out: Path,
+    *,
+    settings: dict[str, Any],
+    records: list[EpochRecord],
+    model: dict[str, torch.Tensor],
+    best: dict[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write the state after a finished epoch. The JSON is written last and makes the state valid."""
+    folder = out / FOLDER
+    tensors = {f"model/{name}": tensor for name, tensor in model.items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
+    weights = f"{len(records):04d}.{WEIGHTS}"
+    with replacing(folder / weights) as path:
+        save_file(
+            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path
+        )
+    write_json(
+        folder / STATE,
+        {"settings": settings, "weights": weights, "records": [asdict(record) for record in records]},
+    )
+    for old in folder.glob(f"*.{WEIGHTS}"):
+        if old.name != weights:
+            old.unlink()
+
+
+def load_state(out: Path, *, settings: dict[str, Any]) -> Resumed | None:
+    """Return the state of an unfinished training in ``out``, or None where there is none.
+
+    Raises:
+        CheckpointError: a damaged state, or one of a training with other settings.
+    """
+    path = out / FOLDER / STATE
+    if not path.is_file():
+        return None
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        tensors = load_file(out / FOLDER / state["weights"])
+        records = [EpochRecord(**record) for record in state["records"]]
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CheckpointError(f"{path.parent} is damaged ({error}). Remove it, and train anew.") from None
+    _check_settings(state["settings"], json.loads(json.dumps(settings)), path.parent)
+    optimizer: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer/"):
+            _, index, key = name.split("/")
+            optimizer.setdefault(int(index), {})[key] = tensor
+    return Resumed(records, _part(tensors, "model/"), _part(tensors, "best/"), optimizer)
+
+
+def remove_state(out: Path) -> None:
+    """Remove the state of a training that is finished."""
+    shutil.rmtree(out / FOLDER, ignore_errors=True)
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _check_settings(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
+    for part in saved.keys() | asked.keys():
+        old, new = saved.get(part), asked.get(part)
+        if part == "train":  # more or fewer epochs are the same training, longer or shorter
+            old, new = {**(old or {}), "epochs": None}, {**(new or {}), "epochs": None}
+        if old != new:
+            raise CheckpointError(
+                f"{folder} holds a training with other settings: {part} was {old!r}, now {new!r}. "
+                "Use the old settings, or train into another folder."
+            )

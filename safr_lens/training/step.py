@@ -1,0 +1,36 @@
+"""The loss of one batch: the one place where terms meet their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from safr_lens.data.batching import Batch
+from safr_lens.models.output import ClassifierOutput
+from safr_lens.penalty.safr import SafrPenalty
+
+Forward = Callable[..., ClassifierOutput]
+
+
+def batch_terms(
+    forward: Forward, batch: Batch, penalty: SafrPenalty, *, n_layers: int
+) -> dict[str, Float[Tensor, ""]]:
+    """Return the cross-entropy and every term of the penalty, by name and unweighted.
+
+    Args:
+        forward: the classifier, or a wrapper of it such as DDP's.
+        batch: token ids, mask, labels.
+        penalty: which terms.
+        n_layers: of the classifier.
+    """
+    output = forward(batch.tokens, batch.mask, capture=penalty.hook_names(n_layers))
+    cross_entropy = F.cross_entropy(output.logits.float(), batch.labels)
+    return {"cross_entropy": cross_entropy, **penalty.terms(output, n_layers)}
+
+
+def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: Mapping[str, float]) -> Float[Tensor, ""]:
+    """Return cross-entropy plus the weighted terms."""
+    return terms["cross_entropy"] + sum(weight * terms[name] for name, weight in weights.items())
