@@ -7,36 +7,53 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_WHERE = {
-    "ClassifierOutput": "safr_lens.models",
-    "HookedClassifier": "safr_lens.models",
-    "ModelConfig": "safr_lens.models",
-    "SafrLensError": "safr_lens.errors",
-    "SafrPenalty": "safr_lens.penalty",
-    "Schedule": "safr_lens.penalty",
-    "TextData": "safr_lens.data",
-    "TrainConfig": "safr_lens.training",
-    "evaluate": "safr_lens.training",
-    "load_data": "safr_lens.data",
-    "train": "safr_lens.training",
-    "train_tokenizer": "safr_lens.data",
-}
-_MODULES = ("data", "measures", "models", "penalty", "training", "views")
-__all__ = [*_WHERE, *_MODULES]
+__all__ = [
+    "ClassifierOutput",
+    "HookedClassifier",
+    "ModelConfig",
+    "SafrLensError",
+    "SafrPenalty",
+    "Schedule",
+    "TextData",
+    "TrainConfig",
+    "data",
+    "evaluate",
+    "load_data",
+    "measures",
+    "models",
+    "penalty",
+    "train",
+    "train_tokenizer",
+    "training",
+    "views",
+]
 
 if TYPE_CHECKING:
+    from safr_lens import data, measures, models, penalty, training, views
     from safr_lens.data import TextData, load_data, train_tokenizer
     from safr_lens.errors import SafrLensError
     from safr_lens.models import ClassifierOutput, HookedClassifier, ModelConfig
     from safr_lens.penalty import SafrPenalty, Schedule
     from safr_lens.training import TrainConfig, evaluate, train
 
+_HOME = {
+    "data": ("TextData", "load_data", "train_tokenizer"),
+    "errors": ("SafrLensError",),
+    "measures": (),
+    "models": ("ClassifierOutput", "HookedClassifier", "ModelConfig"),
+    "penalty": ("SafrPenalty", "Schedule"),
+    "training": ("TrainConfig", "evaluate", "train"),
+    "views": (),
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(importlib.import_module(_WHERE[name]), name)
-    if name in _MODULES:
-        return importlib.import_module(f"safr_lens.{name}")
+    # torch and transformer_lens take seconds to import; they are read when a name is first used
+    for module, names in _HOME.items():
+        if name == module:
+            return importlib.import_module(f"safr_lens.{module}")
+        if name in names:
+            return getattr(importlib.import_module(f"safr_lens.{module}"), name)
     raise AttributeError(f"module 'safr_lens' has no attribute {name!r}")
 
 

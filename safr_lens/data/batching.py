@@ -33,9 +33,7 @@ class Batch:
         return Batch(*moved, n_cut=self.n_cut)
 
 
-def pad(
-    encodings: list[Encoding], *, pad_id: int
-) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
+def pad(encodings: list[Encoding], *, pad_id: int) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
     """Return token ids padded at the right to the longest, and the mask that is True at real tokens."""
     longest = max(len(encoding.ids) for encoding in encodings)
     tokens = torch.full((len(encodings), longest), pad_id, dtype=torch.long)
@@ -81,9 +79,7 @@ def batches(
             )
 
 
-def _pools(
-    split: Any, size: int, generator: torch.Generator | None
-) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+def _pools(split: Any, size: int, generator: torch.Generator | None) -> Iterator[list[tuple[int, dict[str, Any]]]]:
     if hasattr(split, "__len__") and generator is not None:
         order = torch.randperm(len(split), generator=generator).tolist()
         rows: Iterable[tuple[int, dict[str, Any]]] = zip(order, _rows_at(split, order), strict=True)

@@ -10,9 +10,7 @@ TEXT_NAMES = ("text", "sentence", "review", "content", "document")
 LABEL_NAMES = ("label", "labels", "sentiment", "class", "target", "polarity")
 
 
-def find_column(
-    columns: Sequence[str], asked: str | None, usual: Sequence[str], *, role: str, where: str
-) -> str:
+def find_column(columns: Sequence[str], asked: str | None, usual: Sequence[str], *, role: str, where: str) -> str:
     """Return the column that plays ``role`` ("text" or "label"): the one asked for, or the usual name present.
 
     Raises:
@@ -22,9 +20,7 @@ def find_column(
     if asked is not None:
         if asked in columns:
             return asked
-        raise DataError(
-            f"{where} has no {role} column {asked!r}; it has {have}.{near_matches(asked, columns)}"
-        )
+        raise DataError(f"{where} has no {role} column {asked!r}; it has {have}.{near_matches(asked, columns)}")
     by_lower = {column.strip().lower(): column for column in columns}
     for name in usual:
         if name in by_lower:

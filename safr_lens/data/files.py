@@ -56,13 +56,9 @@ def folder_files(folder: Path) -> dict[str, Path]:
     """Return the file of each split in a folder: ``train.*``, ``validation.*`` (or dev, val, valid), ``test.*``."""
     found: dict[str, Path] = {}
     for split, names in SPLIT_NAMES.items():
-        files = [
-            p for p in sorted(folder.iterdir()) if p.stem.lower() in names and p.suffix.lower() in SUFFIXES
-        ]
+        files = [p for p in sorted(folder.iterdir()) if p.stem.lower() in names and p.suffix.lower() in SUFFIXES]
         if len(files) > 1:
-            raise DataError(
-                f"{folder} has more than one {split} file: {', '.join(p.name for p in files)}. Keep one."
-            )
+            raise DataError(f"{folder} has more than one {split} file: {', '.join(p.name for p in files)}. Keep one.")
         if files:
             found[split] = files[0]
     if "train" not in found and "test" not in found:
@@ -96,9 +92,7 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
             if not cells:
                 continue
             if len(cells) != len(header):
-                raise DataError(
-                    f"{path}, line {reader.line_num}: expected {len(header)} columns, found {len(cells)}."
-                )
+                raise DataError(f"{path}, line {reader.line_num}: expected {len(header)} columns, found {len(cells)}.")
             yield dict(zip(header, cells, strict=True))
 
 

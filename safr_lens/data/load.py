@@ -127,9 +127,7 @@ def _hub(name: str, *, label_column: str | None, streaming: bool) -> dict[str, _
     raw = {}
     for split, rows in read_hub(name, streaming=streaming).items():
         where = f"{name}, split {split}"
-        column = find_column(
-            list(rows.column_names or []), label_column, LABEL_NAMES, role="label", where=where
-        )
+        column = find_column(list(rows.column_names or []), label_column, LABEL_NAMES, role="label", where=where)
         names = class_names(rows, column)
         labelled = names is None or any(row[column] is not None and row[column] >= 0 for row in rows.take(1))
         if labelled:  # some public test splits carry -1 in place of their labels
@@ -147,9 +145,7 @@ def _class_names(raw: Mapping[str, _Raw], columns: Mapping[str, tuple[str, str]]
     return label_names((row[columns[split][1]] for row in part.rows()), where=part.where)
 
 
-def _examples(
-    part: _Raw, text_column: str, label_column: str, names: tuple[str, ...]
-) -> Iterator[dict[str, Any]]:
+def _examples(part: _Raw, text_column: str, label_column: str, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Yield checked text and label of each row."""
     for number, row in enumerate(part.rows(), start=1):
         text = row.get(text_column)
@@ -168,9 +164,7 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _in_memory(
-    parts: Mapping[str, Any], *, cut_missing: bool, seed: int
-) -> tuple[dict[str, Dataset], list[str]]:
+def _in_memory(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tuple[dict[str, Dataset], list[str]]:
     frames = {split: pd.DataFrame(list(rows())) for split, rows in parts.items()}
     notes = []
     for split, held_out in (("validation", ["test"]), ("train", ["validation", "test"])):
@@ -178,9 +172,7 @@ def _in_memory(
         if split in frames and others:
             frames[split], dropped = drop_shared(frames[split], others)
             if dropped:
-                notes.append(
-                    f"{dropped:,} rows of {split} also stand in {' or '.join(held_out)} and were dropped."
-                )
+                notes.append(f"{dropped:,} rows of {split} also stand in {' or '.join(held_out)} and were dropped.")
     if cut_missing and "train" in frames:
         for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
             if split not in frames:
@@ -188,24 +180,14 @@ def _in_memory(
                 notes.append(f"{split} was cut from train ({len(frames[split]):,} rows).")
     empty = [split for split, frame in frames.items() if frame.empty]
     if empty:
-        raise DataError(
-            f"Split {empty[0]!r} is empty after cutting. Provide more rows, or give the split as a file."
-        )
-    splits = {
-        s: Dataset.from_pandas(frames[s], features=FEATURES, preserve_index=False)
-        for s in SPLITS
-        if s in frames
-    }
+        raise DataError(f"Split {empty[0]!r} is empty after cutting. Provide more rows, or give the split as a file.")
+    splits = {s: Dataset.from_pandas(frames[s], features=FEATURES, preserve_index=False) for s in SPLITS if s in frames}
     return splits, notes
 
 
-def _stream(
-    parts: Mapping[str, Any], *, cut_missing: bool, seed: int
-) -> tuple[dict[str, IterableDataset], list[str]]:
+def _stream(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tuple[dict[str, IterableDataset], list[str]]:
     held_out = {split for split in parts if split != "train"}
-    taken = (
-        {text_key(row["text"]) for split in held_out for row in parts[split]()} if "train" in parts else set()
-    )
+    taken = {text_key(row["text"]) for split in held_out for row in parts[split]()} if "train" in parts else set()
     bounds, low = {}, 0.0
     if cut_missing and "train" in parts:
         for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
@@ -214,9 +196,7 @@ def _stream(
                 bounds[split] = (low, low + share)
                 low += share
     splits = {split: _iterable(parts[split]) for split in held_out}
-    splits |= {
-        split: _iterable(parts["train"], seed=seed, bounds=b, taken=taken) for split, b in bounds.items()
-    }
+    splits |= {split: _iterable(parts["train"], seed=seed, bounds=b, taken=taken) for split, b in bounds.items()}
     if "train" in parts:
         splits["train"] = _iterable(parts["train"], seed=seed, bounds=(low, 1.0), taken=taken)
     notes = [f"{split} is cut from train by a hash of the text." for split in bounds]

@@ -65,9 +65,7 @@ class TextTokenizer:
                 raise TextError(f"Expected a text, got {type(text).__name__}: {text!r:.60}")
         clean = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
         encoded = []
-        for text, raw in zip(
-            clean, self.tokenizer.encode_batch(clean, add_special_tokens=False), strict=True
-        ):
+        for text, raw in zip(clean, self.tokenizer.encode_batch(clean, add_special_tokens=False), strict=True):
             ids = raw.ids
             if not ids:
                 raise TextError(f"A text has no token: {text!r:.60}. Expected at least one word.")
@@ -76,10 +74,7 @@ class TextTokenizer:
                     f"A text has {len(ids):,} tokens, but the model reads at most {n_ctx:,}: {text!r:.60}... "
                     "Shorten it, or cut it with --truncate (in Python: truncate=True)."
                 )
-            pieces = [
-                text[a:b] or token
-                for (a, b), token in zip(raw.offsets[:n_ctx], raw.tokens[:n_ctx], strict=True)
-            ]
+            pieces = [text[a:b] or token for (a, b), token in zip(raw.offsets[:n_ctx], raw.tokens[:n_ctx], strict=True)]
             encoded.append(Encoding(ids[:n_ctx], pieces, max(0, len(ids) - n_ctx)))
         return encoded
 
@@ -97,14 +92,10 @@ class TextTokenizer:
         try:
             tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise CheckpointError(
-                f"{path} is missing. Is this a folder written by safr-lens train?"
-            ) from None
+            raise CheckpointError(f"{path} is missing. Is this a folder written by safr-lens train?") from None
         except Exception as error:  # the library raises a bare Exception for a foreign file
             raise CheckpointError(f"{path} is not a tokenizer.json: {error!s:.120}") from None
-        pad_id = next(
-            (i for i in map(tokenizer.token_to_id, (PAD, "<pad>", "<|endoftext|>")) if i is not None), 0
-        )
+        pad_id = next((i for i in map(tokenizer.token_to_id, (PAD, "<pad>", "<|endoftext|>")) if i is not None), 0)
         return cls(tokenizer, pad_id=pad_id)
 
 
@@ -128,9 +119,7 @@ def train_tokenizer(
     ['a', 'film', 'does', "n't"]
     """
     if kind not in KINDS:
-        raise ConfigError(
-            f"Unknown tokenizer {kind!r}; expected {' or '.join(KINDS)}.{near_matches(kind, KINDS)}"
-        )
+        raise ConfigError(f"Unknown tokenizer {kind!r}; expected {' or '.join(KINDS)}.{near_matches(kind, KINDS)}")
     special = [PAD, UNK]
     if kind == "word":
         tokenizer = Tokenizer(models.WordLevel({PAD: 0, UNK: 1}, unk_token=UNK))
@@ -146,9 +135,7 @@ def train_tokenizer(
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
     tokenizer.train_from_iterator(texts, trainer)
     if tokenizer.get_vocab_size() <= len(special):
-        raise DataError(
-            f"No word stands at least {min_frequency} times in the training texts; nothing to learn from."
-        )
+        raise DataError(f"No word stands at least {min_frequency} times in the training texts; nothing to learn from.")
     return TextTokenizer(_without_added_tokens(tokenizer))
 
 

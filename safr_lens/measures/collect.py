@@ -27,9 +27,7 @@ class TextNeurons:
     example: int
 
 
-def text_neurons(
-    model: HookedClassifier, split: Iterable[dict[str, Any]], *, layer: int = -1
-) -> Iterator[TextNeurons]:
+def text_neurons(model: HookedClassifier, split: Iterable[dict[str, Any]], *, layer: int = -1) -> Iterator[TextNeurons]:
     """Yield the neurons of each text of a split, in evaluation mode, without gradient.
 
     Raises:

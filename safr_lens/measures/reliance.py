@@ -84,9 +84,7 @@ def reliance(
         ("zero", {name: torch.zeros_like(mean) for name, mean in means.items()}),
         ("mean", means),
     ):
-        replace = [
-            (name, lambda out, hook, value=value: value.expand_as(out)) for name, value in values.items()
-        ]
+        replace = [(name, lambda out, hook, value=value: value.expand_as(out)) for name, value in values.items()]
         with model.hooks(fwd_hooks=replace):
             ablated = evaluate(model, split)
         lost[mode] = Lost(intact.accuracy - ablated.accuracy, ablated.loss - intact.loss)

@@ -32,9 +32,7 @@ def save_pretrained(model: HookedClassifier, directory: str | PathLike[str]) -> 
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / WEIGHTS) as path:
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, path, {"format": "pt"}
-        )
+        save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, path, {"format": "pt"})
     with replacing(folder / TOKENIZER) as path:
         model.tokenizer.save(path)
     write_json(
@@ -94,17 +92,10 @@ def _folder(source: str | PathLike[str]) -> Path:
         return path
     if path.exists():
         raise CheckpointError(f"{path} is a file; expected the folder of a run, with {CONFIG} and {WEIGHTS}.")
-    if (
-        isinstance(source, str)
-        and HUB_ID.match(source)
-        and not source.startswith(".")
-        and not path.parent.is_dir()
-    ):
+    if isinstance(source, str) and HUB_ID.match(source) and not source.startswith(".") and not path.parent.is_dir():
         return _download(source)
     siblings = [p.name for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
-    raise CheckpointError(
-        f"{path}: no such run.{near_matches(path.name, siblings)} Make one with safr-lens train."
-    )
+    raise CheckpointError(f"{path}: no such run.{near_matches(path.name, siblings)} Make one with safr-lens train.")
 
 
 def _download(repo_id: str) -> Path:
@@ -114,9 +105,7 @@ def _download(repo_id: str) -> Path:
         return Path(snapshot_download(repo_id, allow_patterns=[WEIGHTS, CONFIG, TOKENIZER]))
     except Exception as error:  # many unrelated types for one user-facing fact
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{repo_id!r} is no local folder, and the Hub did not give it: {reason}"
-        ) from error
+        raise CheckpointError(f"{repo_id!r} is no local folder, and the Hub did not give it: {reason}") from error
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -124,15 +113,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(
-            f"{folder} has no {CONFIG}; it is no safr_lens run.{_pickles(folder)}"
-        ) from None
+        raise CheckpointError(f"{folder} has no {CONFIG}; it is no safr_lens run.{_pickles(folder)}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is not JSON: {error}") from None
     if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise CheckpointError(
-            f'{path} was not written by safr_lens (expected "format": "{FORMAT}").{_pickles(folder)}'
-        )
+        raise CheckpointError(f'{path} was not written by safr_lens (expected "format": "{FORMAT}").{_pickles(folder)}')
     if not isinstance(config.get("model"), dict) or not isinstance(config.get("labels"), list):
         raise CheckpointError(f"{path} lacks its model or labels.")
     return config

@@ -156,9 +156,7 @@ class HookedClassifier(CheckedHooks):
             activations=seen,
         )
 
-    def _edits(
-        self, mask: Tensor, local: dict[str, Tensor], generator: torch.Generator | None
-    ) -> tuple[list, list]:
+    def _edits(self, mask: Tensor, local: dict[str, Tensor], generator: torch.Generator | None) -> tuple[list, list]:
         """What VMASK, padding, dropout and the readout do at the backbone's hook points, in one forward pass."""
 
         def drop(value: Tensor) -> Tensor:

@@ -55,9 +55,7 @@ class ModelConfig:
             raise ConfigError(f"d_model ({self.d_model}) must be a multiple of n_heads ({self.n_heads}).")
 
 
-def check_number(
-    name: str, value: Any, *, low: float, high: float = float("inf"), whole: bool = False
-) -> None:
+def check_number(name: str, value: Any, *, low: float, high: float = float("inf"), whole: bool = False) -> None:
     """Raise a ConfigError unless ``value`` is a number (whole, if asked) in [low, high]."""
     kind = "a whole number" if whole else "a number"
     right_type = isinstance(value, int) or (isinstance(value, float) and not whole)
@@ -69,9 +67,7 @@ def check_number(
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise a ConfigError unless ``value`` is one of ``choices``."""
     if value not in choices:
-        raise ConfigError(
-            f"{name} must be one of {', '.join(choices)}; got {value!r}.{near_matches(value, choices)}"
-        )
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}; got {value!r}.{near_matches(value, choices)}")
 
 
 def strict_kwargs(cls: type, values: Mapping[str, Any], *, what: str) -> dict[str, Any]:
@@ -79,7 +75,5 @@ def strict_kwargs(cls: type, values: Mapping[str, Any], *, what: str) -> dict[st
     known = [field.name for field in dataclasses.fields(cls)]
     for key in values:
         if key not in known:
-            raise ConfigError(
-                f"Unknown key {key!r} in {what}; known: {', '.join(known)}.{near_matches(key, known)}"
-            )
+            raise ConfigError(f"Unknown key {key!r} in {what}; known: {', '.join(known)}.{near_matches(key, known)}")
     return dict(values)

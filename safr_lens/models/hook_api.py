@@ -57,9 +57,7 @@ class CheckedHooks(HookedRootModule):
         """As ``HookedRootModule.add_caching_hooks``; raises HookError for an unknown name."""
         return super().add_caching_hooks(self._checked_filter(names_filter), *args, **kwargs)
 
-    def get_caching_hooks(
-        self, names_filter: Filter = None, *args: Any, **kwargs: Any
-    ) -> tuple[dict, list, list]:
+    def get_caching_hooks(self, names_filter: Filter = None, *args: Any, **kwargs: Any) -> tuple[dict, list, list]:
         """As ``HookedRootModule.get_caching_hooks``; raises HookError for an unknown name."""
         return super().get_caching_hooks(self._checked_filter(names_filter), *args, **kwargs)
 

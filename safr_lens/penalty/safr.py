@@ -84,9 +84,7 @@ class SafrPenalty:
             return (0,) if self.site == "embedding" else (n_layers - 1,)
         for layer in self.layers:
             if layer >= n_layers:
-                raise ConfigError(
-                    f"layers names layer {layer}, but the model has {n_layers} (0 to {n_layers - 1})."
-                )
+                raise ConfigError(f"layers names layer {layer}, but the model has {n_layers} (0 to {n_layers - 1}).")
         return self.layers
 
     def hook_names(self, n_layers: int) -> list[str]:
@@ -114,9 +112,7 @@ class SafrPenalty:
         neurons = output.activations[neurons_hook(layer)]
         pattern = output.activations[pattern_hook(layer)]
         q = output.importance if self.importance_grad else output.importance.detach()
-        correlation = attention_correlation(
-            pattern, output.mask, self.threshold, keep_grad=self.correlation_grad
-        )
+        correlation = attention_correlation(pattern, output.mask, self.threshold, keep_grad=self.correlation_grad)
         return {
             "importance": neuron_importance(neurons, q, correlation, output.mask, self.l1_ratio),
             "interaction": neuron_interaction(neurons, q, correlation, output.mask),

@@ -58,8 +58,6 @@ def as_schedule(name: str, value: Any) -> Schedule:
         try:
             return Schedule(**strict_kwargs(Schedule, value, what=name))
         except TypeError:
-            raise ConfigError(
-                f"{name} as a schedule needs start, end and epochs; got {dict(value)!r}."
-            ) from None
+            raise ConfigError(f"{name} as a schedule needs start, end and epochs; got {dict(value)!r}.") from None
     check_number(name, value, low=0.0)
     return Schedule(start=float(value), end=float(value), epochs=0.0)

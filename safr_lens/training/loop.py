@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import time
@@ -26,6 +25,7 @@ from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.progress import TrainProgress
 from safr_lens.training.run_folder import RunFolder
+from safr_lens.training.same_settings import describe
 from safr_lens.training.step import batch_terms, weighted_sum
 
 Weights = dict[str, torch.Tensor]
@@ -87,12 +87,7 @@ def train(
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
     penalty.chosen_layers(model.config.n_layers)
     _check_data(model, data)
-    settings = {
-        "model": dataclasses.asdict(model.config),
-        "train": dataclasses.asdict(config),
-        "penalty": penalty.to_dict(),
-        "data": data.source,
-    }
+    settings = describe(model.config, data, config, penalty)
     folder = RunFolder(Path(out), settings, resume=resume, overwrite=overwrite) if out is not None else None
     started = time.perf_counter()
     trainer = _Trainer(model, data, config, penalty, folder)
@@ -203,9 +198,7 @@ class _Trainer:
     def _finite(self, what: str, value: float, epoch: int) -> None:
         if not math.isfinite(value):
             self.model.load_state_dict(self.best)
-            kept = (
-                f" The best weights so far are in {self.folder.path}." if self.folder and self.records else ""
-            )
+            kept = f" The best weights so far are in {self.folder.path}." if self.folder and self.records else ""
             raise TrainingError(
                 f"The {what} became {value} in epoch {epoch}. Lower the learning rate "
                 f"({self.config.learning_rate:g}) or the weights of the penalty.{kept}"
@@ -243,9 +236,7 @@ class _Trainer:
         self.model = self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
         self.model.load_state_dict(self.best)
         self.model.eval()
-        layers = (
-            None if self.penalty.site == "none" else self.penalty.chosen_layers(self.model.config.n_layers)
-        )
+        layers = None if self.penalty.site == "none" else self.penalty.chosen_layers(self.model.config.n_layers)
         metrics = final_metrics(self.model, self.data, self.records, settings, layers=layers, seconds=seconds)
         if self.folder and self.is_main:
             self.folder.finish(self.model, metrics)

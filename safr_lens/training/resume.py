@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError
 from safr_lens.training.history import EpochRecord
+from safr_lens.training.same_settings import check_same
 
 FOLDER, STATE, WEIGHTS = "resume", "state.json", "state.safetensors"
 
@@ -46,9 +47,7 @@ def save_state(
         tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
     weights = f"{len(records):04d}.{WEIGHTS}"
     with replacing(folder / weights) as path:
-        save_file(
-            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path
-        )
+        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path)
     write_json(
         folder / STATE,
         {"settings": settings, "weights": weights, "records": [asdict(record) for record in records]},
@@ -73,7 +72,7 @@ def load_state(out: Path, *, settings: dict[str, Any]) -> Resumed | None:
         records = [EpochRecord(**record) for record in state["records"]]
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(f"{path.parent} is damaged ({error}). Remove it, and train anew.") from None
-    _check_settings(state["settings"], json.loads(json.dumps(settings)), path.parent)
+    check_same(state["settings"], settings, path.parent)
     optimizer: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer/"):
@@ -89,15 +88,3 @@ def remove_state(out: Path) -> None:
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _check_settings(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
-    for part in saved.keys() | asked.keys():
-        old, new = saved.get(part), asked.get(part)
-        if part == "train":  # more or fewer epochs are the same training, longer or shorter
-            old, new = {**(old or {}), "epochs": None}, {**(new or {}), "epochs": None}
-        if old != new:
-            raise CheckpointError(
-                f"{folder} holds a training with other settings: {part} was {old!r}, now {new!r}. "
-                "Use the old settings, or train into another folder."
-            )

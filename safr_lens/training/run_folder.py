@@ -40,16 +40,10 @@ class RunFolder:
         if resume:
             self.resumed = load_state(path, settings=settings)
         if finished and not overwrite:
-            mend = (
-                "It is finished; there is nothing to resume."
-                if resume
-                else "Name another, or use --overwrite."
-            )
+            mend = "It is finished; there is nothing to resume." if resume else "Name another, or use --overwrite."
             raise CheckpointError(f"{path} already holds a trained run. {mend}")
         if unfinished and not (resume or overwrite):
-            raise CheckpointError(
-                f"{path} holds an unfinished training. Use --resume to go on, or --overwrite."
-            )
+            raise CheckpointError(f"{path} holds an unfinished training. Use --resume to go on, or --overwrite.")
         if not (finished or unfinished) and path.is_dir() and (path / WEIGHTS).exists():
             raise CheckpointError(f"{path} holds a model of something else. Name another folder.")
         if overwrite and not resume:

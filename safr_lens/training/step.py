@@ -15,9 +15,7 @@ from safr_lens.penalty.safr import SafrPenalty
 Forward = Callable[..., ClassifierOutput]
 
 
-def batch_terms(
-    forward: Forward, batch: Batch, penalty: SafrPenalty, *, n_layers: int
-) -> dict[str, Float[Tensor, ""]]:
+def batch_terms(forward: Forward, batch: Batch, penalty: SafrPenalty, *, n_layers: int) -> dict[str, Float[Tensor, ""]]:
     """Return the cross-entropy and every term of the penalty, by name and unweighted.
 
     Args:

@@ -1,0 +1,42 @@
+"""The command ``safr-lens``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from safr_lens.cli.demo import demo
+from safr_lens.cli.evaluate import evaluate
+from safr_lens.cli.predict import predict
+from safr_lens.cli.train import train
+
+app = typer.Typer(
+    name="safr-lens",
+    help="Train text classifiers whose neurons can be read, and see what SAFR changed. Start with: safr-lens demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (demo, train, evaluate, predict):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from safr_lens import __version__
+
+        typer.echo(f"safr-lens {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """Train text classifiers whose neurons can be read, and see what SAFR changed. Start with: safr-lens demo"""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,60 @@
+"""``safr-lens predict``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from safr_lens.cli.guard import guarded
+from safr_lens.cli.output import points, print_json, print_table, say
+
+
+@guarded
+def predict(
+    run: Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="One or more texts, each in quotes.")],
+    truncate: Annotated[bool, typer.Option("--truncate", help="Cut texts longer than the context.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="How many tokens and neurons to show.")] = 6,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+) -> None:
+    """Classify texts and show the tokens and neurons behind the answer.
+
+    Evidence is exact: the evidence of all tokens adds up to the predicted class's logit over the mean of the others.
+
+    Example: safr-lens predict runs/safr "a gripping , funny film"
+    """
+    from safr_lens import HookedClassifier
+    from safr_lens.views.prediction import explain
+
+    model = HookedClassifier.from_pretrained(run)
+    model.to_tokens(texts, truncate=truncate)  # every text is checked before the first answer is printed
+    answers = [explain(model, text, truncate=truncate, top=top) for text in texts]
+    if as_json:
+        print_json(answers)
+        return
+    for answer in answers:
+        _show(answer)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    say("", answer["text"], f"{answer['label']}, {points(answer['probability'])} %")
+    print_table(
+        "Tokens behind it",
+        ["token", "importance", "evidence, logits", "neurons for half of it", "first neurons"],
+        [
+            [
+                token["token"],
+                f"{token['importance']:.2f}",
+                f"{token['evidence']:+.3f}",
+                str(token["neurons_for_half"]),
+                ", ".join(f"{n['neuron']} ({points(n['share'])} %)" for n in token["neurons"]),
+            ]
+            for token in answer["tokens"]
+        ],
+    )
+    print_table(
+        "Neurons behind it",
+        ["neuron", "evidence, logits", "most at"],
+        [[str(n["neuron"]), f"{n['evidence']:+.3f}", n["token"]] for n in answer["neurons"]],
+    )

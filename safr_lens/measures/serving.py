@@ -1,0 +1,72 @@
+"""Which neurons serve which token of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from safr_lens.measures.type_means import TypeMeans
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.decompose import Decomposition
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How the neurons of the last MLP serve the tokens of a text.
+
+    Attributes:
+        evidence: what each neuron adds at each token to the predicted class over the mean of the others, in logits.
+        share: its absolute value over the sum of all neurons' at that token; rows sum to 1 (0 at a silent token).
+    """
+
+    evidence: Float[Tensor, "pos d_mlp"]
+    share: Float[Tensor, "pos d_mlp"]
+
+    def neurons_for_half(self) -> list[int]:
+        """Return for each token the smallest number of neurons that make up half of its evidence."""
+        ordered = self.share.sort(dim=1, descending=True).values.cumsum(1)
+        counts = (ordered < 0.5).sum(1) + 1
+        return torch.where(self.share.sum(1) > 0, counts, 0).tolist()
+
+    def top_neurons(self, k: int) -> list[int]:
+        """Return the ``k`` neurons with the most absolute evidence in the text, the strongest first."""
+        total = self.evidence.abs().sum(0)
+        return total.topk(min(k, len(total))).indices.tolist()
+
+
+def margin(contributions: Float[Tensor, "... n_classes"], predicted: int) -> Float[Tensor, ...]:
+    """Return the contribution to the predicted class minus the mean of those to the other classes.
+
+    >>> margin(torch.tensor([1.0, 4.0]), 1)
+    tensor(3.)
+    """
+    n_classes = contributions.shape[-1]
+    chosen = contributions[..., predicted]
+    return chosen - (contributions.sum(-1) - chosen) / (n_classes - 1)
+
+
+def serving(parts: Decomposition) -> Serving:
+    """Return how the neurons serve the tokens of a decomposed text."""
+    evidence = margin(parts.neurons, int(parts.logits.argmax()))
+    size = evidence.abs()
+    return Serving(evidence, size / size.sum(1, keepdim=True).clamp_min(torch.finfo(size.dtype).tiny))
+
+
+def top_words(model: HookedClassifier, means: TypeMeans, neurons: Sequence[int], *, k: int = 3) -> list[list[str]]:
+    """Return for each neuron the ``k`` token types at which it is most active on average; fewer if it knows fewer.
+
+    Args:
+        model: whose tokenizer names the types.
+        means: of a corpus, see :func:`safr_lens.measures.type_means`.
+        neurons: numbers of neurons.
+        k: how many words.
+    """
+    words = []
+    for neuron in neurons:
+        values, order = means.means[:, neuron].topk(min(k, len(means.types)))
+        words.append([model.tokenizer.word(int(means.types[i])) for v, i in zip(values, order, strict=True) if v > 0])
+    return words

@@ -1,0 +1,92 @@
+"""Settings of a training as one flat mapping, from a file and from options, strict about unknown keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from safr_lens.errors import ConfigError, near_matches
+from safr_lens.models.config import ModelConfig
+from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.training.config import TrainConfig
+
+_EXPONENT = re.compile(r"^[+-]?\d+(\.\d*)?[eE][+-]?\d+$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which data and which tokenizer.
+
+    Attributes:
+        data: packaged reviews, a Hub id, a file or a folder.
+        test_data: a file that becomes the test split.
+        text_column, label_column: where they are not the usual ones.
+        streaming: read the data anew at each pass.
+        tokenizer: ``"word"`` or ``"bpe"``.
+        min_frequency: words seen less often are unknown.
+    """
+
+    data: str | None = None
+    test_data: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    streaming: bool = False
+    tokenizer: str = "word"
+    min_frequency: int = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one training."""
+
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig
+    penalty: SafrPenalty
+
+
+PARTS = (DataConfig, ModelConfig, TrainConfig, SafrPenalty)
+
+
+def make_settings(values: Mapping[str, Any]) -> Settings:
+    """Return the settings that a flat mapping names; what it does not name keeps its default.
+
+    Raises:
+        ConfigError: an unknown key, with near matches, or a value without meaning.
+
+    >>> make_settings({"epochs": 3, "site": "none"}).train.epochs
+    3
+    """
+    known = {field.name: part for part in PARTS for field in dataclasses.fields(part)}
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"Unknown setting {key!r}.{near_matches(key, known)} Known: {', '.join(sorted(known))}.")
+    parts = [part(**{k: v for k, v in values.items() if known[k] is part}) for part in PARTS]
+    return Settings(*parts)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a YAML or JSON file with settings.
+
+    Raises:
+        ConfigError: a missing file, or one that is no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except FileNotFoundError:
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ConfigError(f"{path}: no such file.{near_matches(path.name, siblings)}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is neither YAML nor JSON: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigError(f"{path}: expected settings, one `name: value` a line; got {type(values).__name__}.")
+    # YAML 1.1 reads 1e-4, without a point, as text
+    return {k: float(v) if isinstance(v, str) and _EXPONENT.match(v) else v for k, v in values.items()}

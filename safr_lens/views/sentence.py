@@ -1,0 +1,99 @@
+"""What one model makes of one text, ready to be shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from safr_lens.measures.serving import margin, serving, top_words
+from safr_lens.measures.type_means import TypeMeans
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.decompose import decompose, evaluating
+from safr_lens.views.components import Component, token_colors
+
+IMPORTANCE = "#0f766e"
+FOR, AGAINST = "#2166ac", "#b2182b"
+N_NEURONS = 4
+N_TOKENS = 6
+
+
+@dataclass(frozen=True)
+class ServedToken:
+    """One row of the table of tokens: its evidence, and the neurons behind it."""
+
+    token: str
+    importance: float
+    evidence: float
+    neurons_for_half: int
+    top: list[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class SentenceView:
+    """What one model makes of one text."""
+
+    model_name: str
+    predicted: str
+    probability: float
+    tokens: list[str]
+    importance: list[float]
+    importance_view: Component
+    neuron_views: list[tuple[str, Component]]
+    served: list[ServedToken]
+
+
+def sentence_view(model: HookedClassifier, text: str, means: TypeMeans, *, name: str) -> SentenceView:
+    """Collect VMASK importance and the serving neurons of a text.
+
+    Args:
+        model: a classifier.
+        text: cut to the context if it is longer.
+        means: mean activations by token type, which give neurons their words.
+        name: what to call the model.
+    """
+    tokens, mask = model.to_tokens(text, truncate=True)
+    with evaluating(model):
+        output = model(tokens, mask)
+    parts = decompose(model, text, truncate=True)
+    predicted = int(parts.logits.argmax())
+    served = serving(parts)
+    neurons = served.top_neurons(N_NEURONS)
+    importance = output.importance[0].tolist()
+    return SentenceView(
+        model_name=name,
+        predicted=model.labels[predicted],
+        probability=output.probabilities[0, predicted].item(),
+        tokens=parts.tokens,
+        importance=importance,
+        importance_view=token_colors(parts.tokens, importance, low=0.0, high=1.0, positive=IMPORTANCE),
+        neuron_views=_neuron_views(parts.tokens, served.evidence[:, neurons], _labels(model, means, neurons)),
+        served=_served_tokens(model, means, parts.tokens, importance, margin(parts.by_token(), predicted), served),
+    )
+
+
+def _neuron_views(tokens: list[str], evidence: torch.Tensor, labels: list[str]) -> list[tuple[str, Component]]:
+    # one scale for all neurons of the text, so that their colours compare
+    largest = max(evidence.abs().max().item(), 1e-12)
+    return [
+        (label, token_colors(tokens, column.tolist(), low=-largest, high=largest, positive=FOR, negative=AGAINST))
+        for label, column in zip(labels, evidence.T, strict=True)
+    ]
+
+
+def _labels(model: HookedClassifier, means: TypeMeans, neurons: list[int]) -> list[str]:
+    return [
+        f"{neuron}: {', '.join(words) or 'rare words'}"
+        for neuron, words in zip(neurons, top_words(model, means, neurons), strict=True)
+    ]
+
+
+def _served_tokens(model, means, tokens, importance, evidence, served) -> list[ServedToken]:
+    half = served.neurons_for_half()
+    rows = []
+    for position in evidence.abs().argsort(descending=True)[:N_TOKENS].tolist():
+        shares, neurons = served.share[position].topk(3)
+        labels = _labels(model, means, neurons.tolist())
+        top = [(label, share) for label, share in zip(labels, shares.tolist(), strict=True) if share > 0]
+        rows.append(ServedToken(tokens[position], importance[position], evidence[position].item(), half[position], top))
+    return rows
