@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
+from safr_lens.data.tokenizer import KINDS
 from safr_lens.errors import ConfigError, near_matches
-from safr_lens.models.config import ModelConfig
+from safr_lens.models.config import ModelConfig, check_choice, check_number
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 
@@ -40,6 +41,10 @@ class DataConfig:
     streaming: bool = False
     tokenizer: str = "word"
     min_frequency: int = 2
+
+    def __post_init__(self) -> None:
+        check_choice("tokenizer", self.tokenizer, KINDS)
+        check_number("min_frequency", self.min_frequency, low=1, whole=True)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ class SafrPenalty:
         check_number("threshold", self.threshold, low=0.0)
         check_number("l1_ratio", self.l1_ratio, low=0.0)
         if self.layers is not None:
+            if not isinstance(self.layers, (tuple, list)) or not self.layers:
+                raise ConfigError(f"layers must be a list of layers such as [0]; got {self.layers!r}.")
             object.__setattr__(self, "layers", tuple(self.layers))
             for layer in self.layers:
                 check_number("layers", layer, low=0, whole=True)

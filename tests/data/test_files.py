@@ -1,0 +1,282 @@
+"""Local csv, tsv, jsonl and parquet files: what is read from them, and what is said of those that cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from safr_lens import load_data
+from safr_lens.errors import DataError
+
+ROWS = [
+    {"text": f"film number {i} is {'good' if i % 2 else 'bad'}", "label": "pos" if i % 2 else "neg"} for i in range(12)
+]
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def csv_of(rows) -> str:
+    return "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows)
+
+
+def jsonl_of(rows) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def as_read(path: Path | dict, split: str = "test", **options) -> list[tuple[str, str]]:
+    """Return text and label name of each row of a split, nothing cut."""
+    data = load_data(path, cut_missing=False, **options)
+    return [(row["text"], data.labels[row["label"]]) for row in data[split]]
+
+
+def as_written(rows) -> list[tuple[str, str]]:
+    return [(row["text"], row["label"]) for row in rows]
+
+
+def test_csv_with_header_quotes_commas_and_newlines(tmp_path):
+    text = 'title,sentiment,review\n1,pos,"good, ""really""\ngood"\n2,neg,plain\n'
+    assert as_read(write(tmp_path, "a.csv", text)) == [('good, "really"\ngood', "pos"), ("plain", "neg")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.tsv"])
+def test_byte_order_mark_is_no_part_of_the_first_column(tmp_path, name):
+    content = {"a.csv": csv_of(ROWS), "a.jsonl": jsonl_of(ROWS), "a.tsv": csv_of(ROWS).replace(",", "\t")}[name]
+    assert as_read(write(tmp_path, name, b"\xef\xbb\xbf" + content.encode())) == as_written(ROWS)
+
+
+def test_windows_line_ends_and_blank_lines_add_nothing(tmp_path):
+    content = csv_of(ROWS).replace("\n", "\r\n") + "\r\n"
+    assert as_read(write(tmp_path, "a.csv", content)) == as_written(ROWS)
+
+
+def test_tsv_without_header_keeps_quotes_as_they_stand(tmp_path):
+    path = write(tmp_path, "dev.tsv", 'a "fine" film\t1\n"unclosed , comma\t0\nit\'s "\t1\n')
+    assert as_read(path) == [('a "fine" film', "1"), ('"unclosed , comma', "0"), ("it's \"", "1")]
+
+
+def test_tsv_without_header_may_put_the_label_first(tmp_path):
+    assert as_read(write(tmp_path, "a.tsv", "1\tgood film\n0\tbad film\n")) == [("good film", "1"), ("bad film", "0")]
+
+
+def test_csv_without_header_keeps_its_first_row(tmp_path):
+    assert as_read(write(tmp_path, "a.csv", "good film,1\nbad film,0\n")) == [("good film", "1"), ("bad film", "0")]
+
+
+def test_tsv_with_header_like_sst2(tmp_path):
+    path = write(tmp_path, "train.tsv", 'sentence\tlabel\nhide " new secretions\t0\ncontains wit\t1\n')
+    assert as_read(path) == [('hide " new secretions', "0"), ("contains wit", "1")]
+
+
+def test_jsonl_skips_blank_lines_and_keeps_unicode(tmp_path):
+    rows = [{"text": "café\n☕ — naïve", "label": "pos", "id": 7}, {"text": "x", "label": "neg"}]
+    content = jsonl_of(rows[:1]) + "\n" + json.dumps(rows[1], ensure_ascii=False)
+    assert as_read(write(tmp_path, "a.jsonl", content)) == as_written(rows)
+
+
+def test_parquet_reads_every_row_in_order(tmp_path):
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "a.parquet", row_group_size=5)
+    assert as_read(tmp_path / "a.parquet") == as_written(ROWS)
+
+
+def test_suffix_may_be_upper_case(tmp_path):
+    assert as_read(write(tmp_path, "A.CSV", csv_of(ROWS))) == as_written(ROWS)
+
+
+def test_all_four_kinds_of_file_hold_the_same_data(tmp_path):
+    write(tmp_path, "a.csv", csv_of(ROWS))
+    write(tmp_path, "a.tsv", csv_of(ROWS).replace(",", "\t"))
+    write(tmp_path, "a.jsonl", jsonl_of(ROWS))
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    read = [as_read(tmp_path / f"a.{kind}") for kind in ("csv", "tsv", "jsonl", "parquet")]
+    assert read == [as_written(ROWS)] * 4
+
+
+@pytest.mark.parametrize("validation", ["validation", "dev", "val", "valid", "Dev"])
+def test_folder_with_a_file_for_each_split(tmp_path, validation):
+    write(tmp_path, "train.csv", csv_of(ROWS[:6]))
+    write(tmp_path, f"{validation}.jsonl", jsonl_of(ROWS[6:9]))
+    write(tmp_path, "test.tsv", csv_of(ROWS[9:]).replace(",", "\t"))
+    write(tmp_path, "README.md", "no data")
+    assert list(load_data(tmp_path)) == ["train", "validation", "test"]
+    assert as_read(tmp_path, "train") == as_written(ROWS[:6])
+    assert as_read(tmp_path, "validation") == as_written(ROWS[6:9])
+    assert as_read(tmp_path, "test") == as_written(ROWS[9:])
+
+
+def test_mapping_from_split_to_file(tmp_path):
+    files = {"test": write(tmp_path, "b.csv", csv_of(ROWS[6:])), "train": write(tmp_path, "a.csv", csv_of(ROWS[:6]))}
+    assert as_read(files, "train") == as_written(ROWS[:6])
+    assert as_read(files, "test") == as_written(ROWS[6:])
+    assert list(load_data(files)) == ["train", "validation", "test"]
+
+
+def test_columns_may_be_named(tmp_path):
+    path = write(tmp_path, "a.csv", "text,body,stars,label\nno,good,high,0\nno,bad,low,0\n")
+    assert as_read(path, text_column="body", label_column="stars") == [("good", "high"), ("bad", "low")]
+
+
+def test_usual_columns_are_found_whatever_their_case(tmp_path):
+    assert as_read(write(tmp_path, "a.csv", "Review,Sentiment\ngood,pos\nbad,neg\n")) == [
+        ("good", "pos"),
+        ("bad", "neg"),
+    ]
+
+
+def test_split_that_is_not_there_is_named_with_near_matches(tmp_path):
+    data = load_data(write(tmp_path, "a.csv", csv_of(ROWS)))
+    with pytest.raises(DataError, match=r"no split 'tset'.*train, validation, test.*Did you mean 'test'"):
+        data["tset"]
+
+
+# content of a file, options, and what the message must say beside the file's name
+FAULTS = {
+    "empty file": ("a.csv", "", {}, ["is empty"]),
+    "header only": ("a.csv", "text,label\n", {}, ["no rows"]),
+    "empty jsonl": ("a.jsonl", "\n", {}, ["no rows"]),
+    "not UTF-8": ("a.csv", b"text,label\ncaf\xe9,1\n", {}, ["not UTF-8", "0xe9", "iconv"]),
+    "ragged row": ("a.csv", 'text,label\n"two\nlines",1\na,b,0\n', {}, ["line 4", "expected 2", "found 3"]),
+    "short row": ("a.tsv", "text\tlabel\na\t1\nb\n", {}, ["line 3", "expected 2", "found 1"]),
+    "bad json": ("a.jsonl", '{"text": "a", "label": 1}\n\n{"text": \n', {}, ["line 3", "not JSON"]),
+    "no json object": ("a.jsonl", '{"text": "a", "label": 1}\n["b", 0]\n', {}, ["line 2", "object", "list"]),
+    "corrupt parquet": ("a.parquet", b"PAR1 no parquet at all PAR1", {}, ["cannot be read as parquet"]),
+    "no text column": ("a.csv", "txt,label\na,1\nb,0\n", {}, ["no text column", "'txt', 'label'", "--text-column"]),
+    "no label column": ("a.csv", "text,y\na,1\nb,0\n", {}, ["no label column", "'text', 'y'", "--label-column"]),
+    "wrong text column": (
+        "a.csv",
+        "text,label\na,1\nb,0\n",
+        {"text_column": "texts"},
+        ["no text column 'texts'", "Did you mean 'text'"],
+    ),
+    "wrong label column": (
+        "a.csv",
+        "text,label\na,1\nb,0\n",
+        {"label_column": "lable"},
+        ["no label column 'lable'", "Did you mean 'label'"],
+    ),
+    "empty text": ("a.csv", "text,label\na,1\nb,0\n  ,1\n", {}, ["row 3", "empty text"]),
+    "null text": ("a.jsonl", '{"text": "a", "label": 1}\n{"text": null, "label": 0}', {}, ["row 2", "empty text"]),
+    "missing label": ("a.csv", "text,label\na,1\nb,\nc,0\n", {}, ["row 2", "no label"]),
+    "null label": ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "b", "label": null}', {}, ["row 2", "no label"]),
+    "no label key": ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "b"}', {}, ["row 2", "no label"]),
+    "fractional labels": ("a.csv", "text,label\na,0.25\nb,1\n", {}, ["whole numbers", "0.25", "--label-column"]),
+    "numbers and names": ("a.csv", "text,label\na,pos\nb,1\n", {}, ["whole numbers or all class names", "'pos'"]),
+    "one class": ("a.csv", "text,label\na,pos\nb,pos\n", {}, ["two classes", "'pos'"]),
+    "too many classes": (
+        "a.csv",
+        "text,label\n" + "".join(f"text {i},name {i}\n" for i in range(30)),
+        {},
+        ["30 different labels", "too many", "--label-column"],
+    ),
+    "numbers as text": (
+        "a.jsonl",
+        '{"text": "a", "label": 1}\n{"text": 3.5, "label": 0}',
+        {},
+        ["row 2", "'text' holds float", "--text-column"],
+    ),
+    "several labels a row": ("a.jsonl", '{"text": "a", "label": [1, 2]}\n{"text": "b", "label": [0]}', {}, ["label"]),
+    "huge whole number": ("a.jsonl", '{"text": "a", "label": 1' + "0" * 400 + '}\n{"text": "b", "label": 0}', {}, []),
+    "label beyond labels": (
+        "a.csv",
+        "text,label\na,neg\nb,poss\n",
+        {"labels": ["neg", "pos"]},
+        ["row 2", "'poss'", "neg, pos", "Did you mean 'pos'"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_in_a_file_is_named_with_its_place(tmp_path, fault):
+    name, content, options, said = FAULTS[fault]
+    path = write(tmp_path, name, content)
+    with pytest.raises(DataError) as error:
+        load_data(path, cut_missing=False, **options)
+    for part in [str(path), *said]:
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("fault", ["not UTF-8", "empty text", "bad json", "ragged row"])
+def test_fault_is_named_when_streaming_too(tmp_path, fault):
+    name, content, options, said = FAULTS[fault]
+    path = write(tmp_path, name, content)
+    with pytest.raises(DataError) as error:
+        list(load_data(path, cut_missing=False, streaming=True, **options)["test"])
+    for part in [str(path), *said]:
+        assert part in str(error.value)
+
+
+def test_missing_file_names_its_near_match(tmp_path):
+    write(tmp_path, "reviews.csv", csv_of(ROWS))
+    with pytest.raises(DataError, match=r"revews\.csv: no such file.*Did you mean 'reviews\.csv'"):
+        load_data(tmp_path / "revews.csv")
+
+
+def test_missing_file_of_a_mapping_is_named(tmp_path):
+    train = write(tmp_path, "train.csv", csv_of(ROWS))
+    with pytest.raises(DataError, match=r"tset\.csv: no such file"):
+        load_data({"train": train, "test": tmp_path / "tset.csv"})
+
+
+def test_unknown_suffix_names_those_that_can_be_read(tmp_path):
+    with pytest.raises(
+        DataError, match=r"a\.json: expected .*\.csv, \.tsv, \.jsonl, \.parquet.*Did you mean '\.jsonl'"
+    ):
+        load_data(write(tmp_path, "a.json", "[]"))
+
+
+def test_two_files_of_one_split_are_ambiguous(tmp_path):
+    write(tmp_path, "train.csv", csv_of(ROWS))
+    write(tmp_path, "training.jsonl", jsonl_of(ROWS))
+    with pytest.raises(DataError, match=r"more than one train file: train\.csv, training\.jsonl"):
+        load_data(tmp_path)
+
+
+def test_folder_without_splits_says_what_it_holds(tmp_path):
+    write(tmp_path, "reviews.csv", csv_of(ROWS))
+    with pytest.raises(DataError, match=r"expected train, validation or test files.*it holds reviews\.csv"):
+        load_data(tmp_path)
+
+
+def test_unknown_split_of_a_mapping_names_its_near_match(tmp_path):
+    with pytest.raises(DataError, match=r"Unknown split 'validaton'.*Did you mean 'validation'"):
+        load_data({"validaton": write(tmp_path, "a.csv", csv_of(ROWS))})
+
+
+def test_mapping_without_a_split_is_an_error():
+    with pytest.raises(DataError):
+        load_data({})
+
+
+def test_unknown_data_set_names_its_near_match():
+    with pytest.raises(DataError, match=r"Unknown data set 'rotten_tomatos'\. Did you mean 'rotten_tomatoes'"):
+        load_data("rotten_tomatos")
+
+
+def test_unknown_data_set_without_near_match_says_what_can_be_loaded():
+    with pytest.raises(DataError, match=r"Unknown data set 'zzz'.*rotten_tomatoes.*stanfordnlp/sst2.*\.parquet"):
+        load_data("zzz")
+
+
+def test_file_too_small_to_cut_names_the_empty_split(tmp_path):
+    with pytest.raises(DataError, match=r"'test' is empty after cutting.*more rows"):
+        load_data(write(tmp_path, "a.csv", csv_of(ROWS[:2])))
+
+
+def test_train_that_all_stands_in_test_names_the_empty_split(tmp_path):
+    path = write(tmp_path, "a.csv", csv_of(ROWS))
+    with pytest.raises(DataError, match=r"'train' is empty"):
+        load_data({"train": path, "test": path})
+
+
+def test_label_of_test_that_train_does_not_have_is_an_error(tmp_path):
+    train = write(tmp_path, "train.csv", csv_of([{"text": f"t{i}", "label": 1 + i % 2} for i in range(6)]))
+    test = write(tmp_path, "test.csv", csv_of([{"text": "other", "label": 0}]))
+    with pytest.raises(DataError, match=r"test\.csv.*row 1.*'0'.*1, 2"):
+        load_data({"train": train, "test": test}, cut_missing=False)

@@ -1,0 +1,200 @@
+"""Accuracy and loss of a classifier, and what it loses without its MLPs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from datasets import Dataset
+
+from safr_lens.errors import ConfigError, DataError
+from safr_lens.measures import Evaluation, evaluate, reliance
+from safr_lens.measures import evaluation as evaluation_module
+from safr_lens.measures.evaluation import majority_share
+from safr_lens.measures.reliance import Lost, Reliance
+
+
+@pytest.fixture
+def split(texts):
+    """24 texts of 1 to 11 tokens, of which the labels are unbalanced."""
+    longer = [*texts, *(f"{text} film" for text in texts), *(f"the {text}" for text in texts), *texts]
+    return Dataset.from_dict({"text": longer, "label": [int(i % 3 > 0) for i in range(len(longer))]})
+
+
+def by_hand(model, split, patches=()):
+    """Accuracy and loss, one text after the other."""
+    correct = loss = 0.0
+    for row in split:
+        with torch.no_grad():
+            logits = model.run_with_hooks(row["text"], fwd_hooks=list(patches)).logits[0].tolist()
+        correct += max(range(len(logits)), key=logits.__getitem__) == row["label"]
+        loss += math.log(sum(math.exp(x) for x in logits)) - logits[row["label"]]
+    return correct / len(split), loss / len(split)
+
+
+# ---- evaluate
+
+
+def test_accuracy_and_loss_equal_a_hand_loop(model, split):
+    accuracy, loss = by_hand(model, split)
+    found = evaluate(model, split)
+    assert found == Evaluation(pytest.approx(accuracy), pytest.approx(loss, abs=1e-5), n=24, n_cut=0)
+
+
+def test_the_answer_of_five_classes_is_the_largest_logit(make_model, split):
+    model = make_model(labels="abcde")
+    many = split.map(lambda row, i: {"label": i % 5}, with_indices=True)
+    accuracy, loss = by_hand(model, many)
+    found = evaluate(model, many)
+    assert (found.accuracy, found.loss) == (pytest.approx(accuracy), pytest.approx(loss, abs=1e-5))
+
+
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_batch_size_does_not_matter(model, split, monkeypatch, batch_size):
+    whole = evaluate(model, split)
+    monkeypatch.setattr(evaluation_module, "BATCH_SIZE", batch_size)
+    found = evaluate(model, split)
+    assert (found.accuracy, found.n) == (whole.accuracy, whole.n)
+    assert found.loss == pytest.approx(whole.loss, abs=1e-5)
+
+
+def test_rows_may_come_from_a_list_or_a_stream(model, split):
+    assert evaluate(model, list(split)) == evaluate(model, split) == evaluate(model, split.to_iterable_dataset())
+
+
+def test_a_model_in_training_is_evaluated_without_dropout_and_put_back(model, split):
+    expected = evaluate(model, split)
+    model.train()
+    assert evaluate(model, split) == expected
+    assert model.training
+
+
+def test_texts_that_are_cut_are_counted(make_model, split):
+    model = make_model(n_ctx=5)
+    assert evaluate(model, split).n_cut == sum(len(model.tokenizer.encode(t, n_ctx=99).ids) > 5 for t in split["text"])
+
+
+def test_hooks_around_an_evaluation_apply(make_model, split):
+    model = make_model()
+    with model.hooks(fwd_hooks=[("hook_pooled", lambda logits, hook: torch.zeros_like(logits))]):
+        assert evaluate(model, split).loss == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("empty", [[], Dataset.from_dict({"text": [], "label": []})], ids=["list", "Dataset"])
+def test_an_empty_split_is_an_error(make_model, empty):
+    with pytest.raises(DataError, match="no texts"):
+        evaluate(make_model(), empty)
+
+
+@pytest.mark.parametrize("label", [2, -1])
+def test_a_label_that_is_no_class_of_the_model_is_an_error(make_model, label):
+    with pytest.raises(DataError, match=f"label {label}, but the model knows 2 classes: negative, positive"):
+        evaluate(make_model(), [{"text": "a film", "label": 0}, {"text": "a dull film", "label": label}])
+
+
+def test_majority_share():
+    assert majority_share([2, 0, 2, 1, 2]) == 3 / 5
+    assert math.isnan(majority_share([]))
+
+
+# ---- reliance
+
+
+def test_a_model_that_ignores_its_mlp_loses_nothing(make_model, split):
+    model = make_model("residual")
+    with torch.no_grad():
+        model.backbone.blocks[0].mlp.W_out.zero_()
+        model.backbone.blocks[0].mlp.b_out.zero_()
+    found = reliance(model, split)
+    nothing = Lost(accuracy_lost=0.0, loss_gained=pytest.approx(0.0, abs=1e-6))
+    assert found == Reliance((0,), zero=nothing, mean=nothing)
+    assert not found.carried
+
+
+def right_answers(model, split):
+    """The split with the labels that the model gives."""
+    return split.map(lambda row: {"label": int(model(row["text"]).logits.argmax())})
+
+
+def test_the_neuron_readout_without_mlp_answers_one_class_always(make_model, split):
+    model = make_model("neurons")
+    data = right_answers(model, split)
+    assert len(set(data["label"])) == 2
+    bias = (model.backbone.ln_final.b @ model.backbone.W_U + model.backbone.b_U).tolist()
+    answer = bias.index(max(bias))
+    loss = sum(math.log(sum(map(math.exp, bias))) - bias[label] for label in data["label"]) / len(data)
+    found = reliance(model, data).zero
+    assert found.accuracy_lost == pytest.approx(1 - data["label"].count(answer) / len(data))
+    assert found.loss_gained == pytest.approx(loss - evaluate(model, data).loss, abs=1e-5)
+
+
+def test_zero_and_mean_ablation_equal_a_hand_loop(model, split):
+    layers = range(model.config.n_layers)
+    names = [f"blocks.{layer}.hook_mlp_out" for layer in layers]
+    outputs = {name: [] for name in names}
+    for text in split["text"]:
+        cache = model.run_with_cache(text, names_filter=names)[1]
+        for name in names:
+            outputs[name] += cache[name][0].tolist()
+    means = {
+        name: torch.tensor([sum(column) / len(rows) for column in zip(*rows, strict=True)])
+        for name, rows in outputs.items()
+    }
+    before = by_hand(model, split)
+    found = reliance(model, split)
+    for mode, values in (("zero", {name: 0 * mean for name, mean in means.items()}), ("mean", means)):
+        patches = [(name, lambda out, hook, v=value: v.expand_as(out)) for name, value in values.items()]
+        after = by_hand(model, split, patches)
+        lost = getattr(found, mode)
+        assert lost.accuracy_lost == pytest.approx(before[0] - after[0], abs=1e-9)
+        assert lost.loss_gained == pytest.approx(after[1] - before[1], abs=1e-4)
+    assert found.layers == tuple(layers)
+
+
+def test_chosen_layers_alone_are_ablated(make_model, split):
+    model = make_model("residual", n_layers=2)
+    with torch.no_grad():
+        model.backbone.blocks[1].mlp.W_out.zero_()
+        model.backbone.blocks[1].mlp.b_out.zero_()
+    idle, busy, both = (reliance(model, split, layers=layers) for layers in ([1], [0], [0, 1]))
+    assert idle.layers == (1,) and idle.zero.loss_gained == pytest.approx(0.0, abs=1e-6)
+    assert abs(busy.zero.loss_gained) > 1e-3
+    assert both.zero.loss_gained == pytest.approx(busy.zero.loss_gained, abs=1e-6)
+
+
+@pytest.mark.parametrize("layers", [[1], [0, 5], [-1]])
+def test_a_layer_that_the_model_does_not_have_is_an_error(make_model, split, layers):
+    with pytest.raises(ConfigError, match=rf"no layer {layers[-1]}; it has 1 \(0 to 0\)"):
+        reliance(make_model(), split, layers=layers)
+
+
+def test_a_known_evaluation_is_used(make_model, split):
+    model = make_model()
+    plain = reliance(model, split)
+    shifted = reliance(model, split, intact=Evaluation(accuracy=2.0, loss=0.0, n=24))
+    before = evaluate(model, split)
+    assert shifted.zero.accuracy_lost == pytest.approx(plain.zero.accuracy_lost + 2.0 - before.accuracy)
+    assert shifted.mean.loss_gained == pytest.approx(plain.mean.loss_gained + before.loss)
+
+
+def test_reliance_leaves_the_model_as_it_was(model, split, hooks_left):
+    before = evaluate(model, split)
+    with model.hooks(fwd_hooks=[("hook_embed", lambda value, hook: value)]):
+        reliance(model, split)
+        assert hooks_left(model) == ["backbone.hook_embed"]
+    assert hooks_left(model) == [] and evaluate(model, split) == before
+
+
+@pytest.mark.parametrize(
+    ("zero", "mean", "carried"), [(0.3, 0.2, True), (0.05, 0.05, True), (0.3, 0.04, False), (0.04, 0.3, False)]
+)
+def test_neurons_carry_the_decision_where_both_ablations_cost_five_points(zero, mean, carried):
+    found = Reliance((0,), zero=Lost(zero, 0.1), mean=Lost(mean, 0.1))
+    assert found.carried is carried
+    assert found.to_dict() == {
+        "layers": [0],
+        "zero": {"accuracy_lost": zero, "loss_gained": 0.1},
+        "mean": {"accuracy_lost": mean, "loss_gained": 0.1},
+        "carried": carried,
+    }

@@ -1,0 +1,196 @@
+"""The summary of a layer's neurons equals a loop over texts, tokens and neurons."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+
+import pytest
+import torch
+from datasets import Dataset
+
+from safr_lens.errors import ConfigError, DataError
+from safr_lens.measures import collect, neuron_summary, summary
+from safr_lens.measures.collect import text_neurons
+from tests.reference import slow_measures as slow
+
+
+@pytest.fixture
+def split(texts):
+    """Texts in which some words stand 5 times or more."""
+    return Dataset.from_dict({"text": [*texts, *texts, *texts], "label": [0, 1] * 9})
+
+
+def neurons_of(model, split, layer):
+    """Token ids and neurons of each text, one text a forward pass."""
+    found = []
+    for text in split["text"]:
+        with torch.no_grad():
+            h = model(text, capture=[f"blocks.{layer}.mlp.hook_post"]).activations[f"blocks.{layer}.mlp.hook_post"]
+        found.append((model.to_tokens(text)[0][0].tolist(), h[0].double().tolist()))
+    return found
+
+
+def slow_summary(found):
+    """What ``NeuronSummary`` says, apart from the null."""
+    tokens = [token for ids, _ in found for token in ids]
+    rows = [row for _, h in found for row in h]
+    capacities = [c for _, h in found for c in slow.capacity(h) if not math.isnan(c)]
+    alive = [n for n in range(len(rows[0])) if any(row[n] > 0 for row in rows)]
+    selectivity = slow.token_selectivity(list(slow.type_means(tokens, rows, min_count=5).values()))
+    return {
+        "capacity": sum(capacities) / len(capacities),
+        "token_selectivity": slow.nan_mean(selectivity),
+        "active_per_token": sum(x > 0 for row in rows for x in row) / len(rows),
+        "silent_tokens": sum(not any(x > 0 for x in row) for row in rows) / len(rows),
+        "alive_neurons": len(alive),
+        "d_mlp": len(rows[0]),
+        "n_tokens": len(rows),
+        "n_undefined": sum(math.isnan(selectivity[n]) for n in alive),
+    }
+
+
+def check(found, expected):
+    figures = asdict(found)
+    for name, value in expected.items():
+        assert figures[name] == pytest.approx(value, abs=1e-4), name
+
+
+def test_every_figure_equals_a_slow_loop(model, split):
+    last = model.config.n_layers - 1
+    found, _ = neuron_summary(model, split)
+    check(found, slow_summary(neurons_of(model, split, last)))
+
+
+def test_another_layer_can_be_measured(make_model, split):
+    model = make_model(n_layers=2)
+    first, _ = neuron_summary(model, split, layer=0)
+    check(first, slow_summary(neurons_of(model, split, 0)))
+    last, _ = neuron_summary(model, split)
+    assert (
+        first != last and neuron_summary(model, split, layer=1)[0] == last == neuron_summary(model, split, layer=-1)[0]
+    )
+
+
+def test_means_by_type_are_those_of_the_split(make_model, split):
+    model = make_model()
+    found = neurons_of(model, split, 0)
+    expected = slow.type_means([t for ids, _ in found for t in ids], [row for _, h in found for row in h], min_count=5)
+    _, means = neuron_summary(model, split)
+    assert means.types.tolist() == list(expected)
+    torch.testing.assert_close(means.means.tolist(), list(expected.values()), atol=1e-5, rtol=0)
+
+
+def test_the_null_is_the_mean_selectivity_over_shuffled_types(make_model, split):
+    found, means = neuron_summary(make_model(), split, seed=4)
+    per_shuffle = [slow.nan_mean(slow.token_selectivity(shuffled.tolist())) for shuffled in means.null]
+    assert found.token_selectivity_null == pytest.approx(sum(per_shuffle) / 3, abs=1e-5)
+    assert found.token_selectivity_above_null == found.token_selectivity - found.token_selectivity_null
+    assert found.token_selectivity_null != neuron_summary(make_model(), split, seed=5)[0].token_selectivity_null
+
+
+def test_a_neuron_for_one_word_is_as_selective_as_can_be_and_above_its_null(make_model, split):
+    model = make_model()
+    film = model.backbone.W_E[model.to_tokens("film")[0].item()]
+    seen = {}
+
+    def look(embed, hook):
+        seen["is_film"] = (embed == film).all(-1, keepdim=True)
+
+    def fire(neurons, hook):
+        return seen["is_film"].expand_as(neurons).to(neurons.dtype)
+
+    with model.hooks(fwd_hooks=[("hook_ungated_embed", look), ("blocks.0.mlp.hook_post", fire)]):
+        found, _ = neuron_summary(model, split)
+    assert found.token_selectivity == pytest.approx(1.0, abs=1e-6)
+    assert found.token_selectivity_above_null > 0.1
+
+
+def silence(positions):
+    def patch(value, hook):
+        value = value.clone()
+        value[:, positions] = 0.0
+        return value
+
+    return [("blocks.0.mlp.hook_post", patch)]
+
+
+def test_silent_tokens_are_counted_and_left_out_of_the_capacity(make_model, split):
+    model = make_model()
+    found = neurons_of(model, split, 0)
+    for _, h in found:
+        h[0] = [0.0] * 32
+    with model.hooks(fwd_hooks=silence([0])):
+        measured, _ = neuron_summary(model, split)
+    expected = slow_summary(found)
+    assert expected["silent_tokens"] == 18 / expected["n_tokens"]
+    check(measured, expected)
+
+
+def test_dead_neurons_are_counted_and_left_out_of_the_selectivity(make_model, split):
+    model = make_model()
+    plain, _ = neuron_summary(model, split)
+    with torch.no_grad():
+        model.backbone.blocks[0].mlp.W_in[:, :4] = 0.0
+        model.backbone.blocks[0].mlp.b_in[:4] = -1.0
+    found, means = neuron_summary(model, split)
+    assert plain.alive_neurons > 28 and found.alive_neurons == plain.alive_neurons - 4
+    assert (means.means[:, :4] == 0).all()
+    check(found, slow_summary(neurons_of(model, split, 0)))
+
+
+def test_neurons_that_fire_at_rare_types_alone_are_counted_as_undefined(make_model, split, monkeypatch):
+    model = make_model()
+    rare = Dataset.from_dict({"text": [*split["text"], "gripping tedious"], "label": [0] * 19})
+    monkeypatch.setattr(collect, "BATCH_SIZE", 1)  # so that the shape tells the text of two words
+    monkeypatch.setattr(summary, "BATCH_SIZE", 1)
+
+    def fire(value, hook):
+        return torch.full_like(value, float(value.shape[1] == 2))
+
+    with model.hooks(fwd_hooks=[("blocks.0.mlp.hook_post", fire)]):
+        found, _ = neuron_summary(model, rare)
+    assert found.alive_neurons == found.n_undefined == 32
+    assert math.isnan(found.token_selectivity)
+
+
+def test_a_layer_that_is_silent_everywhere_is_reported_and_has_no_capacity(make_model, split):
+    model = make_model()
+    with torch.no_grad():
+        model.backbone.blocks[0].mlp.W_in.zero_()
+        model.backbone.blocks[0].mlp.b_in.fill_(-1.0)
+    found, _ = neuron_summary(model, split)
+    assert (found.silent_tokens, found.alive_neurons, found.active_per_token) == (1.0, 0, 0.0)
+    assert math.isnan(found.token_selectivity) and math.isnan(found.capacity)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_batch_size_does_not_matter(make_model, split, monkeypatch, batch_size):
+    model = make_model()
+    whole = asdict(neuron_summary(model, split)[0])
+    monkeypatch.setattr(summary, "BATCH_SIZE", batch_size)
+    monkeypatch.setattr(collect, "BATCH_SIZE", batch_size)
+    found = asdict(neuron_summary(model, split)[0])
+    assert found == pytest.approx(whole, abs=1e-5, nan_ok=True)
+
+
+def test_texts_come_whole_and_without_padding(make_model, split):
+    model = make_model()
+    expected = neurons_of(model, split, 0)
+    seen = {text.example: text for text in text_neurons(model, split)}
+    assert sorted(seen) == list(range(18))
+    for row, (ids, h) in enumerate(expected):
+        assert seen[row].tokens.tolist() == ids
+        torch.testing.assert_close(seen[row].neurons.double(), torch.tensor(h).double(), atol=1e-5, rtol=0)
+        assert not seen[row].neurons.requires_grad
+
+
+@pytest.mark.parametrize("layer", [1, -2])
+def test_a_layer_that_the_model_does_not_have_is_an_error(make_model, split, layer):
+    with pytest.raises(ConfigError, match=f"no layer {layer}"):
+        neuron_summary(make_model(), split, layer=layer)
+
+
+def test_an_empty_split_is_an_error(make_model):
+    with pytest.raises(DataError, match="no texts"):
+        neuron_summary(make_model(), [])

@@ -1,0 +1,115 @@
+"""Mean activations by token type, and the null that says what a selectivity is worth."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from safr_lens.measures import token_selectivity, type_means
+from tests.reference import slow_measures as slow
+
+few = settings(max_examples=20, deadline=None)
+
+
+def corpus(n_tokens=300, n_types=12, d_mlp=5, *, seed=0, firing=0.5):
+    """Tokens of types of unequal frequency, and neurons that know nothing of them."""
+    g = torch.Generator().manual_seed(seed)
+    tokens = torch.multinomial(1 / torch.arange(1.0, n_types + 1), n_tokens, replacement=True, generator=g)
+    fires = torch.rand(n_tokens, d_mlp, generator=g) < firing
+    return tokens, fires * torch.rand(n_tokens, d_mlp, generator=g)
+
+
+@few
+@given(seed=st.integers(0, 10_000), min_count=st.integers(1, 30))
+def test_means_and_counts_equal_slow_loop(seed, min_count):
+    tokens, neurons = corpus(seed=seed)
+    found = type_means(tokens, [neurons], min_count=min_count)
+    expected = slow.type_means(tokens.tolist(), neurons.double().tolist(), min_count)
+    assert found.types.tolist() == list(expected)
+    assert found.counts.tolist() == [tokens.tolist().count(kind) for kind in expected]
+    torch.testing.assert_close(found.means, torch.tensor(list(expected.values())).view(len(expected), 5))
+
+
+@few
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 300), max_size=5))
+def test_pieces_of_any_size_give_the_same(seed, cuts):
+    tokens, neurons = corpus(seed=seed)
+    whole = type_means(tokens, [neurons])
+    edges = [0, *sorted(cuts), 300]
+    pieces = type_means(tokens, (neurons[a:b] for a, b in pairwise(edges)))
+    assert torch.equal(pieces.types, whole.types) and torch.equal(pieces.counts, whole.counts)
+    torch.testing.assert_close(pieces.means, whole.means, atol=1e-6, rtol=0)
+    torch.testing.assert_close(pieces.null, whole.null, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("n_null", [1, 4])
+def test_the_null_has_the_same_total_and_other_means(n_null):
+    tokens, neurons = corpus()
+    found = type_means(tokens, [neurons], min_count=1, n_null=n_null)
+    assert found.null.shape == (n_null, *found.means.shape)
+    counts = found.counts.unsqueeze(1)
+    for shuffled in found.null:
+        torch.testing.assert_close((counts * shuffled).sum(0), neurons.sum(0), atol=1e-3, rtol=1e-5)
+        assert not torch.allclose(shuffled, found.means, atol=1e-2)
+
+
+def test_permutations_differ_from_each_other_and_follow_the_seed():
+    tokens, neurons = corpus()
+    first, again, other = (type_means(tokens, [neurons], seed=seed).null for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
+    assert not torch.allclose(first[0], first[1])
+
+
+def test_permutations_leave_the_global_random_state_alone():
+    tokens, neurons = corpus()
+    before = torch.get_rng_state()
+    type_means(tokens, [neurons])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_type_counts_from_min_count_on():
+    tokens = torch.tensor([4] * 5 + [2] * 4 + [9] * 6)
+    found = type_means(tokens, [torch.ones(15, 1)], min_count=5)
+    assert found.types.tolist() == [4, 9] and found.counts.tolist() == [5, 6]
+    assert found.means.shape == (2, 1) and found.null.shape == (3, 2, 1)
+
+
+@pytest.mark.parametrize("n_rows", [0, 14, 16])
+def test_pieces_that_do_not_add_up_are_an_error(n_rows):
+    with pytest.raises(ValueError, match=f"15 tokens but {n_rows} rows"):
+        type_means(torch.zeros(15, dtype=torch.long), [torch.ones(n_rows, 2)] if n_rows else [])
+
+
+@pytest.mark.parametrize("firing", [0.01, 0.1, 0.5])
+def test_neurons_that_know_nothing_of_types_are_no_more_selective_than_their_null(firing):
+    """Given the orders, the difference has mean 0 over neurons drawn alike: a band of 4 standard errors."""
+    tokens, neurons = corpus(4000, 20, 400, firing=firing, seed=3)
+    found = type_means(tokens, [neurons])
+    null = torch.stack([token_selectivity(shuffled) for shuffled in found.null]).mean(0)
+    above = token_selectivity(found.means) - null
+    assert not above.isnan().any()
+    assert above.mean().abs() < 4 * above.std() / 400**0.5
+
+
+def test_rare_firing_alone_raises_selectivity_and_its_null_alike():
+    figures = {}
+    for firing in (0.01, 0.5):
+        tokens, neurons = corpus(4000, 20, 100, firing=firing, seed=3)
+        found = type_means(tokens, [neurons])
+        figures[firing] = token_selectivity(found.means).mean(), token_selectivity(found.null[0]).mean()
+    assert figures[0.01][0] > 3 * figures[0.5][0] and figures[0.01][1] > 3 * figures[0.5][1]
+
+
+@pytest.mark.parametrize("kind", [0, 7])
+def test_a_neuron_of_one_type_is_found_above_its_null(kind):
+    tokens, neurons = corpus(4000, 20, 3, seed=3)
+    neurons[:, 1] = (tokens == kind).float()
+    found = type_means(tokens, [neurons])
+    assert token_selectivity(found.means)[1].item() == pytest.approx(1.0, abs=1e-6)
+    for shuffled in found.null:
+        assert token_selectivity(shuffled)[1] < 0.5
