@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from datasets import IterableDataset
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from safr_lens.data.tokenizer import Encoding, TextTokenizer
 
 POOL_BATCHES = 50
+STREAM_BUFFER = 10_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def batches(
     """Yield batches of a split; texts longer than ``n_ctx`` are cut, and each batch says how many were.
 
     Examples are read in pools of 50 batches, sorted by length within a pool and cut into batches. With a
-    ``generator`` the order of the examples (for a stream: within a pool) and of the batches is drawn from it.
+    ``generator`` the order of the examples and of the batches is drawn from it; a stream is shuffled in a buffer of
+    10,000 rows, and its examples are numbered as they come.
 
     Args:
         split: rows with ``text`` and ``label``, a ``Dataset`` or a stream.
@@ -80,11 +83,13 @@ def batches(
 
 
 def _pools(split: Any, size: int, generator: torch.Generator | None) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    if hasattr(split, "__len__") and generator is not None:
+    rows: Iterable[tuple[int, dict[str, Any]]] = enumerate(split)
+    if generator is not None and hasattr(split, "__len__"):
         order = torch.randperm(len(split), generator=generator).tolist()
-        rows: Iterable[tuple[int, dict[str, Any]]] = zip(order, _rows_at(split, order), strict=True)
-    else:
-        rows = enumerate(split)
+        rows = zip(order, _rows_at(split, order), strict=True)
+    elif generator is not None and isinstance(split, IterableDataset):
+        seed = int(torch.randint(2**31, (), generator=generator))
+        rows = enumerate(split.shuffle(seed=seed, buffer_size=STREAM_BUFFER))
     iterator = iter(rows)
     while pool := list(itertools.islice(iterator, size)):
         yield pool

@@ -30,7 +30,7 @@ Edit = Callable[[Tensor], Tensor | None]
 
 
 def make_backbone(config: ModelConfig, *, d_vocab: int, n_classes: int) -> HookedTransformer:
-    """Return an unmodified bidirectional ``HookedTransformer`` whose unembedding maps to the classes."""
+    """Return an untrained, unmodified, bidirectional ``HookedTransformer`` whose unembedding maps to the classes."""
     cfg = HookedTransformerConfig(
         n_layers=config.n_layers,
         d_model=config.d_model,
@@ -49,7 +49,9 @@ def make_backbone(config: ModelConfig, *, d_vocab: int, n_classes: int) -> Hooke
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return HookedTransformer(cfg, move_to_device=False)
+        backbone = HookedTransformer(cfg, move_to_device=False)
+    nn.init.normal_(backbone.embed.W_E, std=config.embed_std)
+    return backbone
 
 
 def neurons_hook(layer: int) -> str:

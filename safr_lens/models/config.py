@@ -22,8 +22,11 @@ class ModelConfig:
     Attributes:
         n_layers, d_model, n_heads, d_mlp, act_fn: the backbone; ``d_head`` is ``d_model / n_heads``.
         n_ctx: longest text in tokens.
-        positional_embedding_type: TransformerLens's ``"standard"`` (added to the residual stream), or
-            ``"shortformer"`` (added to queries and keys only).
+        positional_embedding_type: TransformerLens's ``"shortformer"`` (positions are added to queries and keys only) or
+            ``"standard"`` (added to the residual stream, where SAFR's neurons come to answer to positions instead of
+            words: see docs/findings.md).
+        embed_std: standard deviation of untrained token embeddings. TransformerLens's own (0.05 at d_model 256)
+            drowns what the few updates of a rare word can change.
         d_vmask: hidden units of VMASK.
         dropout: share dropped at ``hook_embed``, ``hook_attn_out`` and ``hook_mlp_out`` in training.
         readout: ``"neurons"`` reads the class from the last MLP's output alone, ``"residual"`` from the whole
@@ -39,7 +42,8 @@ class ModelConfig:
     d_mlp: int = 1024
     act_fn: str = "relu"
     n_ctx: int = 128
-    positional_embedding_type: str = "standard"
+    positional_embedding_type: str = "shortformer"
+    embed_std: float = 0.01
     d_vmask: int = 1024
     dropout: float = 0.1
     readout: str = "neurons"
@@ -48,6 +52,7 @@ class ModelConfig:
         for name in ("n_layers", "d_model", "n_heads", "d_mlp", "n_ctx", "d_vmask"):
             check_number(name, getattr(self, name), low=1, whole=True)
         check_number("dropout", self.dropout, low=0.0, high=0.99)
+        check_number("embed_std", self.embed_std, low=1e-9)
         check_choice("readout", self.readout, READOUTS)
         check_choice("act_fn", self.act_fn, ACT_FNS)
         check_choice("positional_embedding_type", self.positional_embedding_type, ("standard", "shortformer"))

@@ -120,7 +120,7 @@ class _Trainer:
         )
         self.is_main = self.accelerator.is_main_process
         model.to(self.accelerator.device)
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
         resumed = folder.resumed if folder else None

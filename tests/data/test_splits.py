@@ -33,8 +33,8 @@ def keys(data: TextData, split: str) -> set[str]:
 
 def test_splits_are_cut_the_same_way_each_time(tmp_path):
     path = write(tmp_path / "a.csv", numbered(100))
-    once, again = load_data(path), load_data(path)
-    assert {name: list(split) for name, split in once.items()} == {name: list(split) for name, split in again.items()}
+    once, again = ({name: list(split) for name, split in load_data(path).items()} for _ in range(2))
+    assert once == again
 
 
 def test_order_of_the_rows_does_not_decide_where_they_go(tmp_path):
@@ -106,7 +106,7 @@ def test_adding_rows_hardly_moves_the_others(tmp_path):
 
 def test_given_splits_are_kept_and_overlapping_train_rows_dropped_with_a_note(tmp_path):
     files = {
-        "train": write(tmp_path / "train.csv", [*numbered(30), ("SHARED  one", "pos"), ("shared two", "neg")]),
+        "train": write(tmp_path / "a.csv", [*numbered(30), ("SHARED  one", "pos"), ("shared two", "neg")]),
         "validation": write(tmp_path / "v.csv", [*numbered(6, prefix="val"), ("shared one", "pos")]),
         "test": write(tmp_path / "t.csv", [*numbered(8, prefix="test"), ("Shared two", "neg")]),
     }
@@ -146,7 +146,10 @@ def test_without_cutting_a_single_file_is_the_test_split(tmp_path):
 
 
 def test_without_cutting_given_splits_stay_what_they_are(tmp_path):
-    files = {"train": write(tmp_path / "a.csv", numbered(20)), "test": write(tmp_path / "t.csv", [("z", "neg")])}
+    files = {
+        "train": write(tmp_path / "a.csv", numbered(20)),
+        "test": write(tmp_path / "t.csv", [("z", "neg")]),
+    }
     data = load_data(files, cut_missing=False)
     assert {name: len(split) for name, split in data.items()} == {"train": 20, "test": 1}
 
@@ -178,7 +181,8 @@ def test_labels_in_the_users_order_are_the_integers(tmp_path):
 
 
 def test_labels_name_the_whole_numbers_of_the_data(tmp_path):
-    data = load_data(write(tmp_path / "a.csv", [("a", 1), ("b", 0)]), cut_missing=False, labels=["bad", "good"])
+    path = write(tmp_path / "a.csv", [("a", 1), ("b", 0)])
+    data = load_data(path, cut_missing=False, labels=["bad", "good"])
     assert [data.labels[row["label"]] for row in data["test"]] == ["good", "bad"]
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what comes back is what was saved, nothing is unpickled, and every fault has a clear message."""
+"""Checkpoints: what comes back is what was saved, nothing is unpickled, every fault has a clear message."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def no_network(monkeypatch):
     return asked
 
 
-def test_an_id_that_is_no_folder_is_downloaded_without_pickles(saved, make_model, texts, monkeypatch, tmp_path):
+def test_an_id_is_downloaded_without_pickles(saved, make_model, texts, monkeypatch, tmp_path):
     asked = []
 
     def download(repo_id, **kwargs):
@@ -290,7 +290,10 @@ def test_a_failing_download_gives_the_reason(no_network, monkeypatch, tmp_path):
     assert [repo_id for repo_id, _ in no_network] == ["org/name"]
 
 
-@pytest.mark.parametrize("source", ["run", "./org/name", "runs/missing", "/runs/missing", "a/b/c", Path("org/name")])
+NO_IDS = ["run", "./org/name", "runs/missing", "/runs/missing", "a/b/c", Path("org/name")]
+
+
+@pytest.mark.parametrize("source", NO_IDS)
 def test_what_is_no_hub_id_is_never_downloaded(no_network, monkeypatch, tmp_path, source):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()

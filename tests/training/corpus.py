@@ -18,7 +18,7 @@ FILLER = ("the", "film", "story", "is", "and", "with", "a", "cast", "plot", "thi
 
 
 def rows(n: int, *, seed: int) -> list[dict[str, str | int]]:
-    """Return ``n`` texts of filler with two words of their class, a fifth more negative than positive ones."""
+    """Return ``n`` texts of filler with two words of their class; 6 in 11 are negative."""
     draw = random.Random(seed)
     made = []
     for i in range(n):
@@ -31,14 +31,23 @@ def rows(n: int, *, seed: int) -> list[dict[str, str | int]]:
 
 def sentiment_data(*, n_train: int = 72, n_other: int = 24) -> TextData:
     """Return train, validation and test splits of the corpus."""
-    sizes = {"train": n_train, "validation": n_other, "test": n_other}
-    splits = {name: Dataset.from_list(rows(n, seed=i), features=FEATURES) for i, (name, n) in enumerate(sizes.items())}
+    sizes = (("train", n_train), ("validation", n_other), ("test", n_other))
+    made = {name: rows(n, seed=seed) for seed, (name, n) in enumerate(sizes)}
+    splits = {name: Dataset.from_list(part, features=FEATURES) for name, part in made.items()}
     return TextData(source="corpus", labels=LABELS, splits=splits)
 
 
 def tiny_classifier(*, seed: int = 0, **sizes) -> HookedClassifier:
     """Return an untrained classifier that knows the corpus's words."""
-    small = {"n_layers": 1, "d_model": 16, "n_heads": 2, "d_mlp": 32, "n_ctx": 16, "d_vmask": 8, "dropout": 0.1}
+    small = {
+        "n_layers": 1,
+        "d_model": 16,
+        "n_heads": 2,
+        "d_mlp": 32,
+        "n_ctx": 16,
+        "d_vmask": 8,
+        "dropout": 0.1,
+    }
     tokenizer = train_tokenizer((row["text"] for row in rows(200, seed=9)), min_frequency=1)
     return HookedClassifier.from_config(
         ModelConfig(**{**small, **sizes}), tokenizer=tokenizer, labels=LABELS, seed=seed

@@ -45,9 +45,17 @@ def note_writing(event, args):
 
 sys.addaudithook(note_writing)
 original = loop.batch_terms
-loop.batch_terms = lambda f, batch, *a, **k: (examples.extend(batch.example.tolist()), original(f, batch, *a, **k))[1]
+
+
+def noting(forward, batch, *args, **kwargs):
+    examples.extend(batch.example.tolist())
+    return original(forward, batch, *args, **kwargs)
+
+
+loop.batch_terms = noting
 config = TrainConfig(epochs=1, batch_size=8, learning_rate=1e-2)
-result = train(tiny_classifier(), sentiment_data(n_train=64), config, penalty=SafrPenalty(), out=run, progress=False)
+data = sentiment_data(n_train=64)
+result = train(tiny_classifier(), data, config, penalty=SafrPenalty(), out=run, progress=False)
 save_file({n: t.contiguous() for n, t in result.model.state_dict().items()}, folder / f"{rank}.safetensors")
 noted = {
     "written": written,
@@ -118,6 +126,7 @@ def test_both_processes_report_the_same_metrics(noted):
 
 def test_the_written_run_is_the_trained_model(launched, noted):
     loaded = HookedClassifier.from_pretrained(launched / "run").state_dict()
-    assert all(torch.equal(value, loaded[name]) for name, value in load_file(launched / "0.safetensors").items())
+    trained = load_file(launched / "0.safetensors")
+    assert all(torch.equal(value, loaded[name]) for name, value in trained.items())
     written = json.loads((launched / "run" / "metrics.json").read_text())
     assert {**written, "seconds": None} == noted[0]["metrics"]

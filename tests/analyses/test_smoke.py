@@ -1,0 +1,54 @@
+"""Each analysis runs from its command line on a few texts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.training.corpus import rows
+
+ANALYSES = Path(__file__).parents[2] / "analyses"
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "reviews.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["text", "label"])
+        writer.writeheader()
+        writer.writerows(rows(160, seed=4))
+    return path
+
+
+def run(script: str, *words: object) -> str:
+    command = [sys.executable, str(ANALYSES / script), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_arms_appends_runs_and_does_not_repeat_them(corpus, tmp_path):
+    results = tmp_path / "arms.jsonl"
+    words = ("--data", corpus, "--seeds", 0, "--results", results, "--set", "epochs=1", "min_frequency=1")
+    assert "unregularised" in run("arms.py", *words)
+    lines = results.read_text().splitlines()
+    assert {json.loads(line)["arm"] for line in lines} == {"unregularised", "SAFR"}
+    run("arms.py", *words)
+    assert results.read_text().splitlines() == lines
+
+
+def test_epoch_cost_prints_both_ratios(corpus):
+    printed = run("epoch_cost.py", "--data", corpus, "--steps", 2)
+    assert "the SAFR terms take" in printed
+    assert "times as much" in printed
+
+
+def test_position_compares_both_embeddings(corpus):
+    printed = run("position.py", "--data", corpus, "--seeds", 0, "--epochs", 1)
+    assert "standard" in printed
+    assert "shortformer" in printed
