@@ -58,7 +58,7 @@ def batches(
 
     Examples are read in pools of 50 batches, sorted by length within a pool and cut into batches. With a
     ``generator`` the order of the examples and of the batches is drawn from it; a stream is shuffled in a buffer of
-    10,000 rows, and its examples are numbered as they come.
+    10,000 rows.
 
     Args:
         split: rows with ``text`` and ``label``, a ``Dataset`` or a stream.
@@ -89,7 +89,8 @@ def _pools(split: Any, size: int, generator: torch.Generator | None) -> Iterator
         rows = zip(order, _rows_at(split, order), strict=True)
     elif generator is not None and isinstance(split, IterableDataset):
         seed = int(torch.randint(2**31, (), generator=generator))
-        rows = enumerate(split.shuffle(seed=seed, buffer_size=STREAM_BUFFER))
+        numbered = split.map(lambda row, number: {**row, "number": number}, with_indices=True)
+        rows = ((row["number"], row) for row in numbered.shuffle(seed=seed, buffer_size=STREAM_BUFFER))
     iterator = iter(rows)
     while pool := list(itertools.islice(iterator, size)):
         yield pool

@@ -25,6 +25,8 @@ def label_names(values: Iterable[Any], *, where: str) -> tuple[str, ...]:
     distinct = set()
     n_rows = 0
     for n_rows, value in enumerate(values, start=1):
+        if not isinstance(value, (str, int, float, type(None))):
+            raise DataError(f"{where}: row {n_rows} has {type(value).__name__} as its label; expected one class a row.")
         if is_missing(value):
             raise DataError(f"{where}: row {n_rows} has no label. Fill it in or remove the row.")
         distinct.add(value.strip() if isinstance(value, str) else value)
@@ -52,7 +54,7 @@ def label_index(value: Any, names: Sequence[str], *, where: str) -> int:
         return names.index(name)
     if str(number) in names:
         return names.index(str(number))
-    if number is not None and 0 <= number < len(names):
+    if number is not None and 0 <= number < len(names) and not all(map(_is_number, names)):
         return number
     raise DataError(
         f"{where}: label {value!r} is none of the {len(names)} classes: {', '.join(names[:20])}."
@@ -80,7 +82,7 @@ def _checked(names: tuple[str, ...], n_rows: int, where: str) -> tuple[str, ...]
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 

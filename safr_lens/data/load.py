@@ -18,6 +18,7 @@ from safr_lens.data.hub import HUB_ID, class_names, read_hub
 from safr_lens.data.labels import is_missing, label_index, label_names
 from safr_lens.data.reviews import LABELS, REVIEWS, read_reviews
 from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_shared, hash_share, text_key
+from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError, near_matches
 
 FEATURES = Features({"text": Value("string"), "label": Value("int64")})
@@ -89,6 +90,8 @@ def load_data(
 
 def _find(source: Any, *, label_column: str | None, streaming: bool) -> dict[str, _Raw]:
     if isinstance(source, Mapping):
+        if not source:
+            raise DataError(f"Expected a file for at least one of {', '.join(SPLITS)}; got an empty mapping.")
         unknown = [name for name in source if name not in SPLITS]
         if unknown:
             raise DataError(
@@ -127,7 +130,9 @@ def _hub(name: str, *, label_column: str | None, streaming: bool) -> dict[str, _
     raw = {}
     for split, rows in read_hub(name, streaming=streaming).items():
         where = f"{name}, split {split}"
-        column = find_column(list(rows.column_names or []), label_column, LABEL_NAMES, role="label", where=where)
+        column = find_column(
+            rows.column_names or list(next(iter(rows), {})), label_column, LABEL_NAMES, role="label", where=where
+        )
         names = class_names(rows, column)
         labelled = names is None or any(row[column] is not None and row[column] >= 0 for row in rows.take(1))
         if labelled:  # some public test splits carry -1 in place of their labels
@@ -142,7 +147,7 @@ def _class_names(raw: Mapping[str, _Raw], columns: Mapping[str, tuple[str, str]]
     part = raw[split]
     if part.class_names is not None:
         return part.class_names
-    return label_names((row[columns[split][1]] for row in part.rows()), where=part.where)
+    return label_names((row.get(columns[split][1]) for row in part.rows()), where=part.where)
 
 
 def _examples(part: _Raw, text_column: str, label_column: str, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -156,12 +161,16 @@ def _examples(part: _Raw, text_column: str, label_column: str, names: tuple[str,
                 f"{part.where}: row {number}, column {text_column!r} holds {type(text).__name__}, not text. "
                 "Name the right column with --text-column."
             )
-        label = label_index(row.get(label_column), names, where=f"{part.where}, row {number}")
-        yield {"text": _without_surrogates(text), "label": label}
+        label = _label(row.get(label_column), part.class_names, names, where=f"{part.where}, row {number}")
+        yield {"text": without_surrogates(text), "label": label}
 
 
-def _without_surrogates(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _label(value: Any, own_names: tuple[str, ...] | None, names: tuple[str, ...], *, where: str) -> int:
+    """A number of data that bring class names is an index into these, whatever they are."""
+    if own_names is not None and str(value).isdigit() and int(value) < len(own_names):
+        own = own_names[int(value)]
+        return names.index(own) if own in names else label_index(value, names, where=where)
+    return label_index(value, names, where=where)
 
 
 def _in_memory(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tuple[dict[str, Dataset], list[str]]:
@@ -186,8 +195,9 @@ def _in_memory(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tup
 
 
 def _stream(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tuple[dict[str, IterableDataset], list[str]]:
-    held_out = {split for split in parts if split != "train"}
-    taken = {text_key(row["text"]) for split in held_out for row in parts[split]()} if "train" in parts else set()
+    held_out = [split for split in ("test", "validation") if split in parts]
+    keys = {split: {text_key(row["text"]) for row in parts[split]()} for split in held_out if len(parts) > 1}
+    taken = set().union(*keys.values())
     bounds, low = {}, 0.0
     if cut_missing and "train" in parts:
         for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
@@ -195,7 +205,8 @@ def _stream(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tuple[
                 share *= 1.0 - low
                 bounds[split] = (low, low + share)
                 low += share
-    splits = {split: _iterable(parts[split]) for split in held_out}
+    others = {"test": set(), "validation": keys.get("test", set())}
+    splits = {split: _iterable(parts[split], taken=others[split]) for split in held_out}
     splits |= {split: _iterable(parts["train"], seed=seed, bounds=b, taken=taken) for split, b in bounds.items()}
     if "train" in parts:
         splits["train"] = _iterable(parts["train"], seed=seed, bounds=(low, 1.0), taken=taken)

@@ -17,6 +17,11 @@ KINDS = ("word", "bpe")
 WORD = r"<br\s*/?>|\w+?(?=n't\b)|n't\b|'\w{1,2}\b|\w+|[^\w\s]"
 
 
+def without_surrogates(text: str) -> str:
+    """Return ``text`` with lone surrogates, which UTF-8 cannot hold, as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 @dataclass(frozen=True)
 class Encoding:
     """Token ids of one text, and for each the stretch of the text it stands for."""
@@ -63,7 +68,7 @@ class TextTokenizer:
         for text in texts:
             if not isinstance(text, str):
                 raise TextError(f"Expected a text, got {type(text).__name__}: {text!r:.60}")
-        clean = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+        clean = [without_surrogates(text) for text in texts]
         encoded = []
         for text, raw in zip(clean, self.tokenizer.encode_batch(clean, add_special_tokens=False), strict=True):
             ids = raw.ids
@@ -116,7 +121,7 @@ def train_tokenizer(
 
     >>> tokenizer = train_tokenizer(["a film", "a dull film", "it does n't work", "doesn't it"], min_frequency=1)
     >>> tokenizer.encode("A film doesn't", n_ctx=128).tokens
-    ['a', 'film', 'does', "n't"]
+    ['A', 'film', 'does', "n't"]
     """
     if kind not in KINDS:
         raise ConfigError(f"Unknown tokenizer {kind!r}; expected {' or '.join(KINDS)}.{near_matches(kind, KINDS)}")
@@ -133,7 +138,7 @@ def train_tokenizer(
         )
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(map(without_surrogates, texts), trainer)
     if tokenizer.get_vocab_size() <= len(special):
         raise DataError(f"No word stands at least {min_frequency} times in the training texts; nothing to learn from.")
     return TextTokenizer(_without_added_tokens(tokenizer))

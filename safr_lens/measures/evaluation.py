@@ -43,9 +43,10 @@ def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evalua
     """
     correct = loss = n = n_cut = 0.0
     for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE):
-        if int(batch.labels.max()) >= len(model.labels):
+        strange = batch.labels[(batch.labels < 0) | (batch.labels >= len(model.labels))]
+        if len(strange):
             raise DataError(
-                f"The data has label {int(batch.labels.max())}, but the model knows {len(model.labels)} classes: "
+                f"The data has label {int(strange[0])}, but the model knows {len(model.labels)} classes: "
                 f"{', '.join(model.labels)}."
             )
         batch = batch.to(model.device)
@@ -66,5 +67,5 @@ def majority_share(labels: Iterable[int]) -> float:
     >>> majority_share([0, 0, 1])
     0.6666666666666666
     """
-    counts = torch.bincount(torch.tensor(list(labels)))
+    counts = torch.bincount(torch.tensor(list(labels), dtype=torch.long))
     return int(counts.max()) / int(counts.sum()) if len(counts) else float("nan")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from safr_lens.data.batching import batches
+from safr_lens.errors import DataError
 from safr_lens.measures.collect import BATCH_SIZE, text_neurons
 from safr_lens.measures.selectivity import token_selectivity
 from safr_lens.measures.superposition import capacity
@@ -21,7 +22,8 @@ class NeuronSummary:
     """Neurons of one layer over the real tokens of a split.
 
     Attributes:
-        capacity: mean over tokens, each against the other tokens of its text; silent tokens are left out.
+        capacity: mean over tokens, each against the other tokens of its text; silent tokens are left out, and NaN where
+            all are silent.
         token_selectivity: mean over alive neurons, types seen at least 5 times.
         token_selectivity_null: the same with token types shuffled; the difference is what is above chance.
         active_per_token: mean number of neurons above 0.
@@ -58,6 +60,10 @@ def neuron_summary(
         split: texts and labels.
         layer: by default the last.
         seed: of the permutations behind the null.
+
+    Raises:
+        DataError: an empty split.
+        ConfigError: a layer that the model does not have.
     """
     tokens = _all_tokens(model, split)
     totals = {"capacity": 0.0, "defined": 0, "active": 0, "silent": 0}
@@ -78,7 +84,7 @@ def neuron_summary(
     selectivity = token_selectivity(means.means)
     null = torch.stack([token_selectivity(shuffled) for shuffled in means.null]).nanmean(1).mean()
     summary = NeuronSummary(
-        capacity=totals["capacity"] / max(totals["defined"], 1),
+        capacity=totals["capacity"] / totals["defined"] if totals["defined"] else float("nan"),
         token_selectivity=selectivity.nanmean().item(),
         token_selectivity_null=null.item(),
         active_per_token=totals["active"] / len(tokens),
@@ -93,9 +99,10 @@ def neuron_summary(
 
 def _all_tokens(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> torch.Tensor:
     # the order of text_neurons: types must be known ahead of the neurons, to be shuffled among all tokens
-    return torch.cat(
-        [
-            batch.tokens[batch.mask]
-            for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE)
-        ]
-    )
+    found = [
+        batch.tokens[batch.mask]
+        for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE)
+    ]
+    if not found:
+        raise DataError("The split holds no texts; there is nothing to measure.")
+    return torch.cat(found)

@@ -56,9 +56,13 @@ def type_means(
     orders = [index] + [index[torch.randperm(len(index), generator=generator)] for _ in range(n_null)]
     sums: Tensor | None = None
     row = 0
-    for piece in neurons:
+    pieces = iter(neurons)
+    for piece in pieces:
         if sums is None:
             sums = torch.zeros(len(orders), len(types), piece.shape[1], dtype=torch.float64)
+        if row + len(piece) > len(tokens):
+            n_rows = row + len(piece) + sum(len(rest) for rest in pieces)
+            raise ValueError(f"type_means got {len(tokens)} tokens but {n_rows} rows of neurons.")
         rows = slice(row, row + len(piece))
         for total, order in zip(sums, orders, strict=True):
             total.index_add_(0, order[rows], piece.double())

@@ -66,13 +66,17 @@ def pattern_hook(layer: int) -> str:
 
 @contextmanager
 def edits(
-    points: Mapping[str, nn.Module], before: list[tuple[str, Edit]], after: list[tuple[str, Edit]]
+    points: Mapping[str, nn.Module],
+    before: list[tuple[str, Edit]],
+    after: list[tuple[str, Edit]],
+    inputs: list[tuple[nn.Module, Edit]] = (),
 ) -> Iterator[None]:
     """Edit or read hook points for the length of a block, around the user's own hooks.
 
     Edits in ``before`` run ahead of the hooks already there, so that a user sees, caches and patches what the model
-    really uses; those in ``after`` run behind them and see what the user made of it. PyTorch's own handles are used,
-    since leaving a TransformerLens context of the same level would take the user's hooks along.
+    really uses; those in ``after`` run behind them and see what the user made of it; those in ``inputs`` see what enters
+    a module. PyTorch's own handles are used, since leaving a TransformerLens context of the same level would take the
+    user's hooks along.
     """
     handles = []
     try:
@@ -80,6 +84,8 @@ def edits(
             handles.append(points[name].register_forward_hook(_as_torch_hook(edit), prepend=True))
         for name, edit in after:
             handles.append(points[name].register_forward_hook(_as_torch_hook(edit)))
+        for module, look in inputs:
+            handles.append(module.register_forward_pre_hook(lambda module, args, look=look: look(args[0])))
         yield
     finally:
         for handle in handles:

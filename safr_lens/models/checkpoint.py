@@ -62,6 +62,8 @@ def from_pretrained(source: str | PathLike[str]) -> HookedClassifier:
         model_config = ModelConfig(**strict_kwargs(ModelConfig, config["model"], what=str(folder / CONFIG)))
     except ConfigError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
+    if len(config["labels"]) < 2:
+        raise CheckpointError(f"{folder / CONFIG} names {len(config['labels'])} labels; a classifier has at least two.")
     model = HookedClassifier.from_config(model_config, tokenizer=tokenizer, labels=config["labels"])
     try:
         state = load_file(folder / WEIGHTS)

@@ -19,6 +19,7 @@ from safr_lens.models.config import ModelConfig
 from safr_lens.models.hook_api import CheckedHooks
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.models.pooling import masked_mean
+from safr_lens.models.readout import without_skip
 from safr_lens.models.vmask import VMask, sample_gate
 
 if TYPE_CHECKING:
@@ -142,10 +143,10 @@ class HookedClassifier(CheckedHooks):
         capture = tuple(capture)
         self.check_hook_names(capture)
         local: dict[str, Tensor] = {}
-        before, after = self._edits(mask, local, generator)
+        before, after, inputs = self._edits(mask, local, generator)
         seen: dict[str, Tensor] = {}
         reads = [(name, lambda value, name=name: seen.update({name: value})) for name in capture]
-        with edits(self.hook_dict, before, after + reads):
+        with edits(self.hook_dict, before, after + reads, inputs):
             token_logits = self.hook_token_logits(self.backbone(input))
             logits = self.hook_pooled(masked_mean(token_logits, mask))
         return ClassifierOutput(
@@ -156,7 +157,9 @@ class HookedClassifier(CheckedHooks):
             activations=seen,
         )
 
-    def _edits(self, mask: Tensor, local: dict[str, Tensor], generator: torch.Generator | None) -> tuple[list, list]:
+    def _edits(
+        self, mask: Tensor, local: dict[str, Tensor], generator: torch.Generator | None
+    ) -> tuple[list, list, list]:
         """What VMASK, padding, dropout and the readout do at the backbone's hook points, in one forward pass."""
 
         def drop(value: Tensor) -> Tensor:
@@ -172,20 +175,19 @@ class HookedClassifier(CheckedHooks):
         def hide_padding(scores: Tensor) -> Tensor:
             return scores.masked_fill(~mask[:, None, None, :], float("-inf"))
 
-        def keep_mlp_out(mlp_out: Tensor) -> None:
-            local["mlp_out"] = mlp_out
-
         before: list[tuple[str, Any]] = [("hook_embed", gate)]
-        after: list[tuple[str, Any]] = []
         for layer in range(self.config.n_layers):
             before.append((f"blocks.{layer}.attn.hook_attn_scores", hide_padding))
             before.append((f"blocks.{layer}.hook_attn_out", drop))
             before.append((f"blocks.{layer}.hook_mlp_out", drop))
-        if self.config.readout == "neurons":
-            last = f"blocks.{self.config.n_layers - 1}"
-            after.append((f"{last}.hook_mlp_out", keep_mlp_out))
-            before.append((f"{last}.hook_resid_post", lambda resid_post: local["mlp_out"]))
-        return before, after
+        if self.config.readout == "residual":
+            return before, [], []
+        last = self.config.n_layers - 1
+        before.append((f"blocks.{last}.hook_resid_post", lambda resid_post: without_skip(resid_post, **skipped)))
+        skipped: dict[str, Tensor] = {}
+        after = [(f"blocks.{last}.hook_mlp_out", lambda mlp_out: skipped.update(mlp_out=mlp_out))]
+        inputs = [(self.backbone.blocks[last].ln2, lambda resid_mid: skipped.update(resid_mid=resid_mid))]
+        return before, after, inputs
 
     def decompose(self, text: str, *, truncate: bool = False) -> Decomposition:
         """Return the logits of a text as an exact sum over tokens, neurons and the other components.

@@ -48,9 +48,10 @@ class CheckedHooks(HookedRootModule):
     @contextmanager
     def hooks(self, fwd_hooks: Any = (), bwd_hooks: Any = (), *args: Any, **kwargs: Any):
         """As ``HookedRootModule.hooks``; raises HookError for an unknown name before any hook is added."""
+        fwd_hooks, bwd_hooks = list(fwd_hooks), list(bwd_hooks)
         for name, _ in [*fwd_hooks, *bwd_hooks]:
             self._checked(name)
-        with super().hooks(list(fwd_hooks), list(bwd_hooks), *args, **kwargs) as model:
+        with super().hooks(fwd_hooks, bwd_hooks, *args, **kwargs) as model:
             yield model
 
     def add_caching_hooks(self, names_filter: Filter = None, *args: Any, **kwargs: Any) -> dict:
@@ -79,7 +80,9 @@ class CheckedHooks(HookedRootModule):
         Raises:
             HookError: a name that the model does not have.
         """
-        output, cache = super().run_with_cache(*model_args, remove_batch_dim=remove_batch_dim, **kwargs)
+        output, cache = super().run_with_cache(*model_args, **kwargs)
+        if remove_batch_dim:  # here and not by TransformerLens, which cannot do it for points without a width
+            cache = {name: value[0] for name, value in cache.items()}
         if return_cache_object:
             cache = ActivationCache(cache, self.backbone, has_batch_dim=not remove_batch_dim)
         return output, cache

@@ -36,6 +36,7 @@ def sample_gate(
     Forward the gate is 0 or 1, with P(1) = q; backward it has the gradient of the soft sample
     ``sigmoid(log_odds + g_1 - g_2)``, where the difference of two Gumbel variables is logistic.
 
+    >>> import torch
     >>> gate = sample_gate(torch.zeros(1, 1000), generator=torch.Generator().manual_seed(0))
     >>> sorted(set(gate.flatten().tolist())), 0.4 < gate.mean().item() < 0.6
     ([0.0, 1.0], True)
@@ -44,4 +45,4 @@ def sample_gate(
     uniform = uniform.clamp(1e-6, 1 - 1e-6)
     soft = torch.sigmoid(log_odds + (uniform.log() - (-uniform).log1p()).to(log_odds.dtype))
     hard = (soft > 0.5).to(soft.dtype)
-    return hard + soft - soft.detach()
+    return hard + (soft - soft.detach())

@@ -15,6 +15,7 @@ TINY = 1e-8
 def overlap(neurons: Float[Tensor, "batch pos d_mlp"]) -> Float[Tensor, "batch pos pos"]:
     """Cosine of the neuron vectors of two tokens, in [-1, 1]; 0 with a token whose neurons are all silent.
 
+    >>> import torch
     >>> overlap(torch.tensor([[[1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [0.0, 0.0]]]))[0, 0]
     tensor([1., 1., 0., 0.])
     """
@@ -29,6 +30,7 @@ def density(neurons: Float[Tensor, "batch pos d_mlp"]) -> Float[Tensor, "batch p
     A silent token has density 0, so the sparsity term alone would reward silence; the share of silent tokens is
     therefore reported with every result.
 
+    >>> import torch
     >>> density(torch.tensor([[[2.0, 2.0, 2.0, 2.0], [0.0, 5.0, 0.0, 0.0]]]))
     tensor([[1.0000, 0.5000]])
     """
@@ -65,6 +67,7 @@ def neuron_importance(
     Source: our reading of "monosemantic neurons for important tokens" (arXiv 2501.16374); the authors' release
     works on embeddings instead, see :func:`safr_lens.penalty.embedding_importance`.
 
+    >>> import torch
     >>> h = torch.eye(4).unsqueeze(0)
     >>> everything = torch.ones(1, 4, dtype=torch.bool)
     >>> neuron_importance(h, torch.ones(1, 4), torch.zeros(1, 4, 4), everything, l1_ratio=1.0)
@@ -96,6 +99,7 @@ def neuron_interaction(
 
     Source: our reading of arXiv 2501.16374; see :func:`safr_lens.penalty.embedding_interaction` for the release's.
 
+    >>> import torch
     >>> h = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
     >>> pairs = torch.zeros(1, 3, 3)
     >>> pairs[0, 0, 1] = pairs[0, 1, 0] = 1.0

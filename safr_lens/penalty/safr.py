@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ class SafrPenalty:
         check_number("threshold", self.threshold, low=0.0)
         check_number("l1_ratio", self.l1_ratio, low=0.0)
         if self.layers is not None:
-            if not isinstance(self.layers, (tuple, list)) or not self.layers:
+            if not isinstance(self.layers, Sequence) or isinstance(self.layers, str) or not self.layers:
                 raise ConfigError(f"layers must be a list of layers such as [0]; got {self.layers!r}.")
             object.__setattr__(self, "layers", tuple(self.layers))
             for layer in self.layers:

@@ -37,7 +37,7 @@ class Schedule:
         """Return the weight at a point of the training, in epochs (1.5: half-way through the second)."""
         if epoch >= self.delay + self.epochs:
             return self.end
-        share = max(0.0, epoch - self.delay) / self.epochs
+        share = max(0.0, epoch - self.delay) / self.epochs if self.epochs else 0.0
         return self.start + (self.end - self.start) * share
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,12 @@ def comparison(models: Sequence[Measured]) -> list[Row]:
 
     def row(name: str, read: Callable[[Measured], float], shown: str, change: str, meaning: str) -> Row:
         values = [read(model) for model in models]
-        return Row(name, [shown.format(value) for value in values], _change(values[0], values[-1], change), meaning)
+        return Row(
+            name,
+            ["–" if math.isnan(value) else shown.format(value) for value in values],
+            _change(values[0], values[-1], change),
+            meaning,
+        )
 
     return [
         row(
@@ -139,6 +145,8 @@ def warnings(models: Sequence[Measured]) -> list[str]:
 
 
 def _change(before: float, after: float, kind: str) -> str:
+    if math.isnan(before) or math.isnan(after):
+        return "–"
     if kind == "difference":
         return f"{after - before:+.1f}" if abs(before) >= 1 or abs(after) >= 1 else f"{after - before:+.3f}"
     return f"× {after / before:.2f}" if before else "–"

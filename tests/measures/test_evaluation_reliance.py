@@ -113,14 +113,17 @@ def test_a_model_that_ignores_its_mlp_loses_nothing(make_model, split):
 
 
 def right_answers(model, split):
-    """The split with the labels that the model gives."""
-    return split.map(lambda row: {"label": int(model(row["text"]).logits.argmax())})
+    """The split with the labels that the model gives, after its bias was set so that it gives both."""
+    with torch.no_grad():
+        first, second = model(list(split["text"])).logits.unbind(1)
+        model.backbone.unembed.b_U[1] += (first - second).median() + 1e-3
+        return split.map(lambda row: {"label": int(model(row["text"]).logits.argmax())})
 
 
 def test_the_neuron_readout_without_mlp_answers_one_class_always(make_model, split):
     model = make_model("neurons")
     data = right_answers(model, split)
-    assert len(set(data["label"])) == 2
+    assert set(data["label"]) == {0, 1}
     bias = (model.backbone.ln_final.b @ model.backbone.W_U + model.backbone.b_U).tolist()
     answer = bias.index(max(bias))
     loss = sum(math.log(sum(map(math.exp, bias))) - bias[label] for label in data["label"]) / len(data)

@@ -234,6 +234,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tokenizer,
     assert not torch.equal(first["vmask.hidden.weight"], other["vmask.hidden.weight"])
 
 
+def test_untrained_token_embeddings_have_the_spread_asked_for(tokenizer, tiny_config):
+    config = tiny_config(embed_std=0.02)
+    model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["a", "b"], seed=0)
+    assert model.backbone.W_E.std().item() == pytest.approx(0.02, rel=0.15)
+
+
 def test_making_a_model_leaves_the_global_random_state_alone(tokenizer, tiny_config):
     before = torch.get_rng_state()
     HookedClassifier.from_config(tiny_config(), tokenizer=tokenizer, labels=["a", "b"], seed=0)

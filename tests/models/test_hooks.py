@@ -157,12 +157,15 @@ def test_a_patch_takes_effect(model, point, patch):
     assert not torch.allclose(patched, plain, atol=1e-4)
 
 
-def test_a_patched_embedding_is_what_the_model_goes_on_with(model):
+@pytest.mark.parametrize("positions", ["standard", "shortformer"])
+@pytest.mark.parametrize("readout", ["neurons", "residual"])
+def test_a_patched_embedding_is_what_the_model_goes_on_with(make_model, readout, positions):
+    model = make_model(readout, positional_embedding_type=positions)
     with model.hooks(fwd_hooks=[("hook_embed", zero)]):
         out = model(TEXT, capture=["hook_embed", "blocks.0.hook_resid_pre"])
     assert (out.activations["hook_embed"] == 0).all()
-    positions = model.backbone.pos_embed.W_pos[:5]
-    torch.testing.assert_close(out.activations["blocks.0.hook_resid_pre"][0], positions)
+    left = model.backbone.pos_embed.W_pos[:5] if positions == "standard" else torch.zeros(5, 16)
+    torch.testing.assert_close(out.activations["blocks.0.hook_resid_pre"][0], left)
 
 
 def test_a_hook_sees_the_gated_embedding_and_scores_hidden_at_padding(model, texts):

@@ -104,19 +104,20 @@ def interrupted(monkeypatch, out: Path, *, epoch: int, **settings) -> None:
 
 
 @contextmanager
-def steps_seen(look: Callable[[torch.optim.Optimizer], float]) -> Iterator[list[float]]:
-    """Collect what ``look`` says of the optimizer before each of its steps."""
+def gradient_norms() -> Iterator[list[float]]:
+    """Collect the norm of all gradients before each step of an optimizer."""
     seen: list[float] = []
-    handle = register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: seen.append(look(optimizer)))
+
+    def note(optimizer, args, kwargs):
+        parameters = itertools.chain.from_iterable(group["params"] for group in optimizer.param_groups)
+        norms = [parameter.grad.norm() for parameter in parameters if parameter.grad is not None]
+        seen.append(torch.linalg.vector_norm(torch.stack(norms)).item())
+
+    handle = register_optimizer_step_pre_hook(note)
     try:
         yield seen
     finally:
         handle.remove()
-
-
-def gradient_norm(optimizer: torch.optim.Optimizer) -> float:
-    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    return torch.linalg.vector_norm(torch.stack([g.norm() for g in gradients])).item()
 
 
 @pytest.fixture
@@ -308,10 +309,11 @@ def test_training_stops_when_patience_ends(script, patience, epochs):
 
 
 def test_the_best_epoch_is_chosen_only_after_the_schedules_settle(script):
-    snapshots = script([0.9, 0.9, 0.6, 0.7, 0.5])
+    snapshots = script([0.9, 0.8, 0.6, 0.7, 0.5])
     penalty = SafrPenalty(information_weight=Schedule(start=1.0, end=0.1, epochs=2))
     result = fit(penalty=penalty, epochs=5, patience=5)
     assert result.metrics["best_epoch"] == 4
+    assert [record.best for record in result.history] == [True, False, True, True, False]
     assert same(weights(result.model), snapshots[3])
 
 
@@ -327,6 +329,12 @@ def test_the_last_epoch_is_the_best_where_the_training_ends_before_the_schedules
     script([0.9, 0.8])
     penalty = SafrPenalty(information_weight=Schedule(start=1.0, end=0.1, epochs=5))
     assert fit(penalty=penalty, epochs=2).metrics["best_epoch"] == 2
+
+
+def test_an_unfinished_folder_holds_the_best_weights_so_far(monkeypatch, tmp_path, script):
+    snapshots = script([0.9, 0.5])
+    interrupted(monkeypatch, tmp_path, epoch=3, epochs=4)
+    assert same(weights(HookedClassifier.from_pretrained(tmp_path)), snapshots[0])
 
 
 # what is written
@@ -727,9 +735,9 @@ def test_a_train_split_without_rows_is_an_error():
 
 
 def test_gradients_are_clipped_before_the_step():
-    with steps_seen(gradient_norm) as free:
+    with gradient_norms() as free:
         fit(epochs=1, max_grad_norm=1e6)
-    with steps_seen(gradient_norm) as clipped:
+    with gradient_norms() as clipped:
         fit(epochs=1, max_grad_norm=1e-3)
     assert len(free) == len(clipped) == N_BATCHES
     assert min(free) > 1e-2
@@ -738,20 +746,20 @@ def test_gradients_are_clipped_before_the_step():
 
 
 def test_gradients_below_the_bound_are_left_as_they_are():
-    with steps_seen(gradient_norm) as free:
+    with gradient_norms() as free:
         fit(epochs=1, max_grad_norm=1e6)
-    with steps_seen(gradient_norm) as bounded:
+    with gradient_norms() as bounded:
         fit(epochs=1, max_grad_norm=1.01 * max(free))
     assert bounded == free
 
 
 def test_accumulated_gradients_make_fewer_steps():
     data = sentiment_data(n_train=8 * BATCH_SIZE)
-    with steps_seen(gradient_norm) as steps:
+    with gradient_norms() as steps:
         result = fit(data=data, epochs=3, gradient_accumulation_steps=2)
     assert len(steps) == 3 * 8 / 2
     assert all(math.isfinite(value) for record in result.history for value in record.terms.values())
-    with steps_seen(gradient_norm) as steps:
+    with gradient_norms() as steps:
         fit(data=data, epochs=1)
     assert len(steps) == 8
 
@@ -760,9 +768,9 @@ def test_two_accumulated_batches_give_the_gradient_of_their_mean():
     data = sentiment_data(n_train=2 * BATCH_SIZE)
     penalty = SafrPenalty(site="none", information_weight=0.0)
     settings = {"penalty": penalty, "epochs": 1, "max_grad_norm": 1e6}
-    with steps_seen(gradient_norm) as together:
+    with gradient_norms() as together:
         fit(_ungated(tiny_classifier(dropout=0.0)), data, batch_size=2 * BATCH_SIZE, **settings)
-    with steps_seen(gradient_norm) as accumulated:
+    with gradient_norms() as accumulated:
         fit(_ungated(tiny_classifier(dropout=0.0)), data, gradient_accumulation_steps=2, **settings)
     assert len(together) == 1
     assert accumulated == pytest.approx(together, rel=1e-4)
@@ -778,7 +786,7 @@ def _ungated(model: HookedClassifier) -> HookedClassifier:
 
 
 def test_an_epoch_of_fewer_batches_than_are_accumulated_still_makes_a_step():
-    with steps_seen(gradient_norm) as steps:
+    with gradient_norms() as steps:
         fit(epochs=1, gradient_accumulation_steps=N_BATCHES + 1)
     assert len(steps) == 1
 
