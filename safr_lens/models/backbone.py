@@ -74,9 +74,9 @@ def edits(
     """Edit or read hook points for the length of a block, around the user's own hooks.
 
     Edits in ``before`` run ahead of the hooks already there, so that a user sees, caches and patches what the model
-    really uses; those in ``after`` run behind them and see what the user made of it; those in ``inputs`` see what enters
-    a module. PyTorch's own handles are used, since leaving a TransformerLens context of the same level would take the
-    user's hooks along.
+    really uses; those in ``after`` run behind them and see what the user made of it; those in ``inputs`` see what
+    enters a module. PyTorch's own handles are used, since leaving a TransformerLens context of the same level would
+    take the user's hooks along.
     """
     handles = []
     try:

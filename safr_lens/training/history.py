@@ -21,6 +21,7 @@ class EpochRecord:
         validation_accuracy, validation_loss: after the epoch.
         best: whether its weights are the best so far.
         seconds: training and validation.
+        steps: batches of this process.
     """
 
     epoch: int
@@ -30,6 +31,7 @@ class EpochRecord:
     validation_loss: float
     best: bool
     seconds: float
+    steps: int
 
 
 def write_history(path: Path, records: list[EpochRecord]) -> None:

@@ -7,7 +7,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,10 +114,7 @@ class _Trainer:
         folder: RunFolder | None,
     ) -> None:
         self.model, self.data, self.config, self.penalty, self.folder = model, data, config, penalty, folder
-        self.accelerator = Accelerator(
-            mixed_precision=config.mixed_precision,
-            gradient_accumulation_steps=config.gradient_accumulation_steps,
-        )
+        self.accelerator = Accelerator()
         self.is_main = self.accelerator.is_main_process
         model.to(self.accelerator.device)
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
@@ -125,12 +122,10 @@ class _Trainer:
         self.best: Weights = _copy(model)
         resumed = folder.resumed if folder else None
         if resumed:
-            model.load_state_dict(resumed.model)
-            state = optimizer.state_dict()
-            optimizer.load_state_dict({"state": resumed.optimizer, "param_groups": state["param_groups"]})
+            resumed.restore(model, optimizer, folder.path)
             self.records, self.best = list(resumed.records), resumed.best
         self.wrapped, self.optimizer = self.accelerator.prepare(model, optimizer)
-        self.n_steps: int | None = None
+        self.n_steps = self._steps_of_an_epoch()
 
     @contextmanager
     def own_randomness(self) -> Iterator[None]:
@@ -150,15 +145,8 @@ class _Trainer:
             if best:
                 self.best = _copy(self.model)
             weights = self.penalty.weights(float(epoch))
-            record = EpochRecord(
-                epoch,
-                terms,
-                weights,
-                found.accuracy,
-                found.loss,
-                best,
-                round(time.perf_counter() - started, 3),
-            )
+            seconds = round(time.perf_counter() - started, 3)
+            record = EpochRecord(epoch, terms, weights, found.accuracy, found.loss, best, seconds, self.n_steps)
             self.records.append(record)
             if self.folder and self.is_main:
                 self.folder.keep(self.model, self.best, self.records, self.optimizer.optimizer)
@@ -171,29 +159,59 @@ class _Trainer:
         self.wrapped.train()
         sums: dict[str, float] = defaultdict(float)
         step = 0
-        for step, batch in enumerate(self._batches(order), start=1):
-            at = epoch - 1 + (step - 1) / self.n_steps if self.n_steps else float(epoch - 1)
-            values = self._step(batch, self.penalty.weights(at), epoch)
-            for name, value in values.items():
-                sums[name] += value
-            bar.step(self.n_steps, step, epoch, values)
+        for group in self._groups(order):
+            at = epoch - 1 + step / self.n_steps if self.n_steps else float(epoch - 1)
+            for values in self._step(group, self.penalty.weights(at), epoch):
+                step += 1
+                for name, value in values.items():
+                    sums[name] += value
+                bar.step(self.n_steps, step, epoch, values)
+        if not step:
+            raise DataError("The train split holds no texts; there is nothing to learn from.")
         self.n_steps = step
         self.model.eval()
         return {name: total / step for name, total in sums.items()}
 
-    def _step(self, batch: Batch, weights: dict[str, float], epoch: int) -> dict[str, float]:
-        batch = batch.to(self.accelerator.device)
-        with self.accelerator.accumulate(self.wrapped), self.accelerator.autocast():
-            terms = batch_terms(self.wrapped, batch, self.penalty, n_layers=self.model.config.n_layers)
-            loss = weighted_sum(terms, weights)
-            self._finite("loss", loss.item(), epoch)
-            self.accelerator.backward(loss)
-            if self.accelerator.sync_gradients:
+    def _groups(self, order: torch.Generator) -> Iterator[list[Batch]]:
+        """Yield the batches of one optimizer step each; the last group of an epoch may be smaller."""
+        mine = self._batches(order)
+        while group := list(itertools.islice(mine, self.config.gradient_accumulation_steps)):
+            yield group
+
+    def _step(self, group: list[Batch], weights: dict[str, float], epoch: int) -> Iterator[dict[str, float]]:
+        """Make one optimizer step and yield the terms of each batch."""
+        for number, batch in enumerate(group, start=1):
+            last = number == len(group)
+            with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
+                with self._precision():
+                    terms = batch_terms(
+                        self.wrapped,
+                        batch.to(self.accelerator.device),
+                        self.penalty,
+                        n_layers=self.model.config.n_layers,
+                    )
+                    loss = weighted_sum(terms, weights) / len(group)
+                self._finite("loss", loss.item(), epoch)
+                self.accelerator.backward(loss)
+            if last:
                 norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
                 self._finite("gradient", norm.item(), epoch)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-        return {name: term.item() for name, term in terms.items()}
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+            yield {name: term.item() for name, term in terms.items()}
+
+    def _precision(self) -> torch.autocast:
+        lower = self.config.mixed_precision == "bf16"
+        return torch.autocast(self.accelerator.device.type, dtype=torch.bfloat16, enabled=lower)
+
+    def _steps_of_an_epoch(self) -> int | None:
+        """Known ahead, or from the epoch before, but not in the first epoch of a stream."""
+        if self.records:
+            return self.records[-1].steps
+        if self.data.streaming:
+            return None
+        n_batches = math.ceil(len(self.data["train"]) / self.config.batch_size)
+        return n_batches // self.accelerator.num_processes
 
     def _finite(self, what: str, value: float, epoch: int) -> None:
         if not math.isfinite(value):

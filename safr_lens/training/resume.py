@@ -29,6 +29,20 @@ class Resumed:
     best: dict[str, torch.Tensor]
     optimizer: dict[int, dict[str, torch.Tensor]]
 
+    def restore(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, out: Path) -> None:
+        """Put weights and optimizer state back.
+
+        Raises:
+            CheckpointError: tensors that are missing or do not fit.
+        """
+        try:
+            model.load_state_dict(self.best)
+            model.load_state_dict(self.model)
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": self.optimizer, "param_groups": groups})
+        except (RuntimeError, ValueError) as error:
+            raise _damaged(out / FOLDER, error) from None
+
 
 def save_state(
     out: Path,
@@ -70,9 +84,10 @@ def load_state(out: Path, *, settings: dict[str, Any]) -> Resumed | None:
         state = json.loads(path.read_text(encoding="utf-8"))
         tensors = load_file(out / FOLDER / state["weights"])
         records = [EpochRecord(**record) for record in state["records"]]
+        saved = dict(state["settings"])
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise CheckpointError(f"{path.parent} is damaged ({error}). Remove it, and train anew.") from None
-    check_same(state["settings"], settings, path.parent)
+        raise _damaged(path.parent, error) from None
+    check_same(saved, settings, path.parent)
     optimizer: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer/"):
@@ -84,6 +99,11 @@ def load_state(out: Path, *, settings: dict[str, Any]) -> Resumed | None:
 def remove_state(out: Path) -> None:
     """Remove the state of a training that is finished."""
     shutil.rmtree(out / FOLDER, ignore_errors=True)
+
+
+def _damaged(folder: Path, error: Exception) -> CheckpointError:
+    reason = " ".join(str(error).split())
+    return CheckpointError(f"{folder} is damaged ({reason:.200}). Remove it, and train anew.")
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

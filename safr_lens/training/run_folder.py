@@ -44,7 +44,7 @@ class RunFolder:
             raise CheckpointError(f"{path} already holds a trained run. {mend}")
         if unfinished and not (resume or overwrite):
             raise CheckpointError(f"{path} holds an unfinished training. Use --resume to go on, or --overwrite.")
-        if not (finished or unfinished) and path.is_dir() and (path / WEIGHTS).exists():
+        if not (finished or unfinished or overwrite) and (path / WEIGHTS).exists():
             raise CheckpointError(f"{path} holds a model of something else. Name another folder.")
         if overwrite and not resume:
             remove_state(path)
