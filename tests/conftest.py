@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from hypothesis import settings
 from torch import Tensor
 
 from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
 from safr_lens.data import TextTokenizer
 
 torch.set_num_threads(1)
+settings.register_profile("seeded", derandomize=True, deadline=None)
+settings.load_profile("seeded")
 
 TEXTS = (
     "a gripping , funny film",

@@ -26,10 +26,10 @@ def train(
         typer.Option(help="Where the penalty acts: neurons, embedding (the authors' release), or none."),
     ] = None,
     importance_weight: Annotated[
-        float | None, typer.Option(help="Important tokens get neurons of their own (default 0.3).")
+        float | None, typer.Option(help="Important tokens get neurons of their own (default 0.5).")
     ] = None,
     interaction_weight: Annotated[
-        float | None, typer.Option(help="Correlated important pairs share neurons (default 0.3).")
+        float | None, typer.Option(help="Correlated important pairs share neurons (default 0.1).")
     ] = None,
     information_weight: Annotated[
         float | None, typer.Option(help="Keeps VMASK's importance informative (default: annealed).")

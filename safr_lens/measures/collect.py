@@ -13,7 +13,7 @@ from safr_lens.data.batching import batches
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import neurons_hook
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.decompose import evaluating
+from safr_lens.models.evaluating import evaluating
 
 BATCH_SIZE = 128
 

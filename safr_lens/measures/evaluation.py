@@ -13,7 +13,7 @@ from safr_lens.data.batching import batches
 from safr_lens.errors import DataError
 from safr_lens.measures.collect import BATCH_SIZE
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.decompose import evaluating
+from safr_lens.models.evaluating import evaluating
 
 
 @dataclass(frozen=True)

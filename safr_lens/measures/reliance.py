@@ -15,7 +15,7 @@ from safr_lens.errors import ConfigError
 from safr_lens.measures.collect import BATCH_SIZE
 from safr_lens.measures.evaluation import Evaluation, evaluate
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.decompose import evaluating
+from safr_lens.models.evaluating import evaluating
 
 CARRIES = 0.05
 

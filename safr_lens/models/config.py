@@ -43,7 +43,7 @@ class ModelConfig:
     act_fn: str = "relu"
     n_ctx: int = 128
     positional_embedding_type: str = "shortformer"
-    embed_std: float = 0.01
+    embed_std: float = 0.02
     d_vmask: int = 1024
     dropout: float = 0.1
     readout: str = "neurons"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.evaluating import evaluating
 
 if TYPE_CHECKING:
     from safr_lens.models.classifier import HookedClassifier
@@ -47,18 +47,6 @@ class Decomposition:
     def by_neuron(self) -> Float[Tensor, "d_mlp n_classes"]:
         """What each neuron adds, over all tokens."""
         return self.neurons.sum(0)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode without gradient, and back where it was."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(was_training)
 
 
 def decompose(model: HookedClassifier, text: str, *, truncate: bool = False) -> Decomposition:

@@ -53,12 +53,12 @@ class SafrPenalty:
     """
 
     site: str = "neurons"
-    importance_weight: float | Schedule | Mapping[str, float] = 0.3
-    interaction_weight: float | Schedule | Mapping[str, float] = 0.3
+    importance_weight: float | Schedule | Mapping[str, float] = 0.5
+    interaction_weight: float | Schedule | Mapping[str, float] = 0.1
     information_weight: float | Schedule | Mapping[str, float] = INFORMATION_WEIGHT
     layers: tuple[int, ...] | None = None
     threshold: float = 2.0
-    l1_ratio: float = 1.0
+    l1_ratio: float = 0.5
     importance_grad: bool = False
     correlation_grad: bool = False
 

@@ -29,93 +29,106 @@ class Row:
     meaning: str
 
 
+@dataclass(frozen=True)
+class _Measure:
+    """How one row is read off a model, written and compared ("points", "ratio" or "difference")."""
+
+    name: str
+    read: Callable[[Measured], float]
+    shown: str
+    change: str
+    meaning: str
+
+
+def _lost(mode: str) -> Callable[[Measured], float]:
+    return lambda model: 100 * model.metrics["reliance"][mode]["accuracy_lost"]
+
+
+MEASURES = (
+    _Measure(
+        "accuracy, %",
+        lambda model: 100 * model.metrics["test"]["accuracy"],
+        "{:.1f}",
+        "points",
+        "Share of texts classified right; always answering the largest class gives {majority:.1f}.",
+    ),
+    _Measure(
+        "reliance (MLP set to 0), points",
+        _lost("zero"),
+        "{:.1f}",
+        "points",
+        "Accuracy lost without the MLP. Under 5, the neurons do not carry the decision.",
+    ),
+    _Measure(
+        "reliance (MLP set to its mean), points",
+        _lost("mean"),
+        "{:.1f}",
+        "points",
+        "The same, but the constant that the MLP adds is kept.",
+    ),
+    _Measure(
+        "capacity",
+        lambda model: model.neurons.capacity,
+        "{:.3f}",
+        "ratio",
+        "0 to 1: how much of a direction each token has to itself among the tokens of its text. It cannot tell neurons "
+        "from rotations of them.",
+    ),
+    _Measure(
+        "token selectivity",
+        lambda model: model.neurons.token_selectivity,
+        "{:.3f}",
+        "ratio",
+        "0 to 1: 1 if a neuron fires at one token type only. Rare firing alone raises it; see the next two rows.",
+    ),
+    _Measure(
+        "token selectivity, types shuffled (null)",
+        lambda model: model.neurons.token_selectivity_null,
+        "{:.3f}",
+        "ratio",
+        "What neurons that fire as often reach without knowing any type.",
+    ),
+    _Measure(
+        "token selectivity above its null",
+        lambda model: model.neurons.token_selectivity_above_null,
+        "{:+.3f}",
+        "ratio",
+        "What the neurons know about token types.",
+    ),
+    _Measure(
+        "active neurons per token",
+        lambda model: model.neurons.active_per_token,
+        "{:.1f}",
+        "ratio",
+        "Of {d_mlp:,}. Fewer are easier to read.",
+    ),
+    _Measure(
+        "silent tokens, %",
+        lambda model: 100 * model.neurons.silent_tokens,
+        "{:.1f}",
+        "points",
+        "Tokens at which no neuron is active: a score won by silence is not won.",
+    ),
+    _Measure(
+        "alive neurons",
+        lambda model: model.neurons.alive_neurons,
+        "{:.0f}",
+        "difference",
+        "Of {d_mlp:,}: active at one token or more.",
+    ),
+)
+
+
 def comparison(models: Sequence[Measured]) -> list[Row]:
     """Return one row a measure; ``change`` compares the last model with the first."""
-    d_mlp = models[0].neurons.d_mlp
-
-    def row(name: str, read: Callable[[Measured], float], shown: str, change: str, meaning: str) -> Row:
-        values = [read(model) for model in models]
-        return Row(
-            name,
-            ["–" if math.isnan(value) else shown.format(value) for value in values],
-            _change(values[0], values[-1], change),
-            meaning,
-        )
-
-    return [
-        row(
-            "accuracy, %",
-            lambda m: 100 * m.metrics["test"]["accuracy"],
-            "{:.1f}",
-            "difference",
-            "Share of texts classified right; always answering the largest class gives "
-            f"{100 * models[0].metrics['test']['majority_class']:.1f}.",
-        ),
-        row(
-            "reliance (MLP set to 0), points",
-            lambda m: 100 * m.metrics["reliance"]["zero"]["accuracy_lost"],
-            "{:.1f}",
-            "difference",
-            "Accuracy lost without the MLP. Under 5, the neurons do not carry the decision.",
-        ),
-        row(
-            "reliance (MLP set to its mean), points",
-            lambda m: 100 * m.metrics["reliance"]["mean"]["accuracy_lost"],
-            "{:.1f}",
-            "difference",
-            "The same, but the constant that the MLP adds is kept.",
-        ),
-        row(
-            "capacity",
-            lambda m: m.neurons.capacity,
-            "{:.3f}",
-            "ratio",
-            "0 to 1: how much of a direction each token has to itself among the tokens of its text. It cannot tell "
-            "neurons from rotations of them.",
-        ),
-        row(
-            "token selectivity",
-            lambda m: m.neurons.token_selectivity,
-            "{:.3f}",
-            "ratio",
-            "0 to 1: 1 if a neuron fires at one token type only. Rare firing alone raises it; see the next two rows.",
-        ),
-        row(
-            "token selectivity, types shuffled (null)",
-            lambda m: m.neurons.token_selectivity_null,
-            "{:.3f}",
-            "ratio",
-            "What neurons that fire as often reach without knowing any type.",
-        ),
-        row(
-            "token selectivity above its null",
-            lambda m: m.neurons.token_selectivity_above_null,
-            "{:+.3f}",
-            "difference",
-            "What the neurons know about token types.",
-        ),
-        row(
-            "active neurons per token",
-            lambda m: m.neurons.active_per_token,
-            "{:.1f}",
-            "ratio",
-            f"Of {d_mlp:,}. Fewer are easier to read.",
-        ),
-        row(
-            "silent tokens, %",
-            lambda m: 100 * m.neurons.silent_tokens,
-            "{:.1f}",
-            "difference",
-            "Tokens at which no neuron is active: a score won by silence is not won.",
-        ),
-        row(
-            "alive neurons",
-            lambda m: m.neurons.alive_neurons,
-            "{:.0f}",
-            "difference",
-            f"Of {d_mlp:,}: active at one token or more.",
-        ),
-    ]
+    facts = {"d_mlp": models[0].neurons.d_mlp, "majority": 100 * models[0].metrics["test"]["majority_class"]}
+    rows = []
+    for measure in MEASURES:
+        values = [measure.read(model) for model in models]
+        shown = ["–" if math.isnan(value) else measure.shown.format(value) for value in values]
+        change = _change(values[0], values[-1], measure.change)
+        rows.append(Row(measure.name, shown, change, measure.meaning.format(**facts)))
+    return rows
 
 
 def warnings(models: Sequence[Measured]) -> list[str]:
@@ -147,6 +160,8 @@ def warnings(models: Sequence[Measured]) -> list[str]:
 def _change(before: float, after: float, kind: str) -> str:
     if math.isnan(before) or math.isnan(after):
         return "–"
+    if kind == "points":
+        return f"{after - before:+.1f}"
     if kind == "difference":
-        return f"{after - before:+.1f}" if abs(before) >= 1 or abs(after) >= 1 else f"{after - before:+.3f}"
-    return f"× {after / before:.2f}" if before else "–"
+        return f"{after - before:+.0f}"
+    return f"× {after / before:.2f}" if before > 0 else "–"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from safr_lens.measures.serving import margin, serving
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.decompose import decompose, evaluating
+from safr_lens.views.reading import read_text
 
 
 def explain(model: HookedClassifier, text: str, *, truncate: bool = False, top: int = 6) -> dict[str, Any]:
@@ -25,23 +24,18 @@ def explain(model: HookedClassifier, text: str, *, truncate: bool = False, top: 
     Raises:
         TextError: a text that the model cannot read.
     """
-    tokens, mask = model.to_tokens(text, truncate=truncate)
-    with evaluating(model):
-        output = model(tokens, mask)
-    parts = decompose(model, text, truncate=truncate)
-    predicted = int(parts.logits.argmax())
-    served = serving(parts)
+    reading = read_text(model, text, truncate=truncate)
+    served = reading.served
     half = served.neurons_for_half()
-    by_token = margin(parts.by_token(), predicted)
     by_neuron = served.evidence.sum(0)
 
     def token_row(position: int) -> dict[str, Any]:
         shares, neurons = served.share[position].topk(min(3, served.share.shape[1]))
         return {
-            "token": parts.tokens[position],
+            "token": reading.tokens[position],
             "position": position,
-            "importance": output.importance[0, position].item(),
-            "evidence": by_token[position].item(),
+            "importance": reading.importance[position].item(),
+            "evidence": reading.evidence[position].item(),
             "neurons_for_half": half[position],
             "neurons": [
                 {"neuron": int(n), "share": share.item()} for n, share in zip(neurons, shares, strict=True) if share > 0
@@ -50,15 +44,15 @@ def explain(model: HookedClassifier, text: str, *, truncate: bool = False, top: 
 
     def neuron_row(neuron: int) -> dict[str, Any]:
         position = int(served.evidence[:, neuron].abs().argmax())
-        return {"neuron": neuron, "evidence": by_neuron[neuron].item(), "token": parts.tokens[position]}
+        return {"neuron": neuron, "evidence": by_neuron[neuron].item(), "token": reading.tokens[position]}
 
-    strongest_tokens = by_token.abs().argsort(descending=True)[:top].tolist()
+    strongest_tokens = reading.evidence.abs().argsort(descending=True)[:top].tolist()
     strongest_neurons = by_neuron.abs().argsort(descending=True)[:top].tolist()
     return {
         "text": text,
-        "label": model.labels[predicted],
-        "probability": output.probabilities[0, predicted].item(),
-        "probabilities": dict(zip(model.labels, output.probabilities[0].tolist(), strict=True)),
+        "label": model.labels[reading.predicted],
+        "probability": reading.probabilities[reading.predicted].item(),
+        "probabilities": dict(zip(model.labels, reading.probabilities.tolist(), strict=True)),
         "tokens": [token_row(position) for position in strongest_tokens],
         "neurons": [neuron_row(neuron) for neuron in strongest_neurons if by_neuron[neuron] != 0],
     }

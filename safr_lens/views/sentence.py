@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from safr_lens.measures.serving import margin, serving, top_words
+from safr_lens.measures.serving import top_words
 from safr_lens.measures.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.decompose import decompose, evaluating
 from safr_lens.views.components import Component, token_colors
+from safr_lens.views.reading import Reading, read_text
 
 IMPORTANCE = "#0f766e"
 FOR, AGAINST = "#2166ac", "#b2182b"
@@ -52,23 +52,19 @@ def sentence_view(model: HookedClassifier, text: str, means: TypeMeans, *, name:
         means: mean activations by token type, which give neurons their words.
         name: what to call the model.
     """
-    tokens, mask = model.to_tokens(text, truncate=True)
-    with evaluating(model):
-        output = model(tokens, mask)
-    parts = decompose(model, text, truncate=True)
-    predicted = int(parts.logits.argmax())
-    served = serving(parts)
-    neurons = served.top_neurons(N_NEURONS)
-    importance = output.importance[0].tolist()
+    reading = read_text(model, text, truncate=True)
+    neurons = reading.served.top_neurons(N_NEURONS)
+    evidence = reading.served.evidence[:, neurons]
+    importance = reading.importance.tolist()
     return SentenceView(
         model_name=name,
-        predicted=model.labels[predicted],
-        probability=output.probabilities[0, predicted].item(),
-        tokens=parts.tokens,
+        predicted=model.labels[reading.predicted],
+        probability=reading.probabilities[reading.predicted].item(),
+        tokens=reading.tokens,
         importance=importance,
-        importance_view=token_colors(parts.tokens, importance, low=0.0, high=1.0, positive=IMPORTANCE),
-        neuron_views=_neuron_views(parts.tokens, served.evidence[:, neurons], _labels(model, means, neurons)),
-        served=_served_tokens(model, means, parts.tokens, importance, margin(parts.by_token(), predicted), served),
+        importance_view=token_colors(reading.tokens, importance, low=0.0, high=1.0, positive=IMPORTANCE),
+        neuron_views=_neuron_views(reading.tokens, evidence, _labels(model, means, neurons)),
+        served=_served_tokens(model, means, reading),
     )
 
 
@@ -88,12 +84,19 @@ def _labels(model: HookedClassifier, means: TypeMeans, neurons: list[int]) -> li
     ]
 
 
-def _served_tokens(model, means, tokens, importance, evidence, served) -> list[ServedToken]:
-    half = served.neurons_for_half()
+def _served_tokens(model: HookedClassifier, means: TypeMeans, reading: Reading) -> list[ServedToken]:
+    half = reading.served.neurons_for_half()
     rows = []
-    for position in evidence.abs().argsort(descending=True)[:N_TOKENS].tolist():
-        shares, neurons = served.share[position].topk(3)
+    for position in reading.evidence.abs().argsort(descending=True)[:N_TOKENS].tolist():
+        shares, neurons = reading.served.share[position].topk(min(3, reading.served.share.shape[1]))
         labels = _labels(model, means, neurons.tolist())
-        top = [(label, share) for label, share in zip(labels, shares.tolist(), strict=True) if share > 0]
-        rows.append(ServedToken(tokens[position], importance[position], evidence[position].item(), half[position], top))
+        rows.append(
+            ServedToken(
+                token=reading.tokens[position],
+                importance=reading.importance[position].item(),
+                evidence=reading.evidence[position].item(),
+                neurons_for_half=half[position],
+                top=[(label, share) for label, share in zip(labels, shares.tolist(), strict=True) if share > 0],
+            )
+        )
     return rows

@@ -37,6 +37,7 @@ def chromium():
 def page(chromium):
     """A page that records what must not happen: requests, dialogs, errors."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    context.set_default_timeout(120_000)  # a busy machine is slow, not wrong
     page = context.new_page()
     page.bad = []
     page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else page.bad.append(r.url))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safr_lens.measures import capacity, token_selectivity
 from tests.reference import slow_measures as slow
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 seeds = st.integers(0, 10_000)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safr_lens.measures import token_selectivity, type_means
 from tests.reference import slow_measures as slow
 
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=20)
 
 
 def corpus(n_tokens=300, n_types=12, d_mlp=5, *, seed=0, firing=0.5):

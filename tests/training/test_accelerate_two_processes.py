@@ -81,16 +81,22 @@ def launched(tmp_path_factory) -> Path:
         "CUDA_VISIBLE_DEVICES": "",
     }
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [*command, str(folder / "script.py"), str(folder)],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    with (folder / "log").open("w") as log:
+        launcher = subprocess.Popen(
+            [*command, str(folder / "script.py"), str(folder)],
+            env=environment,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            status = launcher.wait(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            status = f"still running after {TIMEOUT} s"
+        finally:
+            launcher.terminate()  # a launcher that is told to end ends its two processes
+            launcher.wait()
+    assert status == 0, f"{status}: {(folder / 'log').read_text()[-3000:]}"
     return folder
 
 
