@@ -16,7 +16,7 @@ from safr_lens import HookedClassifier
 from tests.training.corpus import tiny_classifier
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 120
+TIMEOUT = 300  # seconds; 7 on an idle machine
 SCRIPT = '''
 """Train in this process's share, and note what this process made of it."""
 
