@@ -84,7 +84,10 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
         first = next(reader, None)
         if first is None:
             raise DataError(f"{path} is empty.")
+        repeated = [column for column in first if first.count(column) > 1]
         header = _headerless_columns(first)
+        if repeated and header is None:
+            raise DataError(f"{path} has more than one column {repeated[0]!r}. Rename or remove one.")
         if header is not None:
             yield dict(zip(header, first, strict=True))
         header = header or first
@@ -97,9 +100,10 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _headerless_columns(first: list[str]) -> list[str] | None:
-    if len(first) != 2 or first[0].strip().isdigit() == first[1].strip().isdigit():
+    numbers = [cell.strip().isdigit() for cell in first]
+    if len(first) != 2 or not any(numbers):
         return None
-    return ["label", "text"] if first[0].strip().isdigit() else ["text", "label"]
+    return ["label", "text"] if numbers == [True, False] else ["text", "label"]
 
 
 def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -79,6 +79,8 @@ def load_data(
             find_column(list(first), text_column, TEXT_NAMES, role="text", where=part.where),
             find_column(list(first), label_column, LABEL_NAMES, role="label", where=part.where),
         )
+    if isinstance(labels, str):
+        raise DataError(f"labels must be a list of class names; got the text {labels!r}.")
     names = tuple(labels) if labels is not None else _class_names(raw, columns)
     parts = {split: partial(_examples, part, *columns[split], names) for split, part in raw.items()}
     if not cut_missing and set(parts) == {"train"}:
@@ -106,7 +108,12 @@ def _find(source: Any, *, label_column: str | None, streaming: bool) -> dict[str
         return {split: _file(file) for split, file in folder_files(path).items()}
     if path.is_file():
         return {"train": _file(path)}
-    if HUB_ID.match(name) and path.suffix.lower() not in SUFFIXES and not name.startswith("."):
+    if (
+        HUB_ID.match(name)
+        and not path.parent.is_dir()
+        and path.suffix.lower() not in SUFFIXES
+        and not name.startswith(".")
+    ):
         return _hub(name, label_column=label_column, streaming=streaming)
     if len(path.parts) == 1 and not path.suffix:
         close = near_matches(name, REVIEWS)

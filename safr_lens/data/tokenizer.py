@@ -125,6 +125,8 @@ def train_tokenizer(
     """
     if kind not in KINDS:
         raise ConfigError(f"Unknown tokenizer {kind!r}; expected {' or '.join(KINDS)}.{near_matches(kind, KINDS)}")
+    if min_frequency < 1 or max_vocab < 3:
+        raise ConfigError(f"Expected min_frequency >= 1 and max_vocab >= 3; got {min_frequency} and {max_vocab}.")
     special = [PAD, UNK]
     if kind == "word":
         tokenizer = Tokenizer(models.WordLevel({PAD: 0, UNK: 1}, unk_token=UNK))

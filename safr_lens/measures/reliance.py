@@ -73,6 +73,8 @@ def reliance(
     """
     n_layers = model.config.n_layers
     chosen = tuple(range(n_layers)) if layers is None else tuple(layers)
+    if not chosen:
+        raise ConfigError("layers names no layer; leave it out to ablate all MLPs.")
     for layer in chosen:
         if not 0 <= layer < n_layers:
             raise ConfigError(f"The model has no layer {layer}; it has {n_layers} (0 to {n_layers - 1}).")

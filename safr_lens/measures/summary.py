@@ -24,7 +24,7 @@ class NeuronSummary:
     Attributes:
         capacity: mean over tokens, each against the other tokens of its text; silent tokens are left out, and NaN where
             all are silent.
-        token_selectivity: mean over alive neurons, types seen at least 5 times.
+        token_selectivity: mean over alive neurons, types seen at least 5 times; NaN where there are fewer than two.
         token_selectivity_null: the same with token types shuffled; the difference is what is above chance.
         active_per_token: mean number of neurons above 0.
         silent_tokens: share of tokens without a neuron above 0.
@@ -81,12 +81,11 @@ def neuron_summary(
             yield text.neurons
 
     means = type_means(tokens, pieces(), seed=seed)
-    selectivity = token_selectivity(means.means)
-    null = torch.stack([token_selectivity(shuffled) for shuffled in means.null]).nanmean(1).mean()
+    selectivity, null = _selectivity(means)
     summary = NeuronSummary(
         capacity=totals["capacity"] / totals["defined"] if totals["defined"] else float("nan"),
         token_selectivity=selectivity.nanmean().item(),
-        token_selectivity_null=null.item(),
+        token_selectivity_null=null,
         active_per_token=totals["active"] / len(tokens),
         silent_tokens=totals["silent"] / len(tokens),
         alive_neurons=int(fired.sum()),
@@ -95,6 +94,14 @@ def neuron_summary(
         n_undefined=int((fired & selectivity.isnan()).sum()),
     )
     return summary, means
+
+
+def _selectivity(means: TypeMeans) -> tuple[torch.Tensor, float]:
+    """Selectivity of each neuron, and the mean of its null; NaN where fewer than two types were seen often enough."""
+    if len(means.types) < 2:
+        return torch.full((means.means.shape[1],), float("nan")), float("nan")
+    null = torch.stack([token_selectivity(shuffled) for shuffled in means.null])
+    return token_selectivity(means.means), null.nanmean(1).mean().item()
 
 
 def _all_tokens(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> torch.Tensor:

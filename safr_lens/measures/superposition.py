@@ -28,6 +28,8 @@ def capacity(features: Float[Tensor, "n_features dim"]) -> Float[Tensor, " n_fea
     tensor([0.5000, 0.5000, 1.0000,    nan])
     """
     # scaled, since the fourth power of a large norm overflows; the ratio does not change
+    if not len(features):
+        return features.new_empty(0)
     scaled = features.double() / features.abs().max().clamp_min(torch.finfo(features.dtype).tiny).double()
     dots = scaled @ scaled.T
     return (dots.diagonal().square() / dots.square().sum(1)).to(features.dtype)

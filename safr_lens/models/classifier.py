@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from safr_lens.data.batching import pad
@@ -82,10 +82,11 @@ class HookedClassifier(CheckedHooks):
         self.hook_dict = {**self.backbone.hook_dict, **own}
         self.mod_dict = {**self.backbone.mod_dict, **own}
 
-    def to(self, *args: Any, **kwargs: Any) -> HookedClassifier:
-        """As ``nn.Module.to``; also tells the backbone's cfg where it is."""
-        nn.Module.to(self, *args, **kwargs)
+    def _apply(self, fn: Any, recurse: bool = True) -> HookedClassifier:
+        # behind .to(), .cuda(), .bfloat16() ...: the backbone's cfg must know where it is and what it is made of
+        super()._apply(fn, recurse)
         self.backbone.cfg.device = str(self.device)
+        self.backbone.cfg.dtype = self.vmask.keep.weight.dtype
         return self
 
     @property
@@ -138,8 +139,11 @@ class HookedClassifier(CheckedHooks):
         """
         if not isinstance(input, Tensor):
             input, mask = self.to_tokens(input)
-        if mask is None:
-            mask = input != self.tokenizer.pad_id
+        if input.shape[1] > self.config.n_ctx:
+            raise TextError(
+                f"Token ids of {input.shape[1]:,} positions; the model reads at most {self.config.n_ctx:,}."
+            )
+        mask = input != self.tokenizer.pad_id if mask is None else mask.bool()
         capture = tuple(capture)
         self.check_hook_names(capture)
         local: dict[str, Tensor] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,7 @@ def check_number(name: str, value: Any, *, low: float, high: float = float("inf"
     """Raise a ConfigError unless ``value`` is a number (whole, if asked) in [low, high]."""
     kind = "a whole number" if whole else "a number"
     right_type = isinstance(value, int) or (isinstance(value, float) and not whole)
-    if isinstance(value, bool) or not right_type or not low <= value <= high:
+    if isinstance(value, bool) or not right_type or not math.isfinite(value) or not low <= value <= high:
         bounds = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
         raise ConfigError(f"{name} must be {kind}, {bounds}; got {value!r}.")
 

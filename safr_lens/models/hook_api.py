@@ -75,11 +75,16 @@ class CheckedHooks(HookedRootModule):
             *model_args: as for calling the model.
             return_cache_object: return TransformerLens's ``ActivationCache``, else a plain dict.
             remove_batch_dim: drop the batch dimension of one text.
-            **kwargs: ``names_filter`` (a name, several names or a function), ``device``, ``incl_bwd``, ...
+            **kwargs: ``names_filter`` (a name, several names or a function), ``device``, ...
 
         Raises:
-            HookError: a name that the model does not have.
+            HookError: a name that the model does not have, ``incl_bwd`` (the output is no scalar to start from: use
+                ``hooks(bwd_hooks=...)``) or ``pos_slice`` (not all points have a position: slice the cache).
         """
+        if kwargs.get("incl_bwd"):
+            raise HookError("incl_bwd needs a scalar output; take gradients with model.hooks(bwd_hooks=...) instead.")
+        if kwargs.get("pos_slice") is not None:
+            raise HookError("pos_slice is not supported, since not all hook points have a position; slice the cache.")
         output, cache = super().run_with_cache(*model_args, **kwargs)
         if remove_batch_dim:  # here and not by TransformerLens, which cannot do it for points without a width
             cache = {name: value[0] for name, value in cache.items()}

@@ -216,6 +216,7 @@ class _Trainer:
     def _finite(self, what: str, value: float, epoch: int) -> None:
         if not math.isfinite(value):
             self.model.load_state_dict(self.best)
+            self.model.eval()
             kept = f" The best weights so far are in {self.folder.path}." if self.folder and self.records else ""
             raise TrainingError(
                 f"The {what} became {value} in epoch {epoch}. Lower the learning rate "
@@ -276,8 +277,9 @@ def _mix(*numbers: int) -> int:
 def _check_data(model: HookedClassifier, data: TextData) -> None:
     for split in ("train", "validation", "test"):
         data[split]  # raises where it is missing
-    if len(data.labels) != len(model.labels):
+    unnamed = tuple(data.labels) == tuple(str(index) for index in range(len(model.labels)))
+    if tuple(data.labels) != model.labels and not unnamed:
         raise DataError(
             f"The data has {len(data.labels)} classes ({', '.join(data.labels)}), but the model has "
-            f"{len(model.labels)} ({', '.join(model.labels)})."
+            f"{len(model.labels)} ({', '.join(model.labels)}). Load the data with labels=model.labels."
         )
