@@ -22,7 +22,7 @@ from safr_lens.penalty.neurons import neuron_importance, neuron_interaction
 from safr_lens.penalty.schedule import Schedule, as_schedule
 
 SITES = ("neurons", "embedding", "none")
-INFORMATION_WEIGHT = Schedule(start=1.0, end=0.3, delay=1.0, epochs=0.0)
+INFORMATION_WEIGHT = Schedule(start=1.0, end=0.1, delay=1.0, epochs=0.0)
 Terms = dict[str, Float[Tensor, ""]]
 
 

@@ -16,6 +16,7 @@ IMPORTANCE = "#0f766e"
 FOR, AGAINST = "#2166ac", "#b2182b"
 N_NEURONS = 4
 N_TOKENS = 6
+N_RANKED = 4
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class SentenceView:
     probability: float
     tokens: list[str]
     importance: list[float]
+    most_important: list[tuple[str, float]]
+    least_important: list[tuple[str, float]]
     importance_view: Component
     neuron_views: list[tuple[str, Component]]
     served: list[ServedToken]
@@ -56,12 +59,15 @@ def sentence_view(model: HookedClassifier, text: str, means: TypeMeans, *, name:
     neurons = reading.served.top_neurons(N_NEURONS)
     evidence = reading.served.evidence[:, neurons]
     importance = reading.importance.tolist()
+    ranked = sorted(zip(reading.tokens, importance, strict=True), key=lambda pair: -pair[1])
     return SentenceView(
         model_name=name,
         predicted=model.labels[reading.predicted],
         probability=reading.probabilities[reading.predicted].item(),
         tokens=reading.tokens,
         importance=importance,
+        most_important=ranked[: min(N_RANKED, len(ranked) // 2)],
+        least_important=ranked[::-1][: min(N_RANKED, len(ranked) // 2)],
         importance_view=token_colors(reading.tokens, importance, low=0.0, high=1.0, positive=IMPORTANCE),
         neuron_views=_neuron_views(reading.tokens, evidence, _labels(model, means, neurons)),
         served=_served_tokens(model, means, reading),

@@ -77,6 +77,15 @@ def test_every_token_and_its_importance_can_be_read_back(page, write_page):
         page.mouse.move(0, 0)
 
 
+def test_the_most_and_least_important_tokens_are_named(page, write_page):
+    path, views = write_page(["a gripping , funny film"])
+    page.goto(f"file://{path}")
+    [shown_first, *_] = page.locator(".ranked").all_inner_texts()
+    importance = dict(zip(views[0][0].tokens, views[0][0].importance, strict=True))
+    for token in (max(importance, key=importance.get), min(importance, key=importance.get)):
+        assert f"{token} {importance[token]:.2f}" in shown_first
+
+
 def test_the_page_reads_without_scripts(chromium, write_page):
     path, views = write_page(["a gripping , funny film"])
     context = chromium.new_context(java_script_enabled=False, offline=True)
