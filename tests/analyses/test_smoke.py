@@ -48,6 +48,12 @@ def test_epoch_cost_prints_both_ratios(corpus):
     assert "times as much" in printed
 
 
+def test_importance_prints_quantiles_and_words(corpus):
+    printed = run("importance.py", "--data", corpus, "--epochs", 1)
+    assert "quantiles" in printed
+    assert "film" in printed
+
+
 def test_position_compares_both_embeddings(corpus):
     printed = run("position.py", "--data", corpus, "--seeds", 0, "--epochs", 1)
     assert "standard" in printed
