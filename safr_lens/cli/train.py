@@ -64,6 +64,8 @@ def train(
 
     Example: safr-lens train --data rotten_tomatoes --out runs/safr
     """
+    from accelerate import PartialState
+
     from safr_lens.errors import ConfigError
     from safr_lens.settings import make_settings, read_settings
     from safr_lens.workflow import train_run
@@ -94,6 +96,8 @@ def train(
     if out is None:
         raise ConfigError("No folder named for the run. Use --out, e.g. --out runs/safr.")
     result = train_run(settings, out=out, resume=resume, overwrite=overwrite, progress=not quiet)
+    if not PartialState().is_main_process:
+        return
     if as_json:
         print_json(result.metrics)
         return

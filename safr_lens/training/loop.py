@@ -7,7 +7,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.progress import TrainProgress
+from safr_lens.training.repeatable import repeatable
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.same_settings import describe
 from safr_lens.training.step import batch_terms, weighted_sum
@@ -92,7 +93,7 @@ def train(
     started = time.perf_counter()
     trainer = _Trainer(model, data, config, penalty, folder)
     with (
-        trainer.own_randomness(),
+        repeatable(trainer.accelerator.device),
         TrainProgress(
             epochs=config.epochs, done=len(trainer.records), title=title, shown=progress and trainer.is_main
         ) as bar,
@@ -126,13 +127,6 @@ class _Trainer:
             self.records, self.best = list(resumed.records), resumed.best
         self.wrapped, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.n_steps = self._steps_of_an_epoch()
-
-    @contextmanager
-    def own_randomness(self) -> Iterator[None]:
-        """Leave the caller's random state as it was."""
-        devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            yield
 
     def run(self, bar: TrainProgress) -> None:
         """Train epoch by epoch until the last, or until patience ends."""

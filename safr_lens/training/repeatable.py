@@ -1,0 +1,27 @@
+"""One seed, one result: on one machine, whatever the number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """Use deterministic algorithms, and leave the caller's random state and choice of algorithms as they were.
+
+    Without it, the gradient of the token embedding is summed in the order in which threads happen to finish. On CUDA,
+    some operations have no deterministic form unless ``CUBLAS_WORKSPACE_CONFIG=:4096:8`` is set; PyTorch warns of them.
+    """
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            torch.utils.deterministic.fill_uninitialized_memory = filled
