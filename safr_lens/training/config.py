@@ -19,7 +19,8 @@ class TrainConfig:
         max_grad_norm: gradients are clipped to this norm.
         gradient_accumulation_steps: batches an optimizer step.
         mixed_precision: ``"no"`` or ``"bf16"``.
-        seed: of weights, gates, dropout and the order of the data; one seed, one result on one machine.
+        seed: of weights, gates, dropout and the order of the data; one seed, one result on one machine
+            with the same number of threads.
 
     Raises:
         ConfigError: a value without meaning.

@@ -1,4 +1,4 @@
-"""One seed, one result: on one machine, whatever the number of threads."""
+"""One seed, one result: on one machine, with the same number of threads."""
 
 from __future__ import annotations
 

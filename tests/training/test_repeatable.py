@@ -1,4 +1,4 @@
-"""One seed, one result, whatever the number of threads; and nothing of it is left behind."""
+"""One seed, one result, with several threads too; and nothing of it is left behind."""
 
 from __future__ import annotations
 
