@@ -115,7 +115,8 @@ class _Trainer:
         folder: RunFolder | None,
     ) -> None:
         self.model, self.data, self.config, self.penalty, self.folder = model, data, config, penalty, folder
-        self.accelerator = Accelerator()
+        # without cpu=True, several processes without accelerators would each train on their own
+        self.accelerator = Accelerator(cpu=not torch.accelerator.is_available())
         self.is_main = self.accelerator.is_main_process
         model.to(self.accelerator.device)
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
