@@ -21,8 +21,6 @@ from safr_lens.measures.collect import text_neurons
 from safr_lens.settings import make_settings
 from safr_lens.workflow import train_run
 
-MIN_COUNT = {"word": 5, "position": 50}
-
 
 def above_null(types: torch.Tensor, neurons: torch.Tensor, min_count: int) -> float:
     """Return the mean selectivity over alive neurons minus its null."""
@@ -31,7 +29,7 @@ def above_null(types: torch.Tensor, neurons: torch.Tensor, min_count: int) -> fl
     return (token_selectivity(found.means).nanmean() - null.nanmean()).item()
 
 
-def measure(model, split) -> dict[str, float]:
+def measure(model, split, min_count: dict[str, int]) -> dict[str, float]:
     """Return how far above chance the neurons of a model know words and positions."""
     texts = list(text_neurons(model, split))
     neurons = torch.cat([text.neurons for text in texts])
@@ -39,7 +37,7 @@ def measure(model, split) -> dict[str, float]:
         "word": torch.cat([text.tokens for text in texts]),
         "position": torch.cat([torch.arange(len(text.tokens)) for text in texts]),
     }
-    return {name: above_null(types[name], neurons, MIN_COUNT[name]) for name in types}
+    return {name: above_null(types[name], neurons, min_count[name]) for name in types}
 
 
 def main() -> None:
@@ -47,7 +45,9 @@ def main() -> None:
     parser.add_argument("--data", default="rotten_tomatoes")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--min-count", type=int, default=50, help="positions seen less often are left out")
     options = parser.parse_args()
+    min_count = {"word": 5, "position": options.min_count}
     data = load_data(options.data)
     rows = []
     for seed in options.seeds:
@@ -65,7 +65,7 @@ def main() -> None:
                 accuracy = result.metrics["test"]["accuracy"]
                 rows.append(
                     {"positions": positions, "arm": arm, "seed": seed, "accuracy": accuracy}
-                    | measure(result.model, data["test"])
+                    | measure(result.model, data["test"], min_count)
                 )
                 print(rows[-1], flush=True)
     frame = pd.DataFrame(rows).drop(columns="seed").groupby(["positions", "arm"], sort=False)

@@ -55,6 +55,6 @@ def test_importance_prints_quantiles_and_words(corpus):
 
 
 def test_position_compares_both_embeddings(corpus):
-    printed = run("position.py", "--data", corpus, "--seeds", 0, "--epochs", 1)
+    printed = run("position.py", "--data", corpus, "--seeds", 0, "--epochs", 1, "--min-count", 5)
     assert "standard" in printed
     assert "shortformer" in printed
