@@ -40,6 +40,13 @@ def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evalua
 
     Raises:
         DataError: an empty split, or labels beyond the model's classes.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> evaluate(model, [{"text": "a good film", "label": 0}, {"text": "a good film", "label": 1}]).accuracy
+    0.5
     """
     correct = loss = n = n_cut = 0.0
     for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE):

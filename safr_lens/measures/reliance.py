@@ -70,6 +70,14 @@ def reliance(
 
     Raises:
         ConfigError: a layer that the model does not have.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> rows = [{"text": "a good film", "label": label} for label in (0, 1)]
+    >>> reliance(model, rows).zero.accuracy_lost  # one answer for one text, with or without the MLP
+    0.0
     """
     n_layers = model.config.n_layers
     chosen = tuple(range(n_layers)) if layers is None else tuple(layers)

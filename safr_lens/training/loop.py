@@ -84,6 +84,18 @@ def train(
         ConfigError, DataError: settings or data that cannot be used; nothing has been written then.
         CheckpointError: ``out`` holds another training.
         TrainingError: the loss or a gradient is not finite; the best weights so far are kept.
+
+    >>> from datasets import Dataset
+    >>> import safr_lens
+    >>> rows = [{"text": ("a dull film", "a good film")[i % 2], "label": i % 2} for i in range(64)]
+    >>> splits = {split: Dataset.from_list(rows) for split in ("train", "validation", "test")}
+    >>> data = safr_lens.TextData(source="example", labels=("negative", "positive"), splits=splits)
+    >>> tokenizer = safr_lens.train_tokenizer(data["train"]["text"])
+    >>> config = safr_lens.ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = safr_lens.HookedClassifier.from_config(config, tokenizer=tokenizer, labels=data.labels)
+    >>> result = safr_lens.train(model, data, TrainConfig(epochs=2), progress=False)
+    >>> sorted(result.history[0].terms)
+    ['cross_entropy', 'importance', 'information', 'interaction']
     """
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
     penalty.chosen_layers(model.config.n_layers)
