@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ class TextTokenizer:
         for text in texts:
             if not isinstance(text, str):
                 raise TextError(f"Expected a text, got {type(text).__name__}: {text!r:.60}")
-        clean = [without_surrogates(text) for text in texts]
+        # composed here and not by the tokenizer alone, whose offsets would lose the accents of decomposed letters
+        clean = [unicodedata.normalize("NFC", without_surrogates(text)) for text in texts]
         encoded = []
         for text, raw in zip(clean, self.tokenizer.encode_batch(clean, add_special_tokens=False), strict=True):
             ids = raw.ids

@@ -42,6 +42,13 @@ def test_labels_given_as_one_text_are_an_error(tmp_path):
         load_data(path, labels="ab")
 
 
+def test_a_decomposed_accent_is_shown_with_its_letter():
+    tokenizer = train_tokenizer(["a café scene"], min_frequency=1)
+    encoding = tokenizer.encode("cafe\u0301 scene", n_ctx=8)
+    assert encoding.tokens == ["café", "scene"]
+    assert encoding.ids == tokenizer.encode("café scene", n_ctx=8).ids
+
+
 @pytest.mark.parametrize("size", [{"min_frequency": 0}, {"max_vocab": 2}])
 def test_a_vocabulary_without_room_is_an_error(size):
     with pytest.raises(ConfigError, match="min_frequency >= 1 and max_vocab >= 3"):
