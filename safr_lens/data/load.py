@@ -116,10 +116,7 @@ def _find(source: Any, *, label_column: str | None, streaming: bool) -> dict[str
     ):
         return _hub(name, label_column=label_column, streaming=streaming)
     if len(path.parts) == 1 and not path.suffix:
-        close = near_matches(name, REVIEWS)
-        if close or not path.parent.is_dir():
-            raise DataError(f"Unknown data set {name!r}.{close or _EXPECTED}")
-        raise DataError(f"Unknown data set {name!r}: no such packaged reviews, file or folder.{_EXPECTED}")
+        raise DataError(f"Unknown data set {name!r}.{near_matches(name, REVIEWS) or _EXPECTED}")
     raise missing_file(path)
 
 

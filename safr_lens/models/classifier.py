@@ -187,8 +187,8 @@ class HookedClassifier(CheckedHooks):
         if self.config.readout == "residual":
             return before, [], []
         last = self.config.n_layers - 1
-        before.append((f"blocks.{last}.hook_resid_post", lambda resid_post: without_skip(resid_post, **skipped)))
         skipped: dict[str, Tensor] = {}
+        before.append((f"blocks.{last}.hook_resid_post", lambda resid_post: without_skip(resid_post, **skipped)))
         after = [(f"blocks.{last}.hook_mlp_out", lambda mlp_out: skipped.update(mlp_out=mlp_out))]
         inputs = [(self.backbone.blocks[last].ln2, lambda resid_mid: skipped.update(resid_mid=resid_mid))]
         return before, after, inputs

@@ -23,6 +23,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
+from safr_lens.training.metrics import final_metrics
 from safr_lens.training.progress import TrainProgress
 from safr_lens.training.repeatable import repeatable
 from safr_lens.training.run_folder import RunFolder
@@ -257,12 +258,11 @@ class _Trainer:
 
     def finish(self, settings: dict[str, Any], *, seconds: float) -> dict[str, Any]:
         """Restore the best weights, measure them on the test split, and write everything down."""
-        from safr_lens.training.metrics import final_metrics
-
         self.model = self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
         self.model.load_state_dict(self.best)
         self.model.eval()
-        layers = None if self.penalty.site == "none" else self.penalty.chosen_layers(self.model.config.n_layers)
+        # the same MLPs whatever the site, or models could not be compared
+        layers = self.penalty.layers or (self.model.config.n_layers - 1,)
         metrics = final_metrics(self.model, self.data, self.records, settings, layers=layers, seconds=seconds)
         if self.folder and self.is_main:
             self.folder.finish(self.model, metrics)

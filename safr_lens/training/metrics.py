@@ -32,7 +32,7 @@ def final_metrics(
         data: its splits.
         records: one an epoch.
         settings: of model, training and penalty.
-        layers: whose MLPs are ablated for the reliance; by default all.
+        layers: whose MLPs are ablated for the reliance.
         seconds: how long the training took.
     """
     test = evaluate(model, data["test"])
