@@ -15,9 +15,10 @@ import argparse
 import pandas as pd
 import torch
 
+from safr_lens.activations import stream_activations
 from safr_lens.data import load_data
 from safr_lens.measures import token_selectivity, type_means
-from safr_lens.measures.collect import text_neurons
+from safr_lens.models.backbone import neurons_hook
 from safr_lens.settings import make_settings
 from safr_lens.workflow import train_run
 
@@ -31,11 +32,12 @@ def above_null(types: torch.Tensor, neurons: torch.Tensor, min_count: int) -> fl
 
 def measure(model, split, min_count: dict[str, int]) -> dict[str, float]:
     """Return how far above chance the neurons of a model know words and positions."""
-    texts = list(text_neurons(model, split))
-    neurons = torch.cat([text.neurons for text in texts])
+    hook = neurons_hook(model.config.n_layers - 1)
+    batches = list(stream_activations(model, split, hook))
+    neurons = torch.cat([batch.activations[hook] for batch in batches])
     types = {
-        "word": torch.cat([text.tokens for text in texts]),
-        "position": torch.cat([torch.arange(len(text.tokens)) for text in texts]),
+        "word": torch.cat([batch.tokens for batch in batches]),
+        "position": torch.cat([batch.positions for batch in batches]),
     }
     return {name: above_null(types[name], neurons, min_count[name]) for name in types}
 

@@ -16,12 +16,24 @@ __all__ = [
     "Schedule",
     "TextData",
     "TrainConfig",
+    "ablate",
+    "activations",
+    "analyze",
     "data",
     "evaluate",
+    "load_activations",
     "load_data",
     "measures",
     "models",
+    "neuron_table",
+    "neurons",
+    "pair_table",
     "penalty",
+    "save_activations",
+    "sparse_probe",
+    "stream_activations",
+    "token_table",
+    "top_activations",
     "train",
     "train_tokenizer",
     "training",
@@ -29,18 +41,24 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from safr_lens import data, measures, models, penalty, training, views
+    from safr_lens import activations, data, measures, models, neurons, penalty, training, views
+    from safr_lens.activations import load_activations, save_activations, stream_activations
+    from safr_lens.analysis import analyze
     from safr_lens.data import TextData, load_data, train_tokenizer
     from safr_lens.errors import SafrLensError
     from safr_lens.models import ClassifierOutput, HookedClassifier, ModelConfig
+    from safr_lens.neurons import ablate, neuron_table, pair_table, sparse_probe, token_table, top_activations
     from safr_lens.penalty import SafrPenalty, Schedule
     from safr_lens.training import TrainConfig, evaluate, train
 
 _HOME = {
+    "activations": ("load_activations", "save_activations", "stream_activations"),
+    "analysis": ("analyze",),
     "data": ("TextData", "load_data", "train_tokenizer"),
     "errors": ("SafrLensError",),
     "measures": (),
     "models": ("ClassifierOutput", "HookedClassifier", "ModelConfig"),
+    "neurons": ("ablate", "neuron_table", "pair_table", "sparse_probe", "token_table", "top_activations"),
     "penalty": ("SafrPenalty", "Schedule"),
     "training": ("TrainConfig", "evaluate", "train"),
     "views": (),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import SPLITS, Split, TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.tokenizer import train_tokenizer
-from safr_lens.errors import CheckpointError, DataError, near_matches
+from safr_lens.errors import CheckpointError, ConfigError, DataError, near_matches
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
+from safr_lens.measures.word_vectors import word_vectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.settings import DataConfig, Settings
 from safr_lens.training.loop import TrainResult, train
@@ -105,6 +108,106 @@ def evaluate_run(model: HookedClassifier, split: Split) -> dict[str, Any]:
     """Return accuracy, loss and reliance as JSON holds them."""
     test = evaluate(model, split)
     return {"test": as_dict(test), "reliance": reliance(model, split, intact=test).to_dict()}
+
+
+@dataclass(frozen=True)
+class MeasuredData:
+    """A split to measure on, and the texts that word vectors come from.
+
+    Attributes:
+        split: rows with ``text`` and ``label``.
+        vector_texts: texts of their own, so that the vectors know nothing of what is measured.
+        vectors_name: where the texts come from.
+    """
+
+    split: Split
+    vector_texts: Sequence[Split]
+    vectors_name: str
+
+
+def measured_data(
+    source: str, split: str, *, labels: Sequence[str], vectors_from: str | None = None, **columns: Any
+) -> MeasuredData:
+    """Load a split to measure on and texts for word vectors: those of ``vectors_from``, or of the training split.
+
+    Raises:
+        DataError: data that cannot be used, or that lacks the split.
+    """
+    chosen = held_out_split(source, split, labels=labels, **columns)
+    if vectors_from is not None:
+        others = load_data(vectors_from)
+        return MeasuredData(chosen, tuple(others.values()), f"all texts of {vectors_from}")
+    if Path(source).is_file() or split == "train":
+        return MeasuredData(chosen, (chosen,), "the measured texts")
+    train_texts = held_out_split(source, "train", labels=labels, **columns)
+    return MeasuredData(chosen, (train_texts,), f"the training split of {source}")
+
+
+def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, **options: Any) -> Analysis:
+    """Analyze a model with word vectors of the data's texts; ``options`` as for :func:`safr_lens.analyze`."""
+    texts = [row["text"] for split in data.vector_texts for row in split]
+    vectors = word_vectors(texts, model.tokenizer, seed=seed)
+    return analyze(model, data.split, embeddings=vectors, seed=seed, **options)
+
+
+def analyze_runs(
+    runs: Sequence[str],
+    source: str,
+    split: str,
+    *,
+    vectors_from: str | None,
+    stages: Callable[[str], Any],
+    text_column: str | None = None,
+    label_column: str | None = None,
+    streaming: bool = False,
+    **options: Any,
+) -> dict[str, Analysis]:
+    """Analyze several runs on the same data; all are loaded before the first is measured.
+
+    Raises:
+        CheckpointError: a run that cannot be loaded.
+        ConfigError: runs with other labels.
+    """
+    models = {run: HookedClassifier.from_pretrained(run) for run in runs}
+    labels = {model.labels for model in models.values()}
+    if len(labels) > 1:
+        raise ConfigError(f"The runs know other classes: {' and '.join(', '.join(one) for one in sorted(labels))}.")
+    columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
+    data = measured_data(source, split, labels=labels.pop(), vectors_from=vectors_from, **columns)
+    return {
+        run: analyze_run(model, data, at_init=False, stages=stages(run), **options) for run, model in models.items()
+    }
+
+
+def grouped_runs(runs: Sequence[str]) -> dict[str, list[str]]:
+    """Group runs whose recorded settings differ in the seed alone; a group is named by its first run.
+
+    Raises:
+        ConfigError: fewer than two groups, or a run named twice.
+    """
+    for run in runs:
+        if runs.count(run) > 1:
+            raise ConfigError(f"{run} is named twice; name each run once.")
+    groups: dict[str, list[str]] = {}
+    for run in runs:
+        groups.setdefault(_without_seed(run), []).append(run)
+    if len(groups) < 2:
+        raise ConfigError(
+            f"A comparison needs at least two runs with different settings; {', '.join(runs)} "
+            f"{'is one run' if len(runs) == 1 else 'differ in their seeds alone'}."
+        )
+    return {
+        f"{members[0]} and {len(members) - 1} more" if members[1:] else members[0]: members
+        for members in groups.values()
+    }
+
+
+def _without_seed(run: str) -> str:
+    try:
+        settings = json.loads((Path(run) / METRICS).read_text(encoding="utf-8"))["settings"]
+        return json.dumps(settings | {"train": settings["train"] | {"seed": None}}, sort_keys=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return run  # a model without its record, as from the Hub: a group of its own
 
 
 def _load(config: DataConfig) -> TextData:

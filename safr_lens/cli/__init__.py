@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from safr_lens.cli.analyze import analyze
+from safr_lens.cli.compare import compare
 from safr_lens.cli.demo import demo
 from safr_lens.cli.evaluate import evaluate
 from safr_lens.cli.predict import predict
@@ -18,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, evaluate, predict):
+for command in (demo, train, evaluate, predict, analyze, compare):
     app.command()(command)
 
 

@@ -52,6 +52,7 @@ def batches(
     *,
     n_ctx: int,
     batch_size: int = 32,
+    max_positions: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[Batch]:
     """Yield batches of a split; texts longer than ``n_ctx`` are cut, and each batch says how many were.
@@ -65,12 +66,14 @@ def batches(
         tokenizer: the model's tokenizer.
         n_ctx: longest text in tokens.
         batch_size: texts a batch.
+        max_positions: fewer texts where padded they would have more positions than this; one text always fits.
         generator: shuffles; without it the batches come in the order of the data.
     """
     for pool in _pools(split, batch_size * POOL_BATCHES, generator):
         encodings = tokenizer.encode_batch([row["text"] for _, row in pool], n_ctx=n_ctx, truncate=True)
         by_length = sorted(range(len(pool)), key=lambda i: len(encodings[i].ids))
-        chunks = [by_length[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+        limit = max_positions or batch_size * n_ctx
+        chunks = _chunks(by_length, [len(encodings[i].ids) for i in by_length], batch_size, limit)
         for chunk in _shuffled(chunks, generator):
             tokens, mask = pad([encodings[i] for i in chunk], pad_id=tokenizer.pad_id)
             yield Batch(
@@ -80,6 +83,15 @@ def batches(
                 example=torch.tensor([pool[i][0] for i in chunk]),
                 n_cut=sum(encodings[i].n_cut > 0 for i in chunk),
             )
+
+
+def _chunks(items: list[int], lengths: list[int], batch_size: int, max_positions: int) -> list[list[int]]:
+    chunks: list[list[int]] = []
+    for item, length in zip(items, lengths, strict=True):  # lengths rise, so the newest is the longest
+        if not chunks or len(chunks[-1]) == batch_size or (len(chunks[-1]) + 1) * length > max_positions:
+            chunks.append([])
+        chunks[-1].append(item)
+    return chunks
 
 
 def _pools(split: Any, size: int, generator: torch.Generator | None) -> Iterator[list[tuple[int, dict[str, Any]]]]:

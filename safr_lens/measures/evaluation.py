@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 
-from safr_lens.data.batching import batches
-from safr_lens.errors import DataError
-from safr_lens.measures.collect import BATCH_SIZE
+from safr_lens.measures.answers import answers
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.evaluating import evaluating
 
 
 @dataclass(frozen=True)
@@ -48,24 +44,13 @@ def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evalua
     >>> evaluate(model, [{"text": "a good film", "label": 0}, {"text": "a good film", "label": 1}]).accuracy
     0.5
     """
-    correct = loss = n = n_cut = 0.0
-    for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE):
-        strange = batch.labels[(batch.labels < 0) | (batch.labels >= len(model.labels))]
-        if len(strange):
-            raise DataError(
-                f"The data has label {int(strange[0])}, but the model knows {len(model.labels)} classes: "
-                f"{', '.join(model.labels)}."
-            )
-        batch = batch.to(model.device)
-        with evaluating(model):
-            logits = model(batch.tokens, batch.mask).logits.float()
-        correct += (logits.argmax(-1) == batch.labels).sum().item()
-        loss += F.cross_entropy(logits, batch.labels, reduction="sum").item()
-        n += len(batch.labels)
-        n_cut += batch.n_cut
-    if not n:
-        raise DataError("The split holds no texts; there is nothing to evaluate.")
-    return Evaluation(accuracy=correct / n, loss=loss / n, n=int(n), n_cut=int(n_cut))
+    found = answers(model, split)
+    return Evaluation(
+        accuracy=found.correct.double().mean().item(),
+        loss=found.loss.mean().item(),
+        n=len(found.labels),
+        n_cut=found.n_cut,
+    )
 
 
 def majority_share(labels: Iterable[int]) -> float:

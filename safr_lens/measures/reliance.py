@@ -10,12 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from safr_lens.data.batching import batches
+from safr_lens.activations.stream import stream_activations
 from safr_lens.errors import ConfigError
-from safr_lens.measures.collect import BATCH_SIZE
+from safr_lens.measures.answers import Answers, answers
 from safr_lens.measures.evaluation import Evaluation, evaluate
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.evaluating import evaluating
 
 CARRIES = 0.05
 
@@ -79,6 +78,31 @@ def reliance(
     >>> reliance(model, rows).zero.accuracy_lost  # one answer for one text, with or without the MLP
     0.0
     """
+    chosen = _checked_layers(model, layers)
+    intact = intact or evaluate(model, split)
+    lost = {}
+    for mode, replace in _replacements(model, split, chosen).items():
+        with model.hooks(fwd_hooks=replace):
+            ablated = evaluate(model, split)
+        lost[mode] = Lost(intact.accuracy - ablated.accuracy, ablated.loss - intact.loss)
+    return Reliance(chosen, **lost)
+
+
+def ablated_answers(
+    model: HookedClassifier, split: Iterable[dict[str, Any]], *, layers: Iterable[int] | None = None
+) -> dict[str, Answers]:
+    """Return the answers with the chosen MLPs ablated, text by text, by mode: what a :class:`Reliance` is made of.
+
+    Args, raises: as :func:`reliance`.
+    """
+    found = {}
+    for mode, replace in _replacements(model, split, _checked_layers(model, layers)).items():
+        with model.hooks(fwd_hooks=replace):
+            found[mode] = answers(model, split)
+    return found
+
+
+def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tuple[int, ...]:
     n_layers = model.config.n_layers
     chosen = tuple(range(n_layers)) if layers is None else tuple(layers)
     if not chosen:
@@ -86,19 +110,17 @@ def reliance(
     for layer in chosen:
         if not 0 <= layer < n_layers:
             raise ConfigError(f"The model has no layer {layer}; it has {n_layers} (0 to {n_layers - 1}).")
-    names = [f"blocks.{layer}.hook_mlp_out" for layer in chosen]
-    intact = intact or evaluate(model, split)
+    return chosen
+
+
+def _replacements(model: HookedClassifier, split: Iterable[dict[str, Any]], layers: tuple[int, ...]) -> dict[str, list]:
+    names = [f"blocks.{layer}.hook_mlp_out" for layer in layers]
     means = _means(model, split, names)
-    lost = {}
-    for mode, values in (
-        ("zero", {name: torch.zeros_like(mean) for name, mean in means.items()}),
-        ("mean", means),
-    ):
-        replace = [(name, lambda out, hook, value=value: value.expand_as(out)) for name, value in values.items()]
-        with model.hooks(fwd_hooks=replace):
-            ablated = evaluate(model, split)
-        lost[mode] = Lost(intact.accuracy - ablated.accuracy, ablated.loss - intact.loss)
-    return Reliance(chosen, **lost)
+    zeros = {name: torch.zeros_like(mean) for name, mean in means.items()}
+    return {
+        mode: [(name, lambda out, hook, value=value: value.expand_as(out)) for name, value in values.items()]
+        for mode, values in (("zero", zeros), ("mean", means))
+    }
 
 
 def _means(
@@ -106,11 +128,8 @@ def _means(
 ) -> dict[str, Float[Tensor, " d_model"]]:
     sums = {name: torch.zeros(model.config.d_model, dtype=torch.float64) for name in names}
     n = 0
-    for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE):
-        batch = batch.to(model.device)
-        with evaluating(model):
-            seen = model(batch.tokens, batch.mask, capture=names).activations
+    for batch in stream_activations(model, split, names):
         for name in names:
-            sums[name] += seen[name][batch.mask].double().sum(0).cpu()
-        n += int(batch.mask.sum())
+            sums[name] += batch.activations[name].double().sum(0).cpu()
+        n += len(batch.tokens)
     return {name: (total / n).float().to(model.device) for name, total in sums.items()}

@@ -8,12 +8,9 @@ from typing import Any
 
 import torch
 
-from safr_lens.data.batching import batches
-from safr_lens.errors import DataError
-from safr_lens.measures.collect import BATCH_SIZE, text_neurons
 from safr_lens.measures.selectivity import token_selectivity
-from safr_lens.measures.superposition import capacity
-from safr_lens.measures.type_means import TypeMeans, type_means
+from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
+from safr_lens.measures.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
 
 
@@ -65,35 +62,26 @@ def neuron_summary(
         DataError: an empty split.
         ConfigError: a layer that the model does not have.
     """
-    tokens = _all_tokens(model, split)
-    totals = {"capacity": 0.0, "defined": 0, "active": 0, "silent": 0}
-    fired = torch.zeros(model.config.d_mlp, dtype=torch.bool)
+    found = collect_statistics(model, split, layer=layer, n_groups=1, effects=False, seed=seed)
+    means = found.types.means()
+    return _summary(found, means), means
 
-    def pieces():
-        for text in text_neurons(model, split, layer=layer):
-            active = text.neurons > 0
-            found = capacity(text.neurons)
-            totals["capacity"] += found.nansum().item()
-            totals["defined"] += int((~found.isnan()).sum())
-            totals["active"] += int(active.sum())
-            totals["silent"] += int((~active.any(1)).sum())
-            fired.logical_or_(active.any(0))
-            yield text.neurons
 
-    means = type_means(tokens, pieces(), seed=seed)
+def _summary(found: NeuronStatistics, means: TypeMeans) -> NeuronSummary:
+    texts = {name: column.sum().item() for name, column in found.texts.columns.items()}
     selectivity, null = _selectivity(means)
-    summary = NeuronSummary(
-        capacity=totals["capacity"] / totals["defined"] if totals["defined"] else float("nan"),
+    alive = found.activity.alive
+    return NeuronSummary(
+        capacity=texts["capacity"] / texts["with_capacity"] if texts["with_capacity"] else float("nan"),
         token_selectivity=selectivity.nanmean().item(),
         token_selectivity_null=null,
-        active_per_token=totals["active"] / len(tokens),
-        silent_tokens=totals["silent"] / len(tokens),
-        alive_neurons=int(fired.sum()),
-        d_mlp=model.config.d_mlp,
-        n_tokens=len(tokens),
-        n_undefined=int((fired & selectivity.isnan()).sum()),
+        active_per_token=texts["active"] / texts["tokens"],
+        silent_tokens=texts["silent"] / texts["tokens"],
+        alive_neurons=int(alive.sum()),
+        d_mlp=len(alive),
+        n_tokens=found.activity.n_tokens,
+        n_undefined=int((alive & selectivity.isnan()).sum()),
     )
-    return summary, means
 
 
 def _selectivity(means: TypeMeans) -> tuple[torch.Tensor, float]:
@@ -102,14 +90,3 @@ def _selectivity(means: TypeMeans) -> tuple[torch.Tensor, float]:
         return torch.full((means.means.shape[1],), float("nan")), float("nan")
     null = torch.stack([token_selectivity(shuffled) for shuffled in means.null])
     return token_selectivity(means.means), null.nanmean(1).mean().item()
-
-
-def _all_tokens(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> torch.Tensor:
-    # the order of text_neurons: types must be known ahead of the neurons, to be shuffled among all tokens
-    found = [
-        batch.tokens[batch.mask]
-        for batch in batches(split, model.tokenizer, n_ctx=model.config.n_ctx, batch_size=BATCH_SIZE)
-    ]
-    if not found:
-        raise DataError("The split holds no texts; there is nothing to measure.")
-    return torch.cat(found)

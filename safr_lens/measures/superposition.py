@@ -33,3 +33,45 @@ def capacity(features: Float[Tensor, "n_features dim"]) -> Float[Tensor, " n_fea
     scaled = features.double() / features.abs().max().clamp_min(torch.finfo(features.dtype).tiny).double()
     dots = scaled @ scaled.T
     return (dots.diagonal().square() / dots.square().sum(1)).to(features.dtype)
+
+
+def interference(features: Float[Tensor, "n_features dim"]) -> Float[Tensor, " n_features"]:
+    r"""Interference: how strongly the other features are read along each feature's direction.
+
+    .. math:: interference_i = \sum_{j \ne i} (\hat w_i \cdot w_j)^2, \qquad \hat w_i = \frac{w_i}{\|w_i\|}
+
+    Range [0, sum of the other squared norms]; 0 for a feature orthogonal to all others; higher is more superposition.
+    It has the unit of a squared norm: doubling all vectors makes it four times as large, while :func:`capacity`, which
+    is :math:`\|w_i\|^2 / (\|w_i\|^2 + interference_i)`, stays. n random directions of length 1 in d dimensions have
+    about (n - 1) / d. Two features are the least; with so few it says no more than their cosine.
+
+    Args:
+        features: one feature vector a row.
+
+    Returns:
+        One value a feature; NaN for a zero vector.
+
+    Source: Elhage et al. 2022, "Toy Models of Superposition".
+
+    >>> interference(torch.tensor([[1.0, 0.0], [-3.0, 0.0], [0.0, 2.0], [0.0, 0.0]]))
+    tensor([9., 1., 0., nan])
+    """
+    if not len(features):
+        return features.new_empty(0)
+    vectors = features.double()
+    dots = unit_rows(vectors) @ vectors.T
+    # set to 0 rather than subtracted afterwards, which would cost digits; 0 * NaN keeps a zero vector NaN
+    dots.diagonal().mul_(0.0)
+    return dots.square().sum(1).to(features.dtype)
+
+
+def unit_rows(vectors: Float[Tensor, "n dim"]) -> Float[Tensor, "n dim"]:
+    """Each row divided by its length; a zero row becomes NaN.
+
+    >>> unit_rows(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[0.6000, 0.8000],
+            [   nan,    nan]])
+    """
+    # scaled first, since the square of a large or small entry leaves the range of floats
+    scaled = vectors / vectors.abs().amax(1, keepdim=True)
+    return scaled / scaled.norm(dim=1, keepdim=True)

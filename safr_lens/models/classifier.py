@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 
 from safr_lens.data.batching import pad
 from safr_lens.data.tokenizer import TextTokenizer
-from safr_lens.errors import ConfigError, TextError
+from safr_lens.errors import ConfigError, HookError, TextError
 from safr_lens.models.backbone import HookPoint, edits, make_backbone
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.hook_api import CheckedHooks
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from safr_lens.models.decompose import Decomposition
 
 OWN_HOOKS = ("hook_ungated_embed", "hook_mask", "hook_token_logits", "hook_pooled")
+
+
+class _AllSeen(Exception):
+    """All activations that were asked for are there."""
 
 
 class HookedClassifier(CheckedHooks):
@@ -137,20 +142,12 @@ class HookedClassifier(CheckedHooks):
         Raises:
             TextError, HookError: see :meth:`to_tokens` and :meth:`check_hook_names`.
         """
-        if not isinstance(input, Tensor):
-            input, mask = self.to_tokens(input)
-        if input.shape[1] > self.config.n_ctx:
-            raise TextError(
-                f"Token ids of {input.shape[1]:,} positions; the model reads at most {self.config.n_ctx:,}."
-            )
-        mask = input != self.tokenizer.pad_id if mask is None else mask.bool()
+        input, mask = self._checked_input(input, mask)
         capture = tuple(capture)
         self.check_hook_names(capture)
-        local: dict[str, Tensor] = {}
-        before, after, inputs = self._edits(mask, local, generator)
         seen: dict[str, Tensor] = {}
         reads = [(name, lambda value, name=name: seen.update({name: value})) for name in capture]
-        with edits(self.hook_dict, before, after + reads, inputs):
+        with self._instrumented(mask, reads, generator) as local:
             token_logits = self.hook_token_logits(self.backbone(input))
             logits = self.hook_pooled(masked_mean(token_logits, mask))
         return ClassifierOutput(
@@ -160,6 +157,51 @@ class HookedClassifier(CheckedHooks):
             mask=mask,
             activations=seen,
         )
+
+    def activations(
+        self, input: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"] | None = None, *, names: Iterable[str]
+    ) -> dict[str, Tensor]:
+        """Return the activations of some hook points alone; the forward pass stops once it has met them all.
+
+        Raises:
+            TextError: more positions than the context.
+            HookError: a name that the model does not have, or a point that its forward pass never meets.
+        """
+        input, mask = self._checked_input(input, mask)
+        names = tuple(names)
+        self.check_hook_names(names)
+        seen: dict[str, Tensor] = {}
+
+        def read(name: str, value: Tensor) -> None:
+            seen[name] = value
+            if len(seen) == len(set(names)):
+                raise _AllSeen
+
+        reads = [(name, lambda value, name=name: read(name, value)) for name in names]
+        with suppress(_AllSeen), self._instrumented(mask, reads, None):
+            self.hook_pooled(masked_mean(self.hook_token_logits(self.backbone(input)), mask))
+        for name in names:
+            if name not in seen:
+                raise HookError(f"The model's forward pass never meets the hook point {name!r}.")
+        return seen
+
+    def _checked_input(self, input: Any, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        if not isinstance(input, Tensor):
+            input, mask = self.to_tokens(input)
+        if input.shape[1] > self.config.n_ctx:
+            raise TextError(
+                f"Token ids of {input.shape[1]:,} positions; the model reads at most {self.config.n_ctx:,}."
+            )
+        return input, input != self.tokenizer.pad_id if mask is None else mask.bool()
+
+    @contextmanager
+    def _instrumented(
+        self, mask: Tensor, reads: list, generator: torch.Generator | None
+    ) -> Iterator[dict[str, Tensor]]:
+        local: dict[str, Tensor] = {}
+        before, after, inputs = self._edits(mask, local, generator)
+        with edits(self.hook_dict, before, after + reads, inputs):
+            yield local
 
     def _edits(
         self, mask: Tensor, local: dict[str, Tensor], generator: torch.Generator | None
@@ -180,8 +222,11 @@ class HookedClassifier(CheckedHooks):
             return scores.masked_fill(~mask[:, None, None, :], float("-inf"))
 
         before: list[tuple[str, Any]] = [("hook_embed", gate)]
+        # asked on CPUs only, where the answer is free; elsewhere it would wait for the device
+        padded = mask.device.type != "cpu" or not bool(mask.all())
         for layer in range(self.config.n_layers):
-            before.append((f"blocks.{layer}.attn.hook_attn_scores", hide_padding))
+            if padded:
+                before.append((f"blocks.{layer}.attn.hook_attn_scores", hide_padding))
             before.append((f"blocks.{layer}.hook_attn_out", drop))
             before.append((f"blocks.{layer}.hook_mlp_out", drop))
         if self.config.readout == "residual":

@@ -8,9 +8,9 @@ import pytest
 import torch
 from datasets import Dataset
 
+from safr_lens.activations import stream
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.measures import Evaluation, evaluate, reliance
-from safr_lens.measures import evaluation as evaluation_module
 from safr_lens.measures.evaluation import majority_share
 from safr_lens.measures.reliance import Lost, Reliance
 
@@ -53,7 +53,7 @@ def test_the_answer_of_five_classes_is_the_largest_logit(make_model, split):
 @pytest.mark.parametrize("batch_size", [1, 5])
 def test_batch_size_does_not_matter(model, split, monkeypatch, batch_size):
     whole = evaluate(model, split)
-    monkeypatch.setattr(evaluation_module, "BATCH_SIZE", batch_size)
+    monkeypatch.setattr(stream, "BATCH_SIZE", batch_size)
     found = evaluate(model, split)
     assert (found.accuracy, found.n) == (whole.accuracy, whole.n)
     assert found.loss == pytest.approx(whole.loss, abs=1e-5)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from datasets import Dataset
 
+from safr_lens.activations import stream
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.measures import collect, neuron_summary, summary
-from safr_lens.measures.collect import text_neurons
+from safr_lens.measures import neuron_summary
 from tests.reference import slow_measures as slow
 
 
@@ -84,7 +84,7 @@ def test_means_by_type_are_those_of_the_split(make_model, split):
 def test_the_null_is_the_mean_selectivity_over_shuffled_types(make_model, split):
     found, means = neuron_summary(make_model(), split, seed=4)
     per_shuffle = [slow.nan_mean(slow.token_selectivity(shuffled.tolist())) for shuffled in means.null]
-    assert found.token_selectivity_null == pytest.approx(sum(per_shuffle) / 3, abs=1e-5)
+    assert found.token_selectivity_null == pytest.approx(sum(per_shuffle) / 2, abs=1e-5)
     assert found.token_selectivity_above_null == found.token_selectivity - found.token_selectivity_null
     assert found.token_selectivity_null != neuron_summary(make_model(), split, seed=5)[0].token_selectivity_null
 
@@ -142,8 +142,7 @@ def test_dead_neurons_are_counted_and_left_out_of_the_selectivity(make_model, sp
 def test_neurons_that_fire_at_rare_types_alone_are_counted_as_undefined(make_model, split, monkeypatch):
     model = make_model()
     rare = Dataset.from_dict({"text": [*split["text"], "gripping tedious"], "label": [0] * 19})
-    monkeypatch.setattr(collect, "BATCH_SIZE", 1)  # so that the shape tells the text of two words
-    monkeypatch.setattr(summary, "BATCH_SIZE", 1)
+    monkeypatch.setattr(stream, "BATCH_SIZE", 1)  # so that the shape tells the text of two words
 
     def fire(value, hook):
         return torch.full_like(value, float(value.shape[1] == 2))
@@ -168,21 +167,9 @@ def test_a_layer_that_is_silent_everywhere_is_reported_and_has_no_capacity(make_
 def test_batch_size_does_not_matter(make_model, split, monkeypatch, batch_size):
     model = make_model()
     whole = asdict(neuron_summary(model, split)[0])
-    monkeypatch.setattr(summary, "BATCH_SIZE", batch_size)
-    monkeypatch.setattr(collect, "BATCH_SIZE", batch_size)
+    monkeypatch.setattr(stream, "BATCH_SIZE", batch_size)
     found = asdict(neuron_summary(model, split)[0])
     assert found == pytest.approx(whole, abs=1e-5, nan_ok=True)
-
-
-def test_texts_come_whole_and_without_padding(make_model, split):
-    model = make_model()
-    expected = neurons_of(model, split, 0)
-    seen = {text.example: text for text in text_neurons(model, split)}
-    assert sorted(seen) == list(range(18))
-    for row, (ids, h) in enumerate(expected):
-        assert seen[row].tokens.tolist() == ids
-        torch.testing.assert_close(seen[row].neurons.double(), torch.tensor(h).double(), atol=1e-5, rtol=0)
-        assert not seen[row].neurons.requires_grad
 
 
 @pytest.mark.parametrize("layer", [1, -2])

@@ -1,0 +1,75 @@
+"""Activations of a few texts, without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+PAIRS = ("hook_attn_scores", "hook_pattern")
+TEXTS = ("hook_pooled",)
+
+
+@dataclass(frozen=True)
+class TextActivations:
+    """Activations of one text: what :class:`ActivationBatch` holds, for one of its texts."""
+
+    tokens: Int[Tensor, " pos"]
+    example: int
+    label: int
+    activations: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ActivationBatch:
+    """Activations of a few texts, without padding: one row a real token.
+
+    Attributes:
+        tokens: token ids.
+        positions: where in its text each token stands, from 0.
+        rows: which text of the batch each token belongs to, from 0.
+        example: number of each text in the data.
+        labels: label of each text; -1 where the data has none.
+        n_cut: how many of the texts were cut to the context.
+        activations: by hook name; ``[n_tokens ...]`` for points with a row a token, ``[n_texts n_classes]`` for
+            ``hook_pooled``, and for attention scores and patterns one ``[head_index pos pos]`` a text.
+    """
+
+    tokens: Int[Tensor, " n_tokens"]
+    positions: Int[Tensor, " n_tokens"]
+    rows: Int[Tensor, " n_tokens"]
+    example: Int[Tensor, " n_texts"]
+    labels: Int[Tensor, " n_texts"]
+    n_cut: int
+    activations: Mapping[str, Tensor | list[Tensor]]
+
+    @property
+    def lengths(self) -> Int[Tensor, " n_texts"]:
+        """Number of real tokens of each text."""
+        return torch.bincount(self.rows, minlength=len(self.example))
+
+    def texts(self) -> Iterator[TextActivations]:
+        """Yield the texts one by one."""
+        ends = self.lengths.cumsum(0).tolist()
+        examples, labels = self.example.tolist(), self.labels.tolist()
+        for row, end in enumerate(ends):
+            part = slice(ends[row - 1] if row else 0, end)
+            values = {name: v[row] if per_text(name) else v[part] for name, v in self.activations.items()}
+            yield TextActivations(self.tokens[part], examples[row], labels[row], values)
+
+
+def per_text(name: str) -> bool:
+    """Whether a hook point has a value a text and not a row a token."""
+    return name.endswith((*PAIRS, *TEXTS))
+
+
+def without_padding(name: str, value: Tensor, mask: Tensor) -> Tensor | list[Tensor]:
+    """Return the values of a hook point at real tokens."""
+    if name.endswith(PAIRS):
+        return [pairs[:, :n, :n] for pairs, n in zip(value, mask.sum(1).tolist(), strict=True)]
+    if name.endswith(TEXTS):
+        return value
+    return value.flatten(0, 1) if bool(mask.all()) else value[mask]

@@ -1,0 +1,83 @@
+"""What a corpus is made of, read ahead of any activation: types, lengths and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from safr_lens.activations.batch import ActivationBatch
+from safr_lens.activations.stream import Data, text_batches
+from safr_lens.errors import DataError
+from safr_lens.models.classifier import HookedClassifier
+
+
+@dataclass(frozen=True)
+class Census:
+    """Counts of a corpus as a model reads it.
+
+    Attributes:
+        type_counts: how often each token id occurs.
+        offsets: number of tokens in all texts before each text, and at the end the number of all tokens.
+        labels: of each text; -1 where there is none.
+        n_cut: how many texts were cut to the context.
+    """
+
+    type_counts: Int[Tensor, " d_vocab"]
+    offsets: Int[Tensor, " n_texts_and_1"]
+    labels: Int[Tensor, " n_texts"]
+    n_cut: int
+
+    @property
+    def n_texts(self) -> int:
+        """Number of texts."""
+        return len(self.labels)
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of real tokens."""
+        return int(self.offsets[-1])
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every text has a label."""
+        return bool((self.labels >= 0).all())
+
+    def token_numbers(self, batch: ActivationBatch) -> Int[Tensor, " n_tokens"]:
+        """Return the number of each token of a batch in the corpus."""
+        return self.offsets.to(batch.rows.device)[batch.example[batch.rows]] + batch.positions
+
+    def types_at(self, numbers: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+        """Return the types at places in the sorted list of all tokens of the corpus."""
+        return torch.searchsorted(self.type_counts.cumsum(0).to(numbers.device), numbers, right=True)
+
+
+def take_census(model: HookedClassifier, data: Data) -> Census:
+    """Count types, lengths and labels of a corpus; the model is not run.
+
+    Raises:
+        DataError: data without texts, that can be read only once, or with labels the model does not know.
+    """
+    if isinstance(data, Iterator):
+        raise DataError("The data is read twice, but a generator gives it only once; pass a list or a data set.")
+    counts = torch.zeros(model.tokenizer.d_vocab, dtype=torch.long)
+    examples, lengths, labels, n_cut = [], [], [], 0
+    for batch in text_batches(model, data):
+        counts += torch.bincount(batch.tokens[batch.mask], minlength=len(counts))
+        examples.append(batch.example)
+        lengths.append(batch.mask.sum(1))
+        labels.append(batch.labels)
+        n_cut += batch.n_cut
+    order = torch.cat(examples).argsort()
+    found = torch.cat(labels)[order]
+    strange = found[found >= len(model.labels)]
+    if len(strange):
+        raise DataError(
+            f"The data has label {int(strange[0])}, but the model knows {len(model.labels)} classes: "
+            f"{', '.join(model.labels)}."
+        )
+    ends = torch.cat(lengths)[order].cumsum(0)
+    return Census(counts, torch.cat([torch.zeros(1, dtype=torch.long), ends]), found, n_cut)

@@ -1,0 +1,143 @@
+"""``manifest.json`` of stored activations: of which model they are, how they were made, and which shards there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from safr_lens.atomic import write_json
+from safr_lens.errors import CheckpointError
+
+MANIFEST = "manifest.json"
+FORMAT = "safr_lens.activations/1"
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+MEND = "Name another folder, or replace what is there with overwrite=True."
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One stored file: its counts, and the sha256 of its texts (token ids, lengths, labels and numbers)."""
+
+    n_texts: int
+    n_tokens: int
+    n_cut: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is stored in a folder.
+
+    Attributes:
+        model: fingerprint of the model.
+        edited: hook points at which the model was edited by hooks of the user.
+        hooks: by hook name, the shape of one row: ``(1024,)`` for 1,024 neurons.
+        dtype: of the values.
+        shard_tokens, max_positions: how the texts were put into shards and batches.
+        shards: the files, in their order.
+        complete: whether all the data is there.
+    """
+
+    model: str
+    edited: tuple[str, ...]
+    hooks: Mapping[str, tuple[int, ...]]
+    dtype: str
+    shard_tokens: int
+    max_positions: int
+    shards: tuple[Shard, ...] = ()
+    complete: bool = False
+
+    def with_shard(self, shard: Shard) -> Manifest:
+        """Return the manifest with one shard more."""
+        return replace(self, shards=(*self.shards, shard))
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest to a folder, in place of the one that is there."""
+        described = asdict(self)
+        described["hooks"] = {name: {"shape": list(shape), "dtype": self.dtype} for name, shape in self.hooks.items()}
+        del described["dtype"]
+        write_json(folder / MANIFEST, {"format": FORMAT, **described})
+
+    def check_same(self, asked: Manifest, folder: Path) -> None:
+        """Raise a CheckpointError that names the first way in which what is stored is not what is asked for."""
+        if self.model != asked.model:
+            raise CheckpointError(f"{folder} holds activations of another model. {MEND}")
+        if set(self.hooks) != set(asked.hooks):
+            raise CheckpointError(
+                f"{folder} holds the hook points {', '.join(self.hooks)}; asked for {', '.join(asked.hooks)}. {MEND}"
+            )
+        for name in ("edited", "dtype", "shard_tokens", "max_positions"):
+            old, new = getattr(self, name), getattr(asked, name)
+            if old != new:
+                what = "hook points edited by the user" if name == "edited" else name
+                raise CheckpointError(
+                    f"{folder} holds activations made with other settings: {what} was {_shown(old)}, now "
+                    f"{_shown(new)}. Use the old setting. {MEND}"
+                )
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Return the file of a shard."""
+    return folder / f"activations-{number:05d}.safetensors"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of a folder, or None where there is none.
+
+    Raises:
+        CheckpointError: a damaged manifest, or one that safr_lens did not write.
+    """
+    path = folder / MANIFEST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(path, error) from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise CheckpointError(f'{path} was not written by safr_lens (expected "format": "{FORMAT}"). {MEND}')
+    try:
+        return _manifest(found)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, reason: object) -> CheckpointError:
+    """Return the error of a stored file that cannot be what was written."""
+    shown = f"it lacks {reason}" if isinstance(reason, KeyError) else " ".join(str(reason).split())
+    return CheckpointError(f"{path} is damaged ({shown:.200}). Store the activations anew with overwrite=True.")
+
+
+def _manifest(found: dict[str, Any]) -> Manifest:
+    hooks = {str(name): tuple(map(_count, hook["shape"])) for name, hook in found["hooks"].items()}
+    dtypes = {hook["dtype"] for hook in found["hooks"].values()}
+    if len(dtypes) != 1 or not dtypes <= DTYPES.keys():
+        raise ValueError(f"the dtypes of its hook points are {sorted(map(str, dtypes))}")
+    return Manifest(
+        model=str(found["model"]),
+        edited=tuple(map(str, found["edited"])),
+        hooks=hooks,
+        dtype=dtypes.pop(),
+        shard_tokens=_count(found["shard_tokens"]),
+        max_positions=_count(found["max_positions"]),
+        shards=tuple(
+            Shard(_count(s["n_texts"]), _count(s["n_tokens"]), _count(s["n_cut"]), str(s["sha256"]))
+            for s in found["shards"]
+        ),
+        complete=found["complete"] is True,
+    )
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r:.40} is no count")
+    return value
+
+
+def _shown(value: object) -> str:
+    return (", ".join(value) or "none") if isinstance(value, tuple) else repr(value)

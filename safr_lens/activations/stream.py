@@ -1,0 +1,130 @@
+"""A model run over data of any size, handing on the named activations alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from safr_lens.activations.batch import ActivationBatch, without_padding
+from safr_lens.data.batching import Batch, batches
+from safr_lens.errors import ConfigError, DataError
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.evaluating import evaluating
+
+BATCH_SIZE = 128
+# larger batches are slower on CPUs: their activations no longer fit the caches, and memory is mapped anew each time
+MAX_POSITIONS = 2048
+Data = Iterable[Mapping[str, Any] | str]
+
+
+def stream_activations(
+    model: HookedClassifier,
+    data: Data,
+    hooks: str | Iterable[str],
+    *,
+    max_positions: int = MAX_POSITIONS,
+    process: int = 0,
+    n_processes: int = 1,
+) -> Iterator[ActivationBatch]:
+    """Run a model over data and yield the named activations of a few texts at a time, without padding.
+
+    In evaluation mode, without gradient, and no further than the last point that was asked for. Memory does not grow
+    with the data. Texts come sorted by length within pools of some thousands, so ``example`` says which is which;
+    those longer than the context are cut. Hooks of a surrounding ``with model.hooks(...)`` apply.
+
+    Args:
+        model: a classifier.
+        data: texts, or rows with ``text`` and perhaps ``label``: a list, a ``Dataset``, a streamed ``IterableDataset``.
+        hooks: names of hook points.
+        max_positions: texts a forward pass times the longest of them, at most.
+        process, n_processes: yield only this share of the batches, for several processes.
+
+    Raises:
+        HookError: a name that the model does not have.
+        ConfigError: no name, or a process that is not among ``n_processes``.
+        DataError: data that holds no texts, or rows without one.
+        TextError: a text without a token.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> for batch in stream_activations(model, ["a good film", "good"], "blocks.0.mlp.hook_post"):
+    ...     print(batch.activations["blocks.0.mlp.hook_post"].shape, batch.rows.tolist(), batch.example.tolist())
+    torch.Size([4, 32]) [0, 1, 1, 1] [1, 0]
+    """
+    names = checked_hooks(model, hooks)
+    if not 0 <= process < n_processes:
+        raise ConfigError(f"Expected a process from 0 to {n_processes - 1}; got {process}.")
+    for number, batch in enumerate(text_batches(model, data, max_positions=max_positions)):
+        if number % n_processes == process:
+            yield activations_of(model, batch, names)
+
+
+def checked_hooks(model: HookedClassifier, hooks: str | Iterable[str]) -> tuple[str, ...]:
+    """Return hook names as a tuple, each once, after checking that the model has them."""
+    names = (hooks,) if isinstance(hooks, str) else tuple(dict.fromkeys(hooks))
+    if not names:
+        raise ConfigError("No hook point named. See model.hook_dict, for example 'blocks.0.mlp.hook_post'.")
+    model.check_hook_names(names)
+    return names
+
+
+def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MAX_POSITIONS) -> Iterator[Batch]:
+    """Yield the data in batches for a model, as token ids.
+
+    Raises:
+        DataError: data that holds no texts, or rows without one.
+    """
+    empty = True
+    for batch in batches(
+        _rows(data),
+        model.tokenizer,
+        n_ctx=model.config.n_ctx,
+        batch_size=BATCH_SIZE,
+        max_positions=max_positions,
+    ):
+        empty = False
+        yield batch
+    if empty:
+        raise DataError("The data holds no texts; there is nothing to run the model on.")
+
+
+def activations_of(model: HookedClassifier, batch: Batch, names: tuple[str, ...]) -> ActivationBatch:
+    """Return the named activations of a batch, without padding, on the model's device."""
+    batch = batch.to(model.device)
+    with evaluating(model):
+        seen = model.activations(batch.tokens, batch.mask, names=names)
+        values = {name: without_padding(name, seen[name], batch.mask) for name in names}
+    rows, positions = batch.mask.nonzero(as_tuple=True)
+    return ActivationBatch(
+        tokens=batch.tokens[rows, positions],
+        positions=positions,
+        rows=rows,
+        example=batch.example,
+        labels=batch.labels,
+        n_cut=batch.n_cut,
+        activations=values,
+    )
+
+
+def _rows(data: Data) -> Iterator[Mapping[str, Any]]:
+    if isinstance(data, (str, Mapping)):
+        have = f" It has the splits {', '.join(map(str, data))}." if isinstance(data, Mapping) else ""
+        raise DataError(f"Expected texts or rows with a text, as in data['test']; got {type(data).__name__}.{have}")
+    for number, row in enumerate(data):
+        if isinstance(row, str):
+            yield {"text": row, "label": -1}
+        elif isinstance(row, Mapping) and isinstance(row.get("text"), str):
+            yield row if "label" in row else {**row, "label": -1}
+        else:
+            raise DataError(f"Row {number} of the data is no text and has no 'text': {row!r:.80}.")
+
+
+def process_share() -> tuple[int, int]:
+    """Return number of this process and number of processes, of a launch by ``accelerate`` or ``torchrun``."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1

@@ -1,0 +1,224 @@
+"""Everything that can be measured about a classifier and its neurons on some data, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from safr_lens.atomic import replacing, write_json
+from safr_lens.errors import CheckpointError, ConfigError
+from safr_lens.measures.catalogue import CATALOGUE
+from safr_lens.measures.coherence import Coherence, coherence
+from safr_lens.measures.estimate import bootstrap_ratio, no_interval
+from safr_lens.measures.faithfulness import Faithfulness, faithfulness
+from safr_lens.measures.figures import Figure, figures
+from safr_lens.measures.reliance import CARRIES, ablated_answers
+from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.untrained import untrained
+from safr_lens.neurons.table import Embeddings, table_of, vectors_for
+
+MEASURES, NEURONS = "measures.json", "neurons.parquet"
+FORMAT = "safr_lens.measures/1"
+FAITHFULNESS = ("comprehensiveness", "sufficiency", "aopc", "naopc")
+# named stage -> a context that gives the function to call with the steps done and all steps
+Stages = Callable[[str], AbstractContextManager[OnTexts]]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A classifier measured on some data.
+
+    Attributes:
+        figures: of the model, by the names of :data:`safr_lens.measures.CATALOGUE`.
+        at_init: the same of the architecture at random initialisation; empty if it was not asked for.
+        neurons: one row a neuron, see :func:`safr_lens.neurons.neuron_table`.
+        faithfulness: of VMASK's importance; None if it was not asked for.
+        coherence: of the directions that the layer's neurons write to.
+        facts: layer, seed and size of the data.
+    """
+
+    figures: dict[str, Figure]
+    at_init: dict[str, Figure]
+    neurons: pd.DataFrame
+    faithfulness: Faithfulness | None
+    coherence: Coherence
+    facts: dict[str, Any]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing the figures."""
+        return _warnings(self.figures, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all figures as JSON holds them; what is undefined is None."""
+        shown = {}
+        for name, figure in self.figures.items():
+            entry = CATALOGUE[name]
+            shown[name] = figure.to_dict() | {"better": entry.better, "meaning": entry.meaning}
+            if name in self.at_init:
+                shown[name]["at_init"] = self.at_init[name].to_dict()
+        return {
+            "format": FORMAT,
+            **self.facts,
+            "figures": shown,
+            "coherence_of_neuron_outputs": asdict(self.coherence),
+            "faithfulness": None if self.faithfulness is None else _settings(self.faithfulness),
+            "warnings": self.warnings,
+        }
+
+    def save(self, folder: Path, *, extra: dict[str, Any] | None = None) -> None:
+        """Write ``neurons.parquet`` and ``measures.json``, each whole or not at all."""
+        with replacing(folder / NEURONS) as path:
+            self.neurons.to_parquet(path)
+        write_json(folder / MEASURES, (extra or {}) | self.to_dict())
+
+
+def checked_folder(folder: Path, *, overwrite: bool) -> None:
+    """Raise a CheckpointError where an analysis would be replaced without having been asked to.
+
+    Raises:
+        CheckpointError: the folder holds an analysis and ``overwrite`` is off, or is a file.
+    """
+    if folder.is_file():
+        raise CheckpointError(f"{folder} is a file; expected a folder to write the analysis to.")
+    if not overwrite and (folder / MEASURES).exists():
+        raise CheckpointError(f"{folder / MEASURES} exists already. Name another folder with --out, or --overwrite.")
+
+
+def analyze(
+    model: HookedClassifier,
+    data: Iterable[dict[str, Any]],
+    *,
+    embeddings: Embeddings | None = None,
+    layer: int = -1,
+    at_init: bool = True,
+    faithfulness_texts: int = 200,
+    seed: int = 0,
+    stages: Stages = lambda name: nullcontext(lambda done, total: None),
+) -> Analysis:
+    """Measure a classifier and the neurons of a layer on data of any size.
+
+    Args:
+        model: a classifier.
+        data: rows with ``text`` and ``label``; read several times, never kept.
+        embeddings: for the monosemanticity score, as in :func:`safr_lens.neurons.neuron_table`; by default word vectors
+            of the data.
+        layer: whose neurons; by default the last.
+        at_init: also measure the architecture at random initialisation: what a figure is worth without training.
+        faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none.
+        seed: of permutations, resamples and the random initialisation.
+        stages: gives, for a named stage, a context whose value is called with the steps done and all steps.
+
+    Raises:
+        ConfigError: a layer that the model does not have, or embeddings that cannot be used.
+        DataError: data that cannot be measured.
+    """
+    if isinstance(faithfulness_texts, bool) or faithfulness_texts < 0:
+        raise ConfigError(f"Expected 0 or more texts for the faithfulness; got {faithfulness_texts!r}.")
+    with stages("reading neurons") as on_texts:
+        found = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
+    with stages("word vectors"):
+        vectors = vectors_for(model, data, embeddings, seed=seed)
+    with stages("ablating MLPs"):
+        measured = _figures(model, data, found, vectors, seed)
+    faithful = None
+    if faithfulness_texts:
+        with stages("faithfulness") as on_step:
+            rows = evenly_spaced(data, faithfulness_texts, found.census.n_texts)
+            faithful = faithfulness(model, rows, max_texts=None, seed=seed, on_step=on_step)
+        measured |= _faithfulness_figures(faithful, seed)
+    before: dict[str, Figure] = {}
+    if at_init:
+        with stages("the same at random initialisation") as on_texts:
+            fresh = untrained(model, seed=seed)
+            start = collect_statistics(fresh, data, layer=layer, seed=seed, on_texts=on_texts)
+            before = _figures(fresh, data, start, vectors, seed)
+    return Analysis(
+        figures={name: measured[name] for name in CATALOGUE if name in measured},
+        at_init=before,
+        neurons=table_of(model, found, vectors),
+        faithfulness=faithful,
+        coherence=coherence(model.backbone.blocks[found.layer].mlp.W_out.detach().float().cpu()),
+        facts=_facts(found, vectors, seed),
+    )
+
+
+def evenly_spaced(data: Iterable[dict[str, Any]], n: int, n_texts: int) -> list[dict[str, Any]]:
+    """Return n rows of data, evenly spaced, since rows may be sorted by class."""
+    wanted = {round(i * n_texts / n) for i in range(n)} if n < n_texts else set(range(n_texts))
+    return [row for number, row in enumerate(data) if number in wanted]
+
+
+def _figures(
+    model: HookedClassifier, data: Iterable[dict[str, Any]], found: NeuronStatistics, vectors: Tensor, seed: int
+) -> dict[str, Figure]:
+    ablated = ablated_answers(model, data) if found.census.labelled else None
+    return figures(found, embeddings=vectors, ablated=ablated, seed=seed)
+
+
+def _faithfulness_figures(found: Faithfulness, seed: int) -> dict[str, Figure]:
+    result = {}
+    for name in FAITHFULNESS:
+        tested, chance = getattr(found.tested, name), getattr(found.random, name)
+        known = ~(tested.isnan() | chance.isnan())
+        if not known.any():
+            result[name] = Figure(no_interval(float("nan")), n_undefined=len(tested))
+            continue
+        ones = torch.ones(int(known.sum()))
+        mean, null, above = (
+            bootstrap_ratio(values[known], ones, seed=seed) for values in (tested, chance, tested - chance)
+        )
+        result[name] = Figure(mean, null, above, n_undefined=int((~known).sum()))
+    return result
+
+
+def _facts(found: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str, Any]:
+    census, types = found.census, found.types.types
+    return {
+        "layer": found.layer,
+        "seed": seed,
+        "n_texts": census.n_texts,
+        "n_tokens": census.n_tokens,
+        "n_cut": census.n_cut,
+        "n_types": int((census.type_counts > 0).sum()),
+        "n_types_measured": len(types),
+        "n_types_with_vector": int(vectors[types].isfinite().all(1).sum()),
+        "n_groups": found.types.n_groups,
+    }
+
+
+def _settings(found: Faithfulness) -> dict[str, Any]:
+    return {name: value for name, value in found.to_dict().items() if name not in FAITHFULNESS} | {
+        "n_texts": len(found.full)
+    }
+
+
+def _warnings(measured: dict[str, Figure], n_cut: int, n_texts: int) -> list[str]:
+    minds = []
+    values = {name: figure.estimate.value for name, figure in measured.items()}
+    lost = [values[name] for name in ("reliance_zero", "reliance_mean") if name in values]
+    if lost and min(lost) < CARRIES:
+        minds.append(
+            "Without its MLPs the model loses less than 5 points of accuracy, so its neurons do not carry the "
+            "decision, and how readable they are says little about the model."
+        )
+    if values["silent_tokens"] > 0.05:
+        minds.append(f"{100 * values['silent_tokens']:.0f} % of the tokens have no active neuron at all.")
+    if values["alive_neurons"] < 0.25:
+        minds.append(f"Only {100 * values['alive_neurons']:.0f} % of the neurons are alive.")
+    for name, figure in measured.items():
+        if figure.null and figure.n_undefined and name not in FAITHFULNESS:
+            minds.append(
+                f"{CATALOGUE[name].title} is undefined for {figure.n_undefined:,} alive neurons, which are left out."
+            )
+    if n_cut:
+        minds.append(f"{n_cut:,} of {n_texts:,} texts were longer than the context and were cut.")
+    return minds

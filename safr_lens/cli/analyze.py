@@ -1,0 +1,86 @@
+"""``safr-lens analyze``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from safr_lens.cli.figure_rows import AT_INIT, COLUMNS, figure_rows
+from safr_lens.cli.guard import guarded
+from safr_lens.cli.output import print_json, print_table, say
+from safr_lens.cli.stages import stages
+
+
+@guarded
+def analyze(
+    run: Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")],
+    data: Annotated[
+        str, typer.Option(help="rotten_tomatoes, imdb, a Hub id, a csv/tsv/jsonl/parquet file, or a folder.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder for measures.json and neurons.parquet.")] = None,
+    split: Annotated[str, typer.Option(help="Which split; a single file is used whole.")] = "test",
+    layer: Annotated[int, typer.Option(help="Whose neurons; -1 is the last.")] = -1,
+    vectors_from: Annotated[
+        str | None,
+        typer.Option(help="Data for the word vectors of the MS score; by default the training split of --data."),
+    ] = None,
+    faithfulness_texts: Annotated[
+        int, typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none.")
+    ] = 100,
+    at_init: Annotated[
+        bool, typer.Option("--init/--no-init", help="Measure the random initialisation beside it.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of permutations, resamples and the random initialisation.")] = 0,
+    text_column: Annotated[str | None, typer.Option(help="Column of the text, if not found by itself.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the label, if not found by itself.")] = None,
+    streaming: Annotated[bool, typer.Option("--streaming", help="Do not keep the data in memory.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an analysis in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print measures.json on standard output.")] = False,
+) -> None:
+    """Measure a trained run and its neurons: every figure with its interval, and its null where chance gives one.
+
+    Writes measures.json (all figures) and neurons.parquet (one row a neuron) to --out.
+
+    Example: safr-lens analyze runs/safr --data rotten_tomatoes --out runs/safr/analysis
+    """
+    from accelerate import PartialState
+
+    from safr_lens import HookedClassifier
+    from safr_lens.analysis import NEURONS, checked_folder
+    from safr_lens.workflow import analyze_run, measured_data
+
+    if out is not None:
+        checked_folder(out, overwrite=overwrite)
+    main = PartialState().is_main_process
+    model = HookedClassifier.from_pretrained(run)
+    columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
+    chosen = measured_data(data, split, labels=model.labels, vectors_from=vectors_from, **columns)
+    found = analyze_run(
+        model,
+        chosen,
+        layer=layer,
+        at_init=at_init,
+        faithfulness_texts=faithfulness_texts,
+        seed=seed,
+        stages=stages(run, shown=main and not quiet),
+    )
+    if not main:
+        return
+    described = {"run": run, "data": data, "split": split, "word_vectors": chosen.vectors_name}
+    if out is not None:
+        found.save(out, extra=described)
+    if as_json:
+        print_json(described | found.to_dict())
+        return
+    facts = found.facts
+    print_table(
+        f"{run} on {facts['n_texts']:,} texts of {data}, {facts['n_tokens']:,} tokens, layer {facts['layer']}",
+        [*COLUMNS, AT_INIT] if at_init else COLUMNS,
+        figure_rows(found.figures, found.at_init),
+    )
+    say(*(f"Mind: {warning}" for warning in found.warnings))
+    if out is not None:
+        say(f"One row a neuron: {out / NEURONS}")

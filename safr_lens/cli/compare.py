@@ -1,0 +1,137 @@
+"""``safr-lens compare``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from safr_lens.cli.guard import guarded
+from safr_lens.cli.output import print_json, print_table, say
+from safr_lens.cli.stages import stages
+
+if TYPE_CHECKING:
+    from safr_lens.comparison import Difference
+
+SHORT = {
+    "accuracy": "accuracy, %",
+    "reliance_zero": "reliance, points",
+    "capacity": "capacity",
+    "token_selectivity": "token selectivity above null",
+    "class_selectivity": "class selectivity above null",
+    "monosemanticity": "MS above null",
+    "active_per_token": "active per token",
+    "silent_tokens": "silent tokens, %",
+    "alive_neurons": "alive neurons, %",
+}
+
+
+@guarded
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Trained runs; the first is the baseline.")],
+    data: Annotated[
+        str, typer.Option(help="rotten_tomatoes, imdb, a Hub id, a csv/tsv/jsonl/parquet file, or a folder.")
+    ],
+    split: Annotated[str, typer.Option(help="Which split; a single file is used whole.")] = "test",
+    layer: Annotated[int, typer.Option(help="Whose neurons; -1 is the last.")] = -1,
+    vectors_from: Annotated[
+        str | None,
+        typer.Option(help="Data for the word vectors of the MS score; by default the training split of --data."),
+    ] = None,
+    faithfulness_texts: Annotated[
+        int, typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Of permutations and resamples.")] = 0,
+    text_column: Annotated[str | None, typer.Option(help="Column of the text, if not found by itself.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the label, if not found by itself.")] = None,
+    streaming: Annotated[bool, typer.Option("--streaming", help="Do not keep the data in memory.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+) -> None:
+    """Measure runs on the same data and say what differs from the first, and what is within noise.
+
+    Runs whose settings differ in the seed alone are taken together: the intervals are then over seeds. Otherwise they
+    are over sentences, and say nothing about another training of the same settings.
+
+    Example: safr-lens compare demo/unregularised demo/safr --data rotten_tomatoes
+    """
+    from safr_lens.comparison import compare as compare_groups
+    from safr_lens.comparison import to_dict
+    from safr_lens.workflow import analyze_runs, grouped_runs
+
+    groups = grouped_runs(runs)
+    columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
+    found = analyze_runs(
+        runs,
+        data,
+        split,
+        vectors_from=vectors_from,
+        layer=layer,
+        faithfulness_texts=faithfulness_texts,
+        seed=seed,
+        stages=lambda run: stages(run, shown=not quiet),
+        **columns,
+    )
+    differences = compare_groups({name: [found[run] for run in members] for name, members in groups.items()})
+    if as_json:
+        print_json(
+            {
+                "data": data,
+                "split": split,
+                "groups": groups,
+                "runs": {run: analysis.to_dict() for run, analysis in found.items()},
+                "differences": to_dict(differences),
+            }
+        )
+        return
+    _show_runs(found, data)
+    baseline = next(iter(groups))
+    for name, rows in differences.items():
+        _show_differences(name, baseline, rows)
+    _explain(next(iter(differences.values())))
+    for run, analysis in found.items():
+        say(*(f"Mind, {run}: {warning}" for warning in analysis.warnings))
+
+
+def _show_runs(found: dict, data: str) -> None:
+    from safr_lens.measures.catalogue import CATALOGUE
+
+    names = [name for name in SHORT if all(name in analysis.figures for analysis in found.values())]
+    rows = [
+        [run, *(CATALOGUE[name].shown(analysis.figures[name].judged.value) for name in names)]
+        for run, analysis in found.items()
+    ]
+    texts = next(iter(found.values())).facts["n_texts"]
+    print_table(f"On {texts:,} texts of {data}", ["run", *(SHORT[name] for name in names)], rows)
+
+
+def _show_differences(name: str, baseline: str, rows: list[Difference]) -> None:
+    from safr_lens.measures.catalogue import CATALOGUE
+
+    table = []
+    for row in rows:
+        entry = CATALOGUE[row.figure]
+        above = " above null" if row.above_null else ""
+        low, high = (entry.shown(end, sign=True) for end in (row.low, row.high))
+        table.append(
+            [
+                entry.title + above,
+                entry.shown(row.baseline),
+                entry.shown(row.value),
+                entry.shown(row.difference, sign=True),
+                f"{low} to {high}",
+                row.verdict,
+            ]
+        )
+    columns = ["measure", baseline, name, "difference", "95 % interval", ""]
+    print_table(f"{name} against {baseline}", columns, table)
+
+
+def _explain(rows: list[Difference]) -> None:
+    if rows[0].over == "seeds":
+        say("Intervals are over seeds. Within noise: the interval holds 0.")
+    else:
+        say(
+            "Intervals are over sentences, paired. Within noise: the interval holds 0. One run each says nothing about "
+            "other seeds: give several runs of the same settings for that."
+        )

@@ -1,0 +1,30 @@
+"""What a person sees while a run is measured: the stage, how far it is, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+
+def stages(title: str, *, shown: bool) -> Callable[[str], AbstractContextManager[Callable[[int, int], None]]]:
+    """Return what :func:`safr_lens.analysis.analyze` takes as ``stages``: a progress bar on standard error."""
+
+    @contextmanager
+    def stage(name: str) -> Iterator[Callable[[int, int], None]]:
+        bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True, quiet=not shown),
+            transient=True,
+        )
+        with bar:
+            task = bar.add_task(f"{title}  {name}".replace("[", "\\["), total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    return stage

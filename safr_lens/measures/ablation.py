@@ -1,0 +1,164 @@
+"""What the answers lose without a neuron: exactly, for every neuron of the last MLP, in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from safr_lens.measures.streamed import Streamed
+from safr_lens.models.classifier import HookedClassifier
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How the residual of the last block becomes logits: a LayerNorm and an unembedding, as plain tensors.
+
+    ``out @ read`` is ``W_out @ W_U`` with the final LayerNorm folded in as TransformerLens folds it.
+
+    Attributes:
+        out: what each neuron writes to the residual, its mean over d_model subtracted as the LayerNorm does.
+        read: the LayerNorm's weight times the unembedding.
+        bias: of LayerNorm and unembedding, in logits.
+        eps: of the LayerNorm.
+    """
+
+    out: Float[Tensor, "d_mlp d_model"]
+    read: Float[Tensor, "d_model n_classes"]
+    bias: Float[Tensor, " n_classes"]
+    eps: float
+
+    @classmethod
+    def of(cls, model: HookedClassifier, *, layer: int = -1) -> Readout:
+        """Return the readout of a model, with the neurons of a layer."""
+        backbone = model.backbone
+        final = backbone.ln_final
+        with torch.no_grad():
+            out = backbone.blocks[layer].mlp.W_out.float()
+            return cls(
+                out=out - out.mean(1, keepdim=True),
+                read=(final.w.unsqueeze(1) * backbone.W_U).float(),
+                bias=(final.b @ backbone.W_U + backbone.b_U).float(),
+                eps=float(final.eps),
+            )
+
+
+@dataclass(frozen=True)
+class AblationEffects:
+    """What changes when a neuron is ablated, for each neuron; means over texts.
+
+    Attributes:
+        loss_gained: in nats; positive where the neuron helps.
+        accuracy_lost: as a share; NaN, like the loss, where texts have no label.
+        logits: change of each class's logit.
+    """
+
+    loss_gained: Float[Tensor, " d_mlp"]
+    accuracy_lost: Float[Tensor, " d_mlp"]
+    logits: Float[Tensor, "d_mlp n_classes"]
+
+
+def logits_without(
+    readout: Readout,
+    resid_post: Float[Tensor, "n_tokens d_model"],
+    removed: Float[Tensor, "n_tokens d_mlp"],
+) -> Float[Tensor, "n_classes n_tokens d_mlp"]:
+    r"""Return the token logits that the model would have if one neuron were changed, for each neuron.
+
+    With r the centred residual, :math:`\delta` what is taken from neuron n's activation and w its centred output,
+
+    .. math:: \frac{(r - \delta w) R}{\sqrt{\|r - \delta w\|^2 / d + \epsilon}} + b, \qquad
+              \|r - \delta w\|^2 = \|r\|^2 - 2 \delta\, r \cdot w + \delta^2 \|w\|^2
+
+    so the final LayerNorm is followed exactly, at the cost of one matrix product.
+
+    Args:
+        readout: of the model.
+        resid_post: ``blocks.L.hook_resid_post`` of the last layer.
+        removed: delta; the activation itself for a neuron set to 0, its difference to the mean for mean-ablation.
+    """
+    resid = resid_post.float()
+    resid = resid - resid.mean(1, keepdim=True)
+    d_model = resid.shape[1]
+    # in place, since these are the largest tensors of a whole analysis
+    scale = (resid @ readout.out.T).mul_(-2.0)
+    scale.addcmul_(removed, readout.out.square().sum(1)).mul_(removed).add_(resid.square().sum(1, keepdim=True))
+    scale.clamp_min_(0.0).div_(d_model).add_(readout.eps).rsqrt_()
+    read, writes = resid @ readout.read, readout.out @ readout.read
+    changed = [
+        torch.addcmul(read[:, i : i + 1], removed, writes[:, i], value=-1.0).mul_(scale).add_(bias)
+        for i, bias in enumerate(readout.bias)
+    ]
+    return torch.stack(changed)
+
+
+class AblationStream(Streamed[AblationEffects]):
+    """Streams the effect of ablating each neuron of the last MLP alone, without running the model again.
+
+    Args:
+        readout: of the model.
+        mean: the neurons' means for mean-ablation; zero-ablation without.
+    """
+
+    def __init__(self, readout: Readout, *, mean: Float[Tensor, " d_mlp"] | None = None) -> None:
+        super().__init__()
+        self.readout, self.mean = readout, mean
+        d_mlp, n_classes = len(readout.out), len(readout.bias)
+        self.add_state("losses", torch.zeros(d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("wrongs", torch.zeros(d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("logits", torch.zeros(d_mlp, n_classes, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("n", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(
+        self,
+        neurons: Float[Tensor, "n_tokens d_mlp"],
+        resid_post: Float[Tensor, "n_tokens d_model"],
+        lengths: Int[Tensor, " n_texts"],
+        labels: Int[Tensor, " n_texts"],
+    ) -> None:
+        """Add some texts: neurons and residual of their real tokens, text by text; -1 as label where there is none."""
+        removed = neurons.float() if self.mean is None else neurons.float() - self.mean.to(neurons.device)
+        tokens = token_logits(self.readout, resid_post)
+        rows = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
+        intact = _text_means(tokens, rows, lengths)
+        changed = [_text_means(one, rows, lengths) for one in logits_without(self.readout, resid_post, removed)]
+        changes = torch.stack(changed, 2) - intact.unsqueeze(1)
+        self.n += len(lengths)
+        self.logits += changes.double().sum(0)
+        before, after = _answers(intact.unsqueeze(1), labels), _answers(intact.unsqueeze(1) + changes, labels)
+        self.wrongs += (before[0] - after[0]).sum(0)
+        self.losses += (after[1] - before[1]).sum(0)
+
+    def _result(self) -> AblationEffects:
+        return AblationEffects(
+            loss_gained=(self.losses / self.n).float().cpu(),
+            accuracy_lost=(self.wrongs / self.n).float().cpu(),
+            logits=(self.logits / self.n).float().cpu(),
+        )
+
+
+def token_logits(
+    readout: Readout, resid_post: Float[Tensor, "n_tokens d_model"]
+) -> Float[Tensor, "n_tokens n_classes"]:
+    """Return the logits that are read out at each token of an intact model."""
+    resid = resid_post.float()
+    resid = resid - resid.mean(1, keepdim=True)
+    scale = (resid.square().mean(1, keepdim=True) + readout.eps).rsqrt()
+    return (resid @ readout.read) * scale + readout.bias
+
+
+def _text_means(values: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
+    sums = values.new_zeros(len(lengths), *values.shape[1:]).index_add_(0, rows, values)
+    return sums / lengths.unsqueeze(1)
+
+
+def _answers(logits: Float[Tensor, "n_texts n n_classes"], labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each answer is right, and its loss; NaN without a label."""
+    wanted = labels.unsqueeze(1).expand(logits.shape[:2])
+    right = (logits.argmax(2) == wanted).double()
+    loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten().clamp_min(0), reduction="none").view(wanted.shape)
+    known = wanted >= 0
+    return right.where(known, torch.nan), loss.double().where(known, torch.nan)

@@ -1,0 +1,83 @@
+"""How often words stand near each other, and how much more often than by chance."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int
+from scipy import sparse
+
+CHUNK = 1_000_000  # tokens
+
+
+def cooccurrence(
+    words: Int[np.ndarray, " n_tokens"],
+    texts: Int[np.ndarray, " n_tokens"],
+    *,
+    n_words: int,
+    window: int,
+    chunk: int = CHUNK,
+) -> sparse.csr_array:
+    """Count the pairs of words that stand at most ``window`` places apart in the same text, in both orders.
+
+    Args:
+        words: the word at each place of the corpus, from 0 to ``n_words`` - 1; -1 for one that is not counted. It keeps
+            its place, so that it brings no other words nearer to each other.
+        texts: the number of the text of each place.
+        n_words: how many words there are.
+        window: how far apart the words of a pair may stand.
+        chunk: how many places are counted at once; it changes the memory that is needed, not the counts.
+
+    Returns:
+        A symmetric matrix of counts, n_words by n_words.
+
+    >>> cooccurrence(np.array([0, 1, 1, 0]), np.array([0, 0, 0, 1]), n_words=2, window=1).toarray()
+    array([[0, 1],
+           [1, 2]])
+    """
+    counts = sparse.csr_array((n_words, n_words), dtype=np.int64)
+    for start in range(0, len(words), chunk):
+        left, right = [], []
+        for distance in range(1, window + 1):
+            later = slice(start + distance, start + chunk + distance)
+            here = slice(start, start + len(words[later]))
+            counted = (words[here] >= 0) & (words[later] >= 0) & (texts[here] == texts[later])
+            left.append(words[here][counted])
+            right.append(words[later][counted])
+        places = np.concatenate(left), np.concatenate(right)
+        ones = np.ones(len(places[0]), dtype=np.int64)
+        counts = counts + sparse.csr_array((ones, places), shape=(n_words, n_words))
+    return (counts + counts.T).tocsr()
+
+
+def positive_pmi(counts: sparse.csr_array, *, smoothing: float = 0.75) -> sparse.csr_array:
+    r"""Positive pointwise mutual information of words and the words around them.
+
+    .. math::
+
+        PPMI_{wc} = \max\left(0, \log \frac{P(w, c)}{P(w) \, P_\alpha(c)}\right), \qquad
+        P_\alpha(c) = \frac{\#(c)^\alpha}{\sum_{c'} \#(c')^\alpha}
+
+    Range [0, inf); higher for a pair that is seen more often than chance would have it. On random text it is near 0 for
+    frequent pairs, and large for rare ones, which the smoothing :math:`\alpha` < 1 damps.
+
+    Args:
+        counts: of pairs, as :func:`cooccurrence` gives them; rows are w, columns c.
+        smoothing: the exponent :math:`\alpha` of the counts of c.
+
+    Returns:
+        A matrix with the positive values alone.
+
+    Source: Levy, Goldberg and Dagan 2015 (TACL 3, context distribution smoothing).
+
+    >>> positive_pmi(sparse.csr_array([[0, 3], [3, 0]])).toarray().round(3)
+    array([[0.   , 0.693],
+           [0.693, 0.   ]])
+    """
+    pairs = counts.tocoo()
+    of_word = np.bincount(pairs.row, pairs.data, minlength=counts.shape[0])
+    context = np.bincount(pairs.col, pairs.data, minlength=counts.shape[1]) ** smoothing
+    # P(w, c) / P(w) is the count of the pair over that of the word
+    values = np.log(pairs.data * context.sum() / (of_word[pairs.row] * context[pairs.col]))
+    positive = values > 0
+    found = (values[positive], (pairs.row[positive], pairs.col[positive]))
+    return sparse.csr_array(found, shape=counts.shape)

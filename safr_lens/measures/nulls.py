@@ -1,0 +1,56 @@
+"""Permutations for null baselines, computed where they are needed instead of kept in memory."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+ROUNDS = 4
+ODD = 0x2545F4914F6CDD1D
+LOW = (1 << 31) - 1
+
+
+def shuffled(index: Int[Tensor, " n_numbers"], n: int, *, seed: int) -> Int[Tensor, " n_numbers"]:
+    """Return where a random permutation of 0..n-1 sends each of some numbers.
+
+    The permutation is a keyed Feistel network on the next even number of bits, walked until it is back below n, so it
+    is exact (every number is met once) and needs no memory: processes and passes that see other parts of a corpus use
+    the same one.
+
+    Args:
+        index: numbers from 0 to n - 1.
+        n: size of the permutation.
+        seed: which permutation.
+
+    Raises:
+        ValueError: a number outside the range.
+
+    >>> found = shuffled(torch.arange(10), 10, seed=0)
+    >>> sorted(found.tolist()) == list(range(10)), bool((found == torch.arange(10)).all())
+    (True, False)
+    """
+    if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < n:
+        raise ValueError(f"Expected numbers from 0 to {n - 1}; got {int(index.min())} to {int(index.max())}.")
+    half = max(3, ((n - 1).bit_length() + 1) // 2)  # smaller networks know few permutations
+    generator = torch.Generator().manual_seed(seed)
+    keys = torch.randint(1, 2**62, (ROUNDS,), generator=generator).tolist()
+    value = _network(index.long(), keys, half)
+    while bool((outside := value >= n).any()):
+        value = torch.where(outside, _network(value, keys, half), value)
+    return value
+
+
+def _network(value: Tensor, keys: list[int], half: int) -> Tensor:
+    low = (1 << half) - 1
+    left, right = value >> half, value & low
+    for key in keys:
+        left, right = right, left ^ (_mixed(right ^ (key & low), key) & low)
+    return (left << half) | right
+
+
+def _mixed(value: Tensor, key: int) -> Tensor:
+    value = value * ODD + key  # wraps around, as hashing wants it
+    value = value ^ ((value >> 29) & LOW)
+    value = value * ODD
+    return (value >> 32) & LOW

@@ -1,0 +1,184 @@
+"""Everything that is measured about the neurons of a layer, streamed over a corpus in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from safr_lens.activations.batch import ActivationBatch
+from safr_lens.activations.census import Census, take_census
+from safr_lens.activations.stream import Data, process_share, stream_activations
+from safr_lens.errors import ConfigError
+from safr_lens.measures.ablation import AblationEffects, AblationStream, Readout
+from safr_lens.measures.activity import Activity, NeuronActivity
+from safr_lens.measures.class_means import ClassActivations, ClassSums
+from safr_lens.measures.nulls import shuffled
+from safr_lens.measures.second_moment import MomentRanks, SecondMoment
+from safr_lens.measures.text_figures import TextFigures, TextFigureStream
+from safr_lens.measures.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
+from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.classifier import HookedClassifier
+
+N_GROUPS = 8
+RANK_TOKENS = 20_000
+OnTexts = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class NeuronStatistics:
+    """What one pass over a corpus tells about the neurons of a layer.
+
+    Attributes:
+        layer: which, from 0.
+        census: of the corpus.
+        activity: how often and how strongly each neuron fires.
+        types: sums by token type, with shuffled types beside them, by group of sentences.
+        classes: sums by class, with shuffled labels beside them; None where texts have no label.
+        texts: the numbers of each text.
+        ranks: how many dimensions the tokens' neuron vectors fill; of whole texts drawn at random, about 20,000 tokens.
+        ablation: the effect of zero-ablating each neuron; None below the last layer, where it takes a run a neuron
+            (:func:`safr_lens.neurons.ablation_effects`).
+    """
+
+    layer: int
+    census: Census
+    activity: Activity
+    types: TypeSums
+    classes: ClassSums | None
+    texts: TextFigures
+    ranks: MomentRanks | None
+    ablation: AblationEffects | None
+
+
+def collect_statistics(
+    model: HookedClassifier,
+    data: Data,
+    *,
+    layer: int = -1,
+    min_count: int = MIN_COUNT,
+    max_types: int = MAX_TYPES,
+    n_groups: int = N_GROUPS,
+    effects: bool = True,
+    seed: int = 0,
+    on_texts: OnTexts | None = None,
+) -> NeuronStatistics:
+    """Read the data twice, once for its types and once through the model.
+
+    In several processes (a launch by ``accelerate`` or ``torchrun``) each runs the model on its share of the batches,
+    and all get the whole result.
+
+    Args:
+        model: a classifier.
+        data: texts, or rows with ``text`` and ``label``.
+        layer: whose neurons; by default the last.
+        min_count: token types seen less often are left out.
+        max_types: only so many types are kept, the most frequent ones; bounds the memory.
+        n_groups: groups of sentences for confidence intervals.
+        effects: measure ranks and ablation effects too.
+        seed: of permutations and groups.
+        on_texts: called with the number of texts done and of all, for progress.
+
+    Raises:
+        ConfigError: a layer that the model does not have.
+        DataError: data without texts, that can be read only once, or with unknown labels.
+    """
+    n_layers = model.config.n_layers
+    if isinstance(layer, bool) or not isinstance(layer, int) or not -n_layers <= layer < n_layers:
+        raise ConfigError(f"The model has no layer {layer}; it has {n_layers} (0 to {n_layers - 1}).")
+    layer %= n_layers
+    census = take_census(model, data)
+    streams = _Streams.of(model, census, layer, min_count, max_types, n_groups, effects, seed)
+    hooks = [neurons_hook(layer), "hook_pooled"]
+    if streams.ablation is not None:
+        hooks.insert(1, f"blocks.{layer}.hook_resid_post")
+    process, n_processes = process_share()
+    done = 0
+    for batch in stream_activations(model, data, hooks, process=process, n_processes=n_processes):
+        streams.update(batch, census, layer)
+        done += len(batch.example) * n_processes
+        if on_texts:
+            on_texts(min(done, census.n_texts), census.n_texts)
+    return streams.result(layer, census)
+
+
+@dataclass(frozen=True)
+class _Streams:
+    """The metrics that a pass feeds."""
+
+    activity: NeuronActivity
+    types: TypeActivations
+    classes: ClassActivations | None
+    texts: TextFigureStream
+    ranks: SecondMoment | None
+    ablation: AblationStream | None
+    n_groups: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        model: HookedClassifier,
+        census: Census,
+        layer: int,
+        min_count: int,
+        max_types: int,
+        n_groups: int,
+        effects: bool,
+        seed: int,
+    ) -> _Streams:
+        d_mlp, groups = model.config.d_mlp, min(n_groups, census.n_texts)
+        last = layer == model.config.n_layers - 1
+        chosen = {"min_count": min_count, "max_types": max_types}
+        streams = cls(
+            activity=NeuronActivity(d_mlp),
+            types=TypeActivations(census.type_counts, d_mlp, **chosen, n_groups=groups, seed=seed),
+            classes=ClassActivations(census.labels, len(model.labels), d_mlp, n_groups=groups, seed=seed)
+            if census.labelled
+            else None,
+            texts=TextFigureStream(),
+            ranks=SecondMoment(d_mlp) if effects else None,
+            ablation=AblationStream(Readout.of(model)) if effects and last else None,
+            n_groups=groups,
+            seed=seed,
+        )
+        for metric in vars(streams).values():
+            if isinstance(metric, torch.nn.Module):
+                metric.to(model.device)
+        return streams
+
+    def update(self, batch: ActivationBatch, census: Census, layer: int) -> None:
+        neurons = batch.activations[neurons_hook(layer)].float()
+        lengths, place = batch.lengths, shuffled(batch.example, census.n_texts, seed=self.seed)
+        groups = place % self.n_groups
+        self.activity.update(neurons)
+        self.types.update(neurons, batch.tokens, census.token_numbers(batch), groups[batch.rows])
+        if self.classes is not None:
+            sums = neurons.new_zeros(len(lengths), neurons.shape[1]).index_add_(0, batch.rows, neurons)
+            self.classes.update(sums, lengths, batch.example, groups)
+        self.texts.update(neurons, lengths, batch.example, batch.activations["hook_pooled"], batch.labels)
+        if self.ranks is not None:
+            drawn = place < max(1, census.n_texts * RANK_TOKENS // census.n_tokens)
+            self.ranks.update(neurons[drawn[batch.rows]])
+        if self.ablation is not None:
+            resid_post = batch.activations[f"blocks.{layer}.hook_resid_post"]
+            self.ablation.update(neurons, resid_post, lengths, batch.labels)
+
+    def result(self, layer: int, census: Census) -> NeuronStatistics:
+        return NeuronStatistics(
+            layer=layer,
+            census=census,
+            activity=_on_cpu(self.activity.result()),
+            types=_on_cpu(self.types.result()),
+            classes=None if self.classes is None else _on_cpu(self.classes.result()),
+            texts=self.texts.result(),
+            ranks=None if self.ranks is None else self.ranks.compute(),
+            ablation=None if self.ablation is None else self.ablation.result(),
+        )
+
+
+def _on_cpu(result):
+    moved = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in vars(result).items()}
+    return type(result)(**moved)

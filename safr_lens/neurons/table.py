@@ -1,0 +1,155 @@
+"""One row a neuron: what it fires at, how selectively, and what it does to the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from safr_lens.activations.stream import Data
+from safr_lens.measures.ablation import Readout
+from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
+from safr_lens.measures.embedding_table import embedding_table
+from safr_lens.measures.serving import top_words
+from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
+from safr_lens.measures.word_vectors import WordVectors, word_vectors
+from safr_lens.models.classifier import HookedClassifier
+
+Embeddings = Tensor | np.ndarray | Mapping[str, Any] | WordVectors
+
+
+def neuron_table(
+    model: HookedClassifier,
+    data: Data,
+    *,
+    layer: int = -1,
+    embeddings: Embeddings | None = None,
+    top: int = 10,
+    seed: int = 0,
+    on_texts: OnTexts | None = None,
+) -> pd.DataFrame:
+    """Return one row a neuron, measured on a corpus of any size.
+
+    ====================================  ===========================================================================
+    column                                what it says
+    ====================================  ===========================================================================
+    ``neuron``, ``alive``                 number; whether it is above 0 at one token or more
+    ``firing_rate``, ``mean``, ``max``    over all real tokens
+    ``lifetime_sparsity``                 Hoyer's, over all real tokens; 0 always alike, 1 a single firing
+    ``class_selectivity``                 :func:`safr_lens.measures.class_selectivity`; ``top_class`` is where the mean
+                                          is largest
+    ``token_selectivity``                 :func:`safr_lens.measures.token_selectivity`, types seen 5 times or more
+    ``monosemanticity``                   :func:`safr_lens.measures.monosemanticity_score` of its mean activation by
+                                          type
+    ``..._null``, ``..._above``           each of the three under shuffled labels or types, and the difference
+    ``top_words``                         the types with the largest mean activation
+    ``logit_LABEL``                       what it writes to the class's logit at activation 1, before the final scale
+    ``ablation_loss``                     loss gained in nats when it is set to 0; positive where it helps
+    ``ablation_accuracy``                 accuracy lost when it is set to 0, as a share
+    ``ablation_logit_LABEL``              change of the class's mean logit when it is set to 0
+    ====================================  ===========================================================================
+
+    What is undefined is NaN: selectivity of a dead neuron or of one that fires at rare types only, ablation below the
+    last layer (see :func:`ablation_effects`), class selectivity without labels.
+
+    Args:
+        model: a classifier.
+        data: texts, or rows with ``text`` and ``label``; read more than once.
+        layer: whose neurons; by default the last.
+        embeddings: for the monosemanticity score: a table with one row a token id, a mapping from word to vector, or
+            what :func:`safr_lens.measures.word_vectors` gives; by default word vectors of the data itself.
+        top: how many top words.
+        seed: of the permutations.
+        on_texts: called with the number of texts done and of all, for progress.
+
+    Raises:
+        ConfigError: a layer that the model does not have, or embeddings that cannot be used.
+        DataError: data without texts, that can be read only once, or too few words for word vectors.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> texts = ["a good film", "a bad film", "a good story", "a bad story"] * 5
+    >>> tokenizer = train_tokenizer(texts, min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> table = neuron_table(model, [{"text": text, "label": i % 2} for i, text in enumerate(texts)])
+    >>> len(table), "token_selectivity_above" in table
+    (32, True)
+    """
+    found = collect_statistics(model, data, layer=layer, seed=seed, n_groups=1, on_texts=on_texts)
+    return table_of(model, found, vectors_for(model, data, embeddings, seed=seed), top=top)
+
+
+def vectors_for(
+    model: HookedClassifier, data: Data, embeddings: Embeddings | None, *, seed: int = 0
+) -> Float[Tensor, "d_vocab d_embed"]:
+    """Return embeddings by token id: the user's, or word vectors of the data."""
+    if embeddings is None:
+        embeddings = word_vectors(_Texts(data), model.tokenizer, seed=seed)
+    return embedding_table(embeddings, model.tokenizer)
+
+
+def table_of(
+    model: HookedClassifier,
+    found: NeuronStatistics,
+    embeddings: Float[Tensor, "d_vocab d_embed"],
+    *,
+    top: int = 10,
+) -> pd.DataFrame:
+    """Return the neuron table of statistics that were collected already; see :func:`neuron_table`."""
+    activity = found.activity
+    columns: dict[str, Any] = {
+        "neuron": range(len(activity.mean)),
+        "alive": activity.alive.numpy(),
+        "firing_rate": activity.firing_rate.numpy(),
+        "mean": activity.mean.numpy(),
+        "max": activity.max.numpy(),
+        "lifetime_sparsity": activity.lifetime_sparsity.numpy(),
+        "top_class": _top_class(model, found),
+    }
+    columns |= _columns("class_selectivity", class_scores(found)(None))
+    columns |= _columns("token_selectivity", token_scores(found)(None))
+    columns |= _columns("monosemanticity", meaning_scores(found, embeddings)(None))
+    columns["top_words"] = top_words(model, found.types.means(), range(len(activity.mean)), k=top)
+    readout = Readout.of(model, layer=found.layer)
+    effect = (readout.out @ readout.read).cpu()
+    columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
+    return pd.DataFrame(columns | _ablation_columns(model, found))
+
+
+def _columns(name: str, scores: Scores) -> dict[str, np.ndarray]:
+    return {name: scores.values.numpy(), f"{name}_null": scores.null.numpy(), f"{name}_above": scores.above.numpy()}
+
+
+def _top_class(model: HookedClassifier, found: NeuronStatistics) -> list[str | None]:
+    if found.classes is None:
+        return [None] * len(found.activity.mean)
+    means = found.classes.means()[0].nan_to_num(-torch.inf)
+    best = means.argmax(0).tolist()
+    return [model.labels[i] if alive else None for i, alive in zip(best, found.activity.alive.tolist(), strict=True)]
+
+
+def _ablation_columns(model: HookedClassifier, found: NeuronStatistics) -> dict[str, np.ndarray]:
+    effects = found.ablation
+    unknown = torch.full_like(found.activity.mean, torch.nan)
+    columns = {
+        "ablation_loss": unknown if effects is None else effects.loss_gained,
+        "ablation_accuracy": unknown if effects is None else effects.accuracy_lost,
+    }
+    for i, label in enumerate(model.labels):
+        columns[f"ablation_logit_{label}"] = unknown if effects is None else effects.logits[:, i]
+    return {name: values.numpy() for name, values in columns.items()}
+
+
+class _Texts:
+    """The texts of data alone, as often as they are asked for."""
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+
+    def __iter__(self):
+        return (row if isinstance(row, str) else row["text"] for row in self.data)

@@ -1,0 +1,106 @@
+"""The texts in which neurons are most active, as a table to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.errors import DataError
+from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.config import check_number
+from safr_lens.neurons.choose import Neurons, checked_layer, checked_neurons
+from safr_lens.neurons.surface import context
+from safr_lens.neurons.top_metric import TopActivations, TopTokens
+
+COLUMNS = ("neuron", "activation", "token", "before", "after", "position", "example", "label", "length")
+
+
+def top_activations(
+    model: HookedClassifier, data: Data, neuron: Neurons, k: int = 20, *, layer: int = -1, window: int = 8
+) -> pd.DataFrame:
+    """Return the ``k`` texts in which a neuron is most active, each with its most active token.
+
+    The strongest examples show what drives a neuron at its peak, not what it does elsewhere: a neuron that answers to
+    several words may show one of them alone. Activations that agree to five digits count as equal, and the text that
+    comes first in the data stands first; see :class:`TopActivations`, which this builds on. The data is read twice, in
+    the same order: for the activations, and for the winners as they stand in the text, unknown words too.
+
+    Args:
+        model: a classifier.
+        data: texts, or rows with ``text`` and perhaps ``label``; those longer than the context are cut.
+        neuron: one number or several.
+        k: how many texts, at least 1.
+        layer: by default the last.
+        window: tokens of context on each side.
+
+    Returns:
+        One row a text, sorted by ``neuron``, then the strongest ``activation`` first, then by ``example``; fewer than
+        ``k`` where a neuron is above 0 in fewer texts. ``token`` is the most active one, ``before`` and ``after`` its
+        context, ``position`` its place in the text, ``example`` the number of the text in the data, ``label`` its class
+        name (missing where the data has none that the model knows), ``length`` its number of tokens.
+
+    Raises:
+        ConfigError: ``k`` below 1, a negative ``window``, or a layer or neuron that the model does not have.
+        DataError: data that can be read only once, or that holds other texts when it is read again.
+        TextError: a text without a token.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> top_activations(model, ["A good film", "good"], range(32), k=1).columns.tolist()
+    ['neuron', 'activation', 'token', 'before', 'after', 'position', 'example', 'label', 'length']
+    """
+    check_number("k", k, low=1, whole=True)
+    check_number("window", window, low=0, whole=True)
+    name = neurons_hook(checked_layer(model, layer))
+    chosen = sorted(checked_neurons(model, neuron))
+    if isinstance(data, Iterator):
+        raise DataError("The data can be read only once, but its texts are read again to be shown; pass a list.")
+    top = TopActivations(k, len(chosen))
+    for batch in stream_activations(model, data, name):
+        top.update(batch.activations[name][:, chosen].cpu(), batch.example[batch.rows].cpu(), batch.positions.cpu())
+    return _table(model, data, top.compute(), chosen, window)
+
+
+def _table(model: HookedClassifier, data: Data, top: TopTokens, chosen: list[int], window: int) -> pd.DataFrame:
+    texts = _texts(data, set(top.example[top.example >= 0].tolist()))
+    tokens = {number: model.to_str_tokens(row["text"], truncate=True) for number, row in texts.items()}
+    rows = []
+    for column, neuron in enumerate(chosen):
+        for value, example, position in zip(*(part[:, column].tolist() for part in top), strict=True):
+            if example < 0:
+                break
+            words = tokens[example]
+            if position >= len(words):
+                raise _other_texts()
+            before, after = context(texts[example]["text"], words, position, window)
+            label = _name(model, texts[example].get("label"))
+            rows.append((neuron, value, words[position], before, after, position, example, label, len(words)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _texts(data: Data, numbers: set[int]) -> dict[int, Mapping[str, Any]]:
+    found: dict[int, Mapping[str, Any]] = {}
+    for number, row in enumerate(data):
+        if len(found) == len(numbers):
+            break
+        if number in numbers:
+            found[number] = {"text": row} if isinstance(row, str) else row
+    if len(found) < len(numbers):
+        raise _other_texts()
+    return found
+
+
+def _name(model: HookedClassifier, label: int | None) -> str | None:
+    return model.labels[label] if label is not None and 0 <= label < len(model.labels) else None
+
+
+def _other_texts() -> DataError:
+    return DataError(
+        "The data gave other texts when it was read again; pass data that keeps its order, such as a list."
+    )

@@ -1,0 +1,102 @@
+"""``safr-lens analyze`` and ``safr-lens compare``."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def plain(call, corpus, small_config, tmp_path_factory):
+    """Runs without SAFR of two seeds."""
+    found = []
+    for seed in (0, 1):
+        out = tmp_path_factory.mktemp("runs") / f"plain-{seed}"
+        words = ("--data", corpus, "--config", small_config, "--site", "none", "--seed", seed, "--quiet")
+        assert call("train", "--out", out, *words).exit_code == 0
+        found.append(out)
+    return found
+
+
+def test_analyze_writes_measures_and_neurons_and_shows_a_table(call, run, corpus, tmp_path):
+    out = tmp_path / "analysis"
+    result = call("analyze", run, "--data", corpus, "--out", out, "--faithfulness-texts", 5, "--quiet")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in out.iterdir()) == ["measures.json", "neurons.parquet"]
+    found = json.loads((out / "measures.json").read_text())
+    assert (found["run"], found["data"], found["n_texts"]) == (str(run), str(corpus), 120)
+    assert len(pd.read_parquet(out / "neurons.parquet")) == 32
+    for words in ("token selectivity", "95 % interval", "null", "at initialisation", "comprehensiveness"):
+        assert words in result.stdout
+
+
+def test_analyze_json_is_what_it_writes(call, run, corpus, tmp_path):
+    out = tmp_path / "analysis"
+    words = ("--data", corpus, "--no-init", "--faithfulness-texts", 0, "--json")
+    printed = json.loads(call("analyze", run, *words, "--out", out).stdout)
+    assert printed == json.loads((out / "measures.json").read_text())
+    assert printed["word_vectors"] == "the measured texts"
+    assert printed["faithfulness"] is None and "at_init" not in printed["figures"]["capacity"]
+    accuracy = json.loads(call("evaluate", run, "--data", corpus, "--json").stdout)["test"]["accuracy"]
+    assert printed["figures"]["accuracy"]["value"] == pytest.approx(accuracy)
+
+
+def test_an_analysis_is_not_replaced_unasked(call, run, corpus, tmp_path):
+    words = ("--data", corpus, "--no-init", "--faithfulness-texts", 0, "--quiet", "--out", tmp_path)
+    assert call("analyze", run, *words).exit_code == 0
+    before = (tmp_path / "measures.json").read_bytes()
+    again = call("analyze", run, *words, "--seed", 1)
+    assert again.exit_code == 2 and "exists already" in again.stderr and "--overwrite" in again.stderr
+    assert (tmp_path / "measures.json").read_bytes() == before
+    assert call("analyze", run, *words, "--seed", 1, "--overwrite").exit_code == 0
+    assert (tmp_path / "measures.json").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--layer", 3), "no layer 3"),
+        (("--split", "tset"), "Did you mean 'test'"),
+        (("--vectors-from", "nowhere.csv"), "nowhere.csv"),
+        (("--data", "nowhere.csv"), "nowhere.csv"),
+    ],
+)
+def test_mistakes_of_analyze_write_nothing(call, run, corpus, tmp_path, words, message):
+    out = tmp_path / "never"
+    result = call("analyze", run, "--data", corpus, "--out", out, *words)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert result.stdout == "" and not out.exists()
+
+
+def test_compare_shows_a_row_a_run_and_differences_with_verdicts(call, run, plain, corpus):
+    result = call("compare", plain[0], run, "--data", corpus, "--quiet")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count(plain[0].name) >= 2
+    for words in ("difference", "95 % interval", "over sentences, paired", "within noise"):
+        assert words in result.stdout
+
+
+def test_runs_that_differ_in_their_seed_are_taken_together(call, run, plain, corpus):
+    result = call("compare", run, *plain, "--data", corpus, "--json")
+    found = json.loads(result.stdout)
+    assert list(found["groups"].values()) == [[str(run)], [str(path) for path in plain]]
+    assert set(found["runs"]) == {str(run), *map(str, plain)}
+    (differences,) = found["differences"].values()
+    assert differences["accuracy"]["verdict"] == "unknown", "one run has no spread over seeds"
+    mean = sum(found["runs"][str(path)]["figures"]["accuracy"]["value"] for path in plain) / 2
+    assert differences["accuracy"]["value"] == pytest.approx(mean)
+
+
+def test_mistakes_of_compare(call, run, plain, corpus):
+    for runs, message in (
+        ([run], "at least two runs"),
+        ([run, run], "named twice"),
+        (plain, "differ in their seeds alone"),
+        ([run, "nowhere"], "no such run"),
+    ):
+        result = call("compare", *runs, "--data", corpus)
+        assert result.exit_code == 2 and message in result.stderr, result.output
+        assert result.stdout == "" and "Traceback" not in result.stderr

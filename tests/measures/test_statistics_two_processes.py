@@ -1,0 +1,99 @@
+"""Two real processes that each read half of a corpus measure what one process measures."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from safr_lens.measures.figures import figures
+from safr_lens.measures.statistics import collect_statistics
+from safr_lens.neurons import neuron_table, top_activations
+from tests.training.corpus import rows, tiny_classifier
+from tests.two_processes import run_in_two_processes
+
+SCRIPT = '''
+"""Measure together, and note what this process got and how much of it was its own."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from accelerate import Accelerator
+
+Accelerator(cpu=True)
+
+from safr_lens.activations import stream
+from safr_lens.measures.figures import figures
+from safr_lens.measures.statistics import collect_statistics
+from safr_lens.neurons import neuron_table, top_activations
+from tests.training.corpus import rows, tiny_classifier
+
+stream.BATCH_SIZE = 8
+own = []
+original = stream.activations_of
+
+
+def noting(model, batch, names):
+    own.extend(batch.example.tolist())
+    return original(model, batch, names)
+
+
+stream.activations_of = noting
+model, data = tiny_classifier(), rows(45, seed=2)
+found = collect_statistics(model, data)
+noted = {
+    "own": sorted(own),
+    "figures": {name: figure.to_dict() for name, figure in figures(found).items()},
+    "effects": found.ablation.loss_gained.tolist(),
+    "table": json.loads(neuron_table(model, data).to_json()),
+    "top": json.loads(top_activations(model, data, [0, 3], k=4).to_json()),
+}
+Path(sys.argv[1], os.environ["RANK"] + ".json").write_text(json.dumps(noted))
+'''
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory) -> list[dict]:
+    folder = tmp_path_factory.mktemp("two_processes")
+    run_in_two_processes(SCRIPT, folder)
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return tiny_classifier(), rows(45, seed=2)
+
+
+def close(found, expected):
+    if isinstance(expected, dict):
+        assert set(found) == set(expected)
+        for key, value in expected.items():
+            close(found[key], value)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, abs=1e-6, rel=1e-5)
+    else:
+        assert found == expected
+
+
+def test_each_process_runs_the_model_on_its_share_only(noted):
+    first, second = (one["own"] for one in noted)
+    assert sorted(first + second) == list(range(45))
+    assert min(len(first), len(second)) > 15
+
+
+def test_both_get_the_figures_of_one_process(noted, alone):
+    found = collect_statistics(*alone)
+    expected = {name: figure.to_dict() for name, figure in figures(found).items()}
+    for one in noted:
+        close(one["figures"], expected)
+        assert one["effects"] == pytest.approx(found.ablation.loss_gained.tolist(), abs=1e-6)
+
+
+def test_both_get_the_tables_of_one_process(noted, alone):
+    table = json.loads(neuron_table(*alone).to_json())
+    top = json.loads(top_activations(*alone, [0, 3], k=4).to_json())
+    for one in noted:
+        close(one["table"], table)
+        close(one["top"], top)

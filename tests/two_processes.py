@@ -1,0 +1,40 @@
+"""A script run by two real processes that torch joins."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TIMEOUT = 300  # seconds; about 10 on an idle machine
+
+
+def run_in_two_processes(script: str, folder: Path, *words: object) -> None:
+    """Run a script with ``folder`` and ``words`` as its arguments, in two processes on the CPU; it must succeed."""
+    (folder / "script.py").write_text(script)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "ACCELERATE_USE_CPU": "true",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    with (folder / "log").open("w") as log:
+        launcher = subprocess.Popen(
+            [*command, str(folder / "script.py"), str(folder), *map(str, words)],
+            env=environment,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            status = launcher.wait(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            status = f"still running after {TIMEOUT} s"
+        finally:
+            launcher.terminate()  # a launcher that is told to end ends its two processes
+            launcher.wait()
+    assert status == 0, f"{status}: {(folder / 'log').read_text()[-3000:]}"
