@@ -11,6 +11,7 @@ from typing import Any
 from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import SPLITS, Split, TextData
 from safr_lens.data.load import load_data
+from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import train_tokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, near_matches
 from safr_lens.measures.evaluation import evaluate
@@ -145,8 +146,7 @@ def measured_data(
 
 def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, **options: Any) -> Analysis:
     """Analyze a model with word vectors of the data's texts; ``options`` as for :func:`safr_lens.analyze`."""
-    texts = [row["text"] for split in data.vector_texts for row in split]
-    vectors = word_vectors(texts, model.tokenizer, seed=seed)
+    vectors = word_vectors(Texts(*data.vector_texts), model.tokenizer, seed=seed)
     return analyze(model, data.split, embeddings=vectors, seed=seed, **options)
 
 

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from safr_lens.measures.nulls import shuffled
+from safr_lens.measures.nulls import shuffled, spread
 from safr_lens.measures.streamed import Streamed
+from safr_lens.measures.type_means import blocks_of
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,11 @@ class ClassSums:
 
     Attributes:
         sums: of activations.
-        sizes: how many tokens were summed.
+        sizes: how many tokens were summed for each block of neurons, since each has permutations of its own.
     """
 
     sums: Float[Tensor, "n_groups n_orders n_classes d_mlp"]
-    sizes: Int[Tensor, "n_groups n_orders n_classes"]
+    sizes: Int[Tensor, "n_groups n_orders n_blocks n_classes"]
 
     @property
     def n_groups(self) -> int:
@@ -35,13 +36,16 @@ class ClassSums:
         The first is that of the true labels, the others are those of shuffled ones.
         """
         keep = [group for group in range(self.n_groups) if group != without]
-        return self.sums[keep].sum(0) / self.sizes[keep].sum(0).unsqueeze(-1)
+        widths = torch.tensor([len(block) for block in blocks_of(self.sums.shape[3])])
+        sizes = self.sizes[keep].sum(0).repeat_interleave(widths, dim=1).transpose(1, 2)
+        return self.sums[keep].sum(0) / sizes
 
 
 class ClassActivations(Streamed[ClassSums]):
     """Sums activations by the class of the text while a corpus streams by, and again with labels shuffled among texts.
 
-    Labels are shuffled among whole texts, since the tokens of a text share one.
+    Labels are shuffled among whole texts, since the tokens of a text share one; blocks of neurons have permutations of
+    their own, as in :class:`TypeActivations`.
 
     Args:
         labels: of all texts of the corpus.
@@ -68,12 +72,18 @@ class ClassActivations(Streamed[ClassSums]):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.seed = seed
         numbers = torch.arange(len(labels))
-        orders = [numbers] + [shuffled(numbers, len(labels), seed=seed * 1000 + order) for order in range(1, n_null + 1)]
-        self.register_buffer("labels", labels[torch.stack(orders)], persistent=False)
-        shape = (n_groups, 1 + n_null, n_classes)
-        self.add_state("sums", torch.zeros(*shape, d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("sizes", torch.zeros(shape, dtype=torch.long), dist_reduce_fx="sum")
+        orders = [numbers] + [
+            shuffled(numbers, len(labels), seed=seed * 1000 + order) for order in range(1, n_null + 1)
+        ]
+        self.register_buffer("labels", labels, persistent=False)
+        self.register_buffer("places", torch.stack(orders), persistent=False)
+        self.blocks = blocks_of(d_mlp)
+        shape = (n_groups, 1 + n_null)
+        self.add_state("sums", torch.zeros(*shape, n_classes, d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
+        sizes = torch.zeros(*shape, len(self.blocks), n_classes, dtype=torch.long)
+        self.add_state("sizes", sizes, dist_reduce_fx="sum")
 
     def update(
         self,
@@ -91,12 +101,21 @@ class ClassActivations(Streamed[ClassSums]):
             groups: the group that each belongs to.
         """
         groups = torch.zeros_like(examples) if groups is None else groups
-        _, n_orders, n_classes = self.sizes.shape
         text_sums = text_sums.double()
+        _, n_orders, n_blocks, n_classes = self.sizes.shape
+        table, sizes = self.sums.view(-1, text_sums.shape[1]), self.sizes.view(-1)
         for order in range(n_orders):
-            rows = (groups * n_orders + order) * n_classes + self.labels[order, examples]
-            self.sums.view(-1, text_sums.shape[1]).index_add_(0, rows, text_sums)
-            self.sizes.view(-1).index_add_(0, rows, lengths)
+            start = groups * n_orders + order
+            for number, (block, labels) in enumerate(zip(self.blocks, self._labels(examples, order), strict=True)):
+                columns = slice(block.start, block.stop)
+                table[:, columns].index_add_(0, start * n_classes + labels, text_sums[:, columns])
+                sizes.index_add_(0, (start * n_blocks + number) * n_classes + labels, lengths)
+
+    def _labels(self, examples: Int[Tensor, " n_texts"], order: int) -> Int[Tensor, "n_blocks n_texts"]:
+        places = self.places[order, examples]
+        if order == 0:
+            return self.labels[places].expand(len(self.blocks), -1)
+        return self.labels[spread(places, len(self.labels), len(self.blocks), seed=self.seed * 1000 + order)]
 
     def _result(self) -> ClassSums:
         return ClassSums(self.sums, self.sizes)

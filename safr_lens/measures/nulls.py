@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -39,6 +41,28 @@ def shuffled(index: Int[Tensor, " n_numbers"], n: int, *, seed: int) -> Int[Tens
     while bool((outside := value >= n).any()):
         value = torch.where(outside, _network(value, keys, half), value)
     return value
+
+
+def spread(
+    places: Int[Tensor, " n_numbers"], n: int, n_permutations: int, *, seed: int
+) -> Int[Tensor, "n_permutations n_numbers"]:
+    """Return further permutations of the places that one permutation gives: random affine maps modulo n.
+
+    Far cheaper than as many networks, and enough to give groups of neurons nulls of their own: with one permutation for
+    all neurons, the luck of the draw would be the same for all and not average out.
+
+    >>> found = spread(torch.arange(10), 10, 3, seed=0)
+    >>> [sorted(row) == list(range(10)) for row in found.tolist()]
+    [True, True, True]
+    """
+    generator = torch.Generator().manual_seed(seed)
+    factors, offsets = [], torch.randint(n, (n_permutations, 1), generator=generator)
+    while len(factors) < n_permutations:
+        factor = int(torch.randint(1, n + 1, (), generator=generator))
+        if math.gcd(factor, n) == 1:
+            factors.append([factor])
+    device = places.device
+    return (places * torch.tensor(factors, device=device) + offsets.to(device)) % n
 
 
 def _network(value: Tensor, keys: list[int], half: int) -> Tensor:

@@ -29,7 +29,10 @@ class Lost:
 
 @dataclass(frozen=True)
 class Reliance:
-    """What a model loses without the MLPs of ``layers``.
+    """What a model loses without the MLPs of ``layers``; higher means that more of the decision passes through them.
+
+    Accuracy lost lies between -1 and 1 and is about 0 for an untrained model; a split of n texts has a standard error of
+    about 0.7 / sqrt(n), so 1,000 texts tell 5 points from 0.
 
     Attributes:
         layers: which MLPs were ablated, all at once.

@@ -14,11 +14,15 @@ def token_selectivity(type_means: Float[Tensor, "n_types d_mlp"]) -> Float[Tenso
 
     .. math:: sel_n = 1 - \frac{H(p_n)}{\log V}, \qquad p_n(t) = \frac{\mu_{tn}}{\sum_{t'} \mu_{t'n}}
 
-    Range [0, 1]; 1 for a neuron that fires at one type only, 0 for one that fires alike at all V types.
+    Range [0, 1]; 1 for a neuron that fires at one type only, 0 for one that fires alike at all V types; higher is more
+    selective. Independent of scale.
 
     **Rare firing alone raises it**: a neuron that fires at few tokens, whichever they are, meets few types. Compare it
     with the same figure after the types have been shuffled among the tokens (:func:`safr_lens.measures.type_means`
-    gives both): the difference is what the neuron knows about types.
+    gives both): the difference is what the neuron knows about types. On 38,000 tokens with 867 types,
+    neurons that fire at random (uniform in [0, 1]) have 0.015 at a firing rate of 50 %, 0.16 at 5 %, 0.36 at 1 % and
+    0.68 ± 0.04 at 0.1 %. Types seen fewer than 5 times say next to nothing; trust a single neuron from about 40
+    firings on.
 
     Args:
         type_means: mean activation of each neuron over the occurrences of each type; negative means count as 0.

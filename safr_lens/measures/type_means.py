@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from safr_lens.measures.nulls import shuffled
+from safr_lens.measures.nulls import shuffled, spread
 from safr_lens.measures.streamed import Streamed
 
 MIN_COUNT = 5
 MAX_TYPES = 4000
+N_NULL = 9
+N_BLOCKS = 32
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,21 @@ class TypeMeans:
 
 @dataclass(frozen=True)
 class TypeSums:
-    """Sums of activations by group of sentences, permutation (the first is none) and type.
+    """Sums of activations by group of sentences and type, and the same with shuffled types.
 
     Attributes:
         types: token ids.
-        sums: of activations.
-        sizes: how many tokens were summed.
+        sums, sizes: of activations, and of how many tokens.
+        null_sums, null_sizes: the same under a permutation of each block of neurons.
+        more: sums under further permutations, over all sentences.
     """
 
     types: Int[Tensor, " n_types"]
-    sums: Float[Tensor, "n_groups n_orders n_types d_mlp"]
-    sizes: Int[Tensor, "n_groups n_orders n_types"]
+    sums: Float[Tensor, "n_groups n_types d_mlp"]
+    sizes: Int[Tensor, "n_groups n_types"]
+    null_sums: Float[Tensor, "n_groups n_types d_mlp"]
+    null_sizes: Int[Tensor, "n_groups n_blocks n_types"]
+    more: Float[Tensor, "n_more n_types d_mlp"]
 
     @property
     def n_groups(self) -> int:
@@ -53,32 +59,40 @@ class TypeSums:
         return len(self.sums)
 
     def means(self, *, without: int | None = None) -> TypeMeans:
-        """Return the means over all sentences, or without one group of them.
+        """Return the means over all sentences, or without one group of them, which have one permutation only.
 
-        Types that do not occur, or under a permutation meet no token, once the group is left out, are left out too.
+        Types that do not occur once the group is left out, or under a permutation meet no token, are left out too.
         """
-        sums, sizes = self.sums.sum(0), self.sizes.sum(0)
+        names = ("sums", "sizes", "null_sums", "null_sizes")
+        kept = {name: getattr(self, name).sum(0) for name in names}
         if without is not None:
-            sums -= self.sums[without]
-            sizes = sizes - self.sizes[without]
-        met = (sizes > 0).all(0)
-        means = (sums[:, met] / sizes[:, met].unsqueeze(-1)).float()
-        return TypeMeans(self.types[met], sizes[0, met], means[0], means[1:])
+            for name in names:
+                kept[name] -= getattr(self, name)[without]
+        counts, by_block = kept["sizes"], kept["null_sizes"]
+        met = (counts > 0) & (by_block > 0).all(0)
+        widths = torch.tensor([len(block) for block in blocks_of(self.sums.shape[2])])
+        by_neuron = by_block.repeat_interleave(widths, dim=0).T
+        null = [kept["null_sums"][met] / by_neuron[met]]
+        if without is None:
+            null += [one[met] / counts[met].unsqueeze(1) for one in self.more]
+        means = kept["sums"][met] / counts[met].unsqueeze(1)
+        return TypeMeans(self.types[met], counts[met], means.float(), torch.stack(null).float())
 
 
 class TypeActivations(Streamed[TypeSums]):
     """Sums activations by token type while a corpus streams by, once as it is and again with shuffled types.
 
     The counts must be known ahead, since a permutation shuffles the types among all tokens of the corpus. Whatever the
-    order of updates, and over however many processes, the sums are the same. Memory: ``8 n_groups (1 + n_null) n_types
-    d_mlp`` bytes, however large the corpus.
+    order of updates, and over however many processes, the sums are the same. Blocks of neurons have permutations of
+    their own, so that a mean over neurons has the noise of some hundred permutations and not of a few. Memory:
+    ``8 (2 n_groups + n_null - 1) n_types d_mlp`` bytes, however large the corpus.
 
     Args:
         type_counts: how often each token id occurs in the whole corpus.
         d_mlp: number of neurons.
         min_count: types seen less often say nothing and are left out.
         max_types: only so many types are kept, the most frequent ones.
-        n_null: number of permutations.
+        n_null: number of permutations of each neuron, at least 1.
         n_groups: number of groups of sentences, for confidence intervals.
         seed: of the permutations.
 
@@ -95,7 +109,7 @@ class TypeActivations(Streamed[TypeSums]):
         *,
         min_count: int = MIN_COUNT,
         max_types: int = MAX_TYPES,
-        n_null: int = 2,
+        n_null: int = N_NULL,
         n_groups: int = 1,
         seed: int = 0,
     ) -> None:
@@ -109,11 +123,14 @@ class TypeActivations(Streamed[TypeSums]):
         self.register_buffer("types", types, persistent=False)
         self.register_buffer("slots", slots, persistent=False)
         self.register_buffer("ends", type_counts.cumsum(0), persistent=False)
-        shape = (n_groups, 1 + n_null, len(types))
-        self.shape = (*shape, d_mlp)
+        self.blocks = blocks_of(d_mlp)
+        table = (n_groups, len(types), d_mlp)
+        self.shapes = {"sums": table, "null_sums": table, "more": (n_null - 1, *table[1:])}
         # empty by default, since torchmetrics keeps a copy of every default
-        self.add_state("sums", torch.zeros(0, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("sizes", torch.zeros(shape, dtype=torch.long), dist_reduce_fx="sum")
+        for name in self.shapes:
+            self.add_state(name, torch.zeros(0, dtype=torch.float64), dist_reduce_fx="sum")
+        for name, shape in (("sizes", table[:2]), ("null_sizes", (n_groups, len(self.blocks), len(types)))):
+            self.add_state(name, torch.zeros(shape, dtype=torch.long), dist_reduce_fx="sum")
         self._make()
 
     def reset(self) -> None:
@@ -122,7 +139,8 @@ class TypeActivations(Streamed[TypeSums]):
         self._make()
 
     def _make(self) -> None:
-        self.sums = torch.zeros(self.shape, dtype=torch.float64, device=self.sizes.device)
+        for name, shape in self.shapes.items():
+            setattr(self, name, torch.zeros(shape, dtype=torch.float64, device=self.sizes.device))
 
     def update(
         self,
@@ -140,21 +158,43 @@ class TypeActivations(Streamed[TypeSums]):
             groups: the group that the sentence of each belongs to.
         """
         neurons = neurons.double()
-        groups = torch.zeros_like(tokens) if groups is None else groups
-        _, n_orders, n_types = self.sizes.shape
-        for order in range(n_orders):
-            slots = self.slots[tokens if order == 0 else self._shuffled_types(numbers, order)]
-            known = slots >= 0
-            rows = ((groups * n_orders + order) * n_types + slots)[known]
-            self.sums.view(-1, neurons.shape[1]).index_add_(0, rows, neurons[known])
-            self.sizes.view(-1).index_add_(0, rows, torch.ones_like(rows))
+        n_types, d_mlp = self.sums.shape[1:]
+        start = torch.zeros_like(tokens) if groups is None else groups * n_types
+        slots = self.slots[tokens]
+        known = slots >= 0
+        cells = (start + slots)[known]
+        self.sums.view(-1, d_mlp).index_add_(0, cells, neurons[known])
+        self.sizes.view(-1).index_add_(0, cells, torch.ones_like(cells))
+        null = self._shuffled_slots(numbers, 0)
+        self._add_blocks(self.null_sums.view(-1, d_mlp), null + start, null >= 0, neurons)
+        self._count_blocks(null, start // max(n_types, 1))
+        for number, table in enumerate(self.more, start=1):
+            shuffled_slots = self._shuffled_slots(numbers, number)
+            self._add_blocks(table, shuffled_slots, shuffled_slots >= 0, neurons)
 
-    def _shuffled_types(self, numbers: Tensor, order: int) -> Tensor:
-        places = shuffled(numbers, self.n_tokens, seed=self.seed * 1000 + order)
-        return torch.searchsorted(self.ends, places, right=True)
+    def _add_blocks(self, table: Tensor, rows: Tensor, known: Tensor, neurons: Tensor) -> None:
+        for block, places, kept in zip(self.blocks, rows, known, strict=True):
+            table[:, block.start : block.stop].index_add_(0, places[kept], neurons[kept, block.start : block.stop])
+
+    def _count_blocks(self, slots: Int[Tensor, "n_blocks n_tokens"], groups: Int[Tensor, " n_tokens"]) -> None:
+        _, n_blocks, n_types = self.null_sizes.shape
+        numbers = torch.arange(n_blocks, device=slots.device).unsqueeze(1)
+        cells = ((groups * n_blocks + numbers) * n_types + slots)[slots >= 0]
+        self.null_sizes.view(-1).index_add_(0, cells, torch.ones_like(cells))
+
+    def _shuffled_slots(self, numbers: Tensor, number: int) -> Int[Tensor, "n_blocks n_tokens"]:
+        seed = self.seed * 1000 + number
+        places = spread(shuffled(numbers, self.n_tokens, seed=seed), self.n_tokens, len(self.blocks), seed=seed)
+        return self.slots[torch.searchsorted(self.ends, places, right=True)]
 
     def _result(self) -> TypeSums:
-        return TypeSums(self.types, self.sums, self.sizes)
+        return TypeSums(self.types, self.sums, self.sizes, self.null_sums, self.null_sizes, self.more)
+
+
+def blocks_of(d_mlp: int) -> list[range]:
+    """Return the blocks of neurons that have permutations of their own."""
+    n_blocks = min(N_BLOCKS, d_mlp)
+    return [range(d_mlp * i // n_blocks, d_mlp * (i + 1) // n_blocks) for i in range(n_blocks)]
 
 
 def type_means(
@@ -163,7 +203,7 @@ def type_means(
     *,
     min_count: int = MIN_COUNT,
     max_types: int = MAX_TYPES,
-    n_null: int = 2,
+    n_null: int = N_NULL,
     seed: int = 0,
 ) -> TypeMeans:
     """Average neurons by token type.

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.activations.stream import Data
+from safr_lens.data.texts import Texts
 from safr_lens.measures.ablation import Readout
 from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
 from safr_lens.measures.embedding_table import embedding_table
@@ -89,7 +90,7 @@ def vectors_for(
 ) -> Float[Tensor, "d_vocab d_embed"]:
     """Return embeddings by token id: the user's, or word vectors of the data."""
     if embeddings is None:
-        embeddings = word_vectors(_Texts(data), model.tokenizer, seed=seed)
+        embeddings = word_vectors(Texts(data), model.tokenizer, seed=seed)
     return embedding_table(embeddings, model.tokenizer)
 
 
@@ -143,13 +144,3 @@ def _ablation_columns(model: HookedClassifier, found: NeuronStatistics) -> dict[
     for i, label in enumerate(model.labels):
         columns[f"ablation_logit_{label}"] = unknown if effects is None else effects.logits[:, i]
     return {name: values.numpy() for name, values in columns.items()}
-
-
-class _Texts:
-    """The texts of data alone, as often as they are asked for."""
-
-    def __init__(self, data: Data) -> None:
-        self.data = data
-
-    def __iter__(self):
-        return (row if isinstance(row, str) else row["text"] for row in self.data)

@@ -122,6 +122,7 @@ def strongest(rows: Float[Tensor, "n_rows n_neurons 3"], k: int) -> Float[Tensor
     """Return each neuron's ``k`` strongest rows, one a text, the strongest first."""
     rows = _sorted(rows, rows[..., POSITION])
     rows = _sorted(rows, -leading_digits(rows[..., VALUE]))
+    rows = _sorted(rows, rows[..., EXAMPLE])
     again = rows[1:, :, EXAMPLE] == rows[:-1, :, EXAMPLE]
     rows[1:] = rows[1:].where(~again.unsqueeze(-1), rows.new_tensor(EMPTY))
     return _sorted(rows, -leading_digits(rows[..., VALUE]))[:k]

@@ -12,9 +12,11 @@ import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
 from safr_lens.activations import ActivationStore, load_activations, save_activations, shard, stream_activations
 from safr_lens.activations.fingerprint import fingerprint
+from safr_lens.data import TextTokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, HookError
 from tests.training.corpus import rows, tiny_classifier
 
@@ -321,33 +323,50 @@ def test_data_that_only_begins_alike_can_be_gone_on_with_as_far_as_it_is_the_sam
     assert same_batches(store, stream_activations(classifier, other_end, NEURONS, max_positions=1))
 
 
-@pytest.mark.parametrize("changed", ["seed", "labels", "tokenizer", "n_ctx"])
+def two_words_exchanged(tokenizer):
+    state = json.loads(tokenizer.tokenizer.to_str())
+    words = state["model"]["vocab"]
+    words["film"], words["dull"] = words["dull"], words["film"]
+    return TextTokenizer(Tokenizer.from_str(json.dumps(state)))
+
+
+OTHER_MODELS = {
+    "weights": {"seed": 1},
+    "labels": {"labels": ("bad", "good")},
+    "n_ctx": {"n_ctx": 9},
+    "act_fn": {"act_fn": "gelu"},
+    "readout": {"readout": "residual"},
+    "padding": lambda tokenizer: TextTokenizer(tokenizer.tokenizer, pad_id=1),
+    "words": two_words_exchanged,
+}
+
+
+@pytest.mark.parametrize("changed", OTHER_MODELS)
 @pytest.mark.parametrize("complete", [True, False])
 def test_another_model_is_refused(make_model, classifier, folder, changed, complete):
     if complete:
         save_activations(classifier, DATA, HOOKS, folder, **SIZES)
     else:
         interrupted(classifier, folder, 36)
-    other = make_model(
-        n_ctx=32 if changed == "n_ctx" else 8,
-        seed=int(changed == "seed"),
-        labels=("bad", "good") if changed == "labels" else ("negative", "positive"),
-    )
-    if changed == "tokenizer":
-        other.tokenizer = type(other.tokenizer)(other.tokenizer.tokenizer, pad_id=1)
+    how = OTHER_MODELS[changed]
+    other = make_model(**{"n_ctx": 8, **({} if callable(how) else how)})
+    if callable(how):
+        other.tokenizer = how(other.tokenizer)
     before = contents(folder)
     with pytest.raises(CheckpointError, match=r"activations of another model.*Name another folder.*overwrite=True"):
         save_activations(other, DATA, HOOKS, folder, **SIZES)
     assert contents(folder) == before
 
 
-def test_a_single_weight_makes_another_model(classifier, make_model):
-    before = fingerprint(classifier)
-    assert before == fingerprint(make_model(n_ctx=8))
-    with torch.no_grad():
-        classifier.backbone.unembed.b_U[1] += 1e-6
-    assert fingerprint(classifier) != before
-    assert fingerprint(classifier.bfloat16()) not in (before, fingerprint(make_model(n_ctx=8)))
+def test_any_single_weight_makes_another_model(classifier, make_model):
+    assert fingerprint(classifier) == fingerprint(make_model(n_ctx=8))
+    found = {fingerprint(classifier)}
+    for parameter in classifier.parameters():
+        with torch.no_grad():
+            parameter.view(-1)[-1] += 1e-3
+        found.add(fingerprint(classifier))
+    assert len(found) == 1 + len(list(classifier.parameters()))
+    assert fingerprint(classifier.bfloat16()) not in found
 
 
 OTHER_SETTINGS = {
@@ -536,7 +555,7 @@ def no_neurons(folder):
 
 
 def tokens_that_are_floats(folder):
-    tokens = load_file(first(folder))["tokens"].double()
+    tokens = load_file(first(folder))["tokens"].view(torch.double)  # of the same bytes
     save_file({**load_file(first(folder)), "tokens": tokens}, first(folder))
 
 
@@ -681,6 +700,7 @@ def test_a_fault_of_the_manifest_is_named(classifier, stored, which):
         {"hooks": {NEURONS: {"shape": [32], "dtype": "float64"}}},
         {"hooks": {NEURONS: {"shape": ["32"], "dtype": "float32"}}},
         {"hooks": {NEURONS: {"shape": [32], "dtype": ["float32"]}}},
+        {"hooks": {NEURONS: {"shape": [32], "dtype": "float32"}, POOLED: {"shape": [2], "dtype": "float16"}}},
         {"shard_tokens": None},
         {"edited": 3},
     ],

@@ -61,6 +61,15 @@ def test_every_hook_point_gives_each_text_what_it_gets_alone_without_padding(any
             torch.testing.assert_close(streamed[number].activations[name], alone[name][0], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("max_positions", [8, 10_000])
+def test_a_hook_point_that_is_asked_for_alone_is_the_same(any_model, texts, max_positions):
+    alone = [any_model.run_with_cache(text)[1] for text in texts]
+    for name in alone[0]:
+        streamed = texts_of(any_model, texts, name, max_positions=max_positions)
+        for number, cache in enumerate(alone):
+            torch.testing.assert_close(streamed[number].activations[name], cache[name][0], rtol=1e-5, atol=1e-5)
+
+
 def test_the_reference_itself_tells_texts_and_hook_points_apart(any_model, texts):
     streamed = texts_of(any_model, texts, [NEURONS, "blocks.0.mlp.hook_pre"])
     first, second = (streamed[number].activations for number in (0, 1))
@@ -303,6 +312,16 @@ def test_an_unknown_hook_point_is_an_error_with_the_near_match(make_model, texts
     ):
         list(stream_activations(model, texts, [NEURONS, "blocks.0.mlp.hook_pots"]))
     assert hooks_left(model) == []
+
+
+def test_an_unknown_hook_point_is_named_before_any_data_is_read(make_model):
+    def never():
+        raise AssertionError("the data was read")
+        yield
+
+    for hooks, kind in (("blocks.0.mlp.hook_pots", HookError), ([], ConfigError)):
+        with pytest.raises(kind):
+            list(stream_activations(make_model(), never(), hooks))
 
 
 def test_no_hook_point_is_an_error(make_model, texts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import json
@@ -201,7 +202,7 @@ def test_a_beam_keeps_the_best_of_each_size_and_finds_what_greed_misses():
     # deleting 0 first is best at first sight, deleting 1 and then 2 is best in all
     drop = {(): 0.0, (0,): 0.5, (1,): 0.4, (2,): 0.0, (0, 1): 0.5, (0, 2): 0.5, (1, 2): 1.0, (0, 1, 2): 0.5}
     drops = of_sets(lambda deleted: drop[tuple(sorted(deleted))])
-    assert aopc_bounds(drops, 3).upper == pytest.approx((0.4 + 1.0 + 0.5) / 3)
+    assert aopc_bounds(drops, 3, beam=1).upper == pytest.approx((0.4 + 1.0 + 0.5) / 3)
     assert aopc_bounds(drops, 3, beam=2, exact_up_to=2).upper == pytest.approx((0.4 + 1.0 + 0.5) / 3)
     assert aopc_bounds(drops, 3, beam=1, exact_up_to=2).upper == pytest.approx((0.5 + 0.5 + 0.5) / 3)
 
@@ -237,7 +238,8 @@ def test_bounds_need_a_token_and_a_beam():
 
 
 def test_normalised_aopc_is_0_at_the_worst_order_and_1_at_the_best():
-    lower, upper = torch.tensor([-0.2, 0.1, 0.3, 0.3]), torch.tensor([0.6, 0.2, 0.3, 0.3 + 1e-8])
+    lower = torch.tensor([-0.2, 0.1, 0.3, 0.3], dtype=torch.float64)
+    upper = torch.tensor([0.6, 0.2, 0.3, 0.3 + 1e-8], dtype=torch.float64)
     assert normalised_aopc(lower, lower, upper).tolist() == pytest.approx([0, 0, NAN, NAN], nan_ok=True)
     assert normalised_aopc(upper, lower, upper).tolist() == pytest.approx([1, 1, NAN, NAN], nan_ok=True)
     between = lower + 0.25 * (upper - lower)
@@ -544,18 +546,22 @@ def test_a_beam_on_a_model_is_mostly_exact(make_model, texts):
     assert equal >= 4
 
 
+def test_a_wider_beam_finds_wider_bounds_of_a_long_text(make_model):
+    model, text = make_model(), "the acting is warm and the story is a gripping , funny film"
+    narrow, wide = (faithfulness(model, rows([text]), beam=beam) for beam in (1, 6))
+    assert wide.lower <= narrow.lower < narrow.upper < wide.upper
+    assert narrow.exact.tolist() == wide.exact.tolist() == [False]
+
+
 def test_values_outside_the_bounds_of_a_beam_are_counted(planted):
     model = planted()
     text = "the worst film of the year , a tedious bore the acting"
     found = faithfulness(model, rows([text]), beam=1)
     assert found.exact.tolist() == [False] and found.n_beyond_bounds == 0
     assert found.to_dict()["naopc"]["n_exact"] == 0
-    moved = type(found)(**{**vars(found), "upper": found.upper, "tested": outside(found.tested)})
+    beyond = torch.tensor([1.2, -0.1, 0.5, 1.0 + 1e-9, NAN], dtype=torch.float64)
+    moved = dataclasses.replace(found, tested=dataclasses.replace(found.tested, naopc=beyond))
     assert moved.n_beyond_bounds == moved.to_dict()["naopc"]["n_beyond_bounds"] == 2
-
-
-def outside(values):
-    return type(values)(**{**vars(values), "naopc": torch.tensor([1.2, -0.1, 0.5, 1.0 + 1e-9, NAN])})
 
 
 def test_undefined_values_are_nan_and_counted(make_model, texts):

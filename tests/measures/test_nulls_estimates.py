@@ -177,3 +177,16 @@ def test_the_interval_over_seeds_is_students_t():
 
 def test_one_seed_has_no_interval():
     assert over_seeds([2.0])[0] == 2.0 and math.isnan(over_seeds([2.0])[1])
+
+
+def test_students_t_covers_three_seeds_where_a_percentile_bootstrap_does_not():
+    rng = np.random.default_rng(0)
+    by_t = by_bootstrap = 0
+    for _ in range(1000):
+        found = rng.normal(size=3)
+        _, low, high = over_seeds(found.tolist())
+        by_t += low <= 0 <= high
+        again = rng.choice(found, (200, 3)).mean(1)
+        by_bootstrap += np.quantile(again, 0.025) <= 0 <= np.quantile(again, 0.975)
+    assert 0.93 <= by_t / 1000 <= 0.97
+    assert by_bootstrap / 1000 < 0.80

@@ -12,11 +12,11 @@ from scipy import stats
 
 from safr_lens.measures.activity import NeuronActivity
 from safr_lens.measures.class_means import ClassActivations
-from safr_lens.measures.nulls import shuffled
+from safr_lens.measures.nulls import shuffled, spread
 from safr_lens.measures.sparsity import hoyer
 from safr_lens.measures.superposition import capacity
 from safr_lens.measures.text_figures import COLUMNS, TextFigureStream
-from safr_lens.measures.type_means import TypeActivations
+from safr_lens.measures.type_means import TypeActivations, type_means
 
 few = settings(max_examples=20)
 LENGTHS = (3, 1, 4, 2)
@@ -119,8 +119,10 @@ def test_class_means_equal_a_slow_loop_and_the_null_that_of_shuffled_labels():
     means = class_metric().means()
     torch.testing.assert_close(means[0].tolist(), slow_class_means(LABELS.tolist()))
     for order in (1, 2, 3):
-        labels = LABELS[shuffled(torch.arange(4), 4, seed=order)].tolist()
-        torch.testing.assert_close(means[order].tolist(), slow_class_means(labels))
+        places = spread(shuffled(torch.arange(4), 4, seed=order), 4, D_MLP, seed=order)
+        for neuron, labels in enumerate(LABELS[places].tolist()):
+            expected = [row[neuron] for row in slow_class_means(labels)]
+            torch.testing.assert_close(means[order, :, neuron].tolist(), expected)
 
 
 def test_labels_are_shuffled_otherwise_for_another_seed():
@@ -169,10 +171,17 @@ def test_type_sums_and_their_null_do_not_depend_on_pieces_or_groups(split, n_gro
 
 def test_the_null_moves_whole_types_among_tokens():
     null = type_metric(n_null=5).means().null
-    for order, means in enumerate(null, start=1):
-        types = TYPES.sort().values[shuffled(torch.arange(N_TOKENS), N_TOKENS, seed=order)]
-        for row, kind in enumerate((1, 2, 3)):
-            torch.testing.assert_close(means[row], neurons()[types == kind].mean(0))
+    for order, means in enumerate(null):
+        places = spread(shuffled(torch.arange(N_TOKENS), N_TOKENS, seed=order), N_TOKENS, D_MLP, seed=order)
+        for neuron, types in enumerate(TYPES.sort().values[places]):
+            for row, kind in enumerate((1, 2, 3)):
+                torch.testing.assert_close(means[row, neuron], neurons()[types == kind, neuron].mean())
+
+
+def test_neurons_have_permutations_of_their_own():
+    same = torch.randn(N_TOKENS, 1, generator=torch.Generator().manual_seed(0)).expand(-1, 4)
+    null = type_means(TYPES, same, min_count=1).null
+    assert any(not torch.allclose(null[order, :, 0], null[order, :, 1]) for order in range(len(null)))
 
 
 def test_leaving_a_group_out_equals_the_rest_alone():
@@ -184,9 +193,10 @@ def test_leaving_a_group_out_equals_the_rest_alone():
 
 
 def test_types_that_meet_no_token_any_more_are_left_out():
-    metric = TypeActivations(torch.tensor([0, 2, 1]), 1, min_count=1, n_null=0, n_groups=2)
+    metric = TypeActivations(torch.tensor([0, 2, 1]), 1, min_count=1, n_null=1, n_groups=2)
     metric.update(torch.ones(3, 1), torch.tensor([1, 1, 2]), torch.arange(3), torch.tensor([0, 0, 1]))
-    assert metric.result().means(without=1).types.tolist() == [1]
+    assert metric.result().means().types.tolist() == [1, 2]
+    assert 2 not in metric.result().means(without=1).types
 
 
 def test_only_the_most_frequent_types_are_kept():

@@ -76,7 +76,7 @@ def test_a_type_counts_from_min_count_on():
     tokens = torch.tensor([4] * 5 + [2] * 4 + [9] * 6)
     found = type_means(tokens, [torch.ones(15, 1)], min_count=5)
     assert found.types.tolist() == [4, 9] and found.counts.tolist() == [5, 6]
-    assert found.means.shape == (2, 1) and found.null.shape == (2, 2, 1)
+    assert found.means.shape == (2, 1) and found.null.shape == (9, 2, 1)
 
 
 @pytest.mark.parametrize("n_rows", [0, 14, 16])

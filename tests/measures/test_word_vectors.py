@@ -126,14 +126,31 @@ def test_counts_are_those_of_the_texts_and_special_tokens_have_neither_count_nor
     assert found.vectors.dtype == torch.float32
 
 
-def test_special_tokens_of_a_foreign_tokenizer_are_no_words():
-    ids = {"<unk>": 0, "a": 1, "b": 2, "c": 3, "d": 4, "<s>": 5, "<fill>": 6}
+def foreign_tokenizer():
+    """Without a normaliser, with special tokens of other names, and with padding that a text can spell."""
+    ids = {"<unk>": 0, "a": 1, "b": 2, "c": 3, "d\u00e9": 4, "<s>": 5, "fill": 6}
     inner = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     inner.add_special_tokens(["<s>"])
-    found = word_vectors(["<s> a b x c d y a c"] * 5, TextTokenizer(inner, pad_id=6), window=2)
+    return TextTokenizer(inner, pad_id=6)
+
+
+def test_special_tokens_of_a_foreign_tokenizer_are_no_words():
+    found = word_vectors(["<s> a b x c d\u00e9 y a c fill"] * 5, foreign_tokenizer(), window=2)
     assert found.counts.tolist() == [0, 10, 5, 10, 5, 0, 0]
     assert found.known.tolist() == [False, True, True, True, True, False, False]
+
+
+def test_letters_and_their_decomposed_accents_are_one_word():
+    found = word_vectors(["a b c de\u0301"] * 5, foreign_tokenizer())
+    assert found.counts[4] == 5
+
+
+def test_a_tokenizer_made_from_the_texts_has_the_words_that_get_a_vector():
+    frequent = word_vectors(sentences(), min_count=52)
+    assert 3 <= len(frequent.words) - 2 < 17
+    assert frequent.known[2:].all() and frequent.counts[2:].min() >= 52
+    assert len(word_vectors(sentences(), max_words=4).words) == 2 + 4
 
 
 def test_rare_words_have_no_vector_and_the_most_frequent_ones_come_first():
@@ -168,6 +185,14 @@ def test_the_same_seed_gives_the_same_numbers_and_another_the_same_but_for_round
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     torch.testing.assert_close(other, first, atol=1e-6, rtol=0)
+
+
+def test_the_seed_reaches_the_search(monkeypatch):
+    seen = []
+    making = importlib.import_module("safr_lens.measures.word_vectors")
+    monkeypatch.setattr(making, "centred_unit_rows", lambda *_, seed: seen.append(seed) or torch.zeros(17, 1))
+    word_vectors(sentences(), seed=5)
+    assert seen == [5]
 
 
 def test_a_row_at_the_mean_has_no_direction():
@@ -216,13 +241,6 @@ def test_texts_that_are_empty_or_hostile_change_nothing_but_the_counts_of_their_
     tokenizer = train_tokenizer(sentences(), min_frequency=5)
     more = word_vectors([hostile, *sentences(), hostile], tokenizer, d_embed=6)
     assert torch.equal(more.vectors.nan_to_num(), found.vectors.nan_to_num())
-
-
-def test_letters_and_their_decomposed_accents_are_one_word():
-    texts = [text.replace("dull", "médiocre") for text in sentences()]
-    decomposed = [text.replace("é", "e\u0301") for text in texts]
-    tokenizer = train_tokenizer(texts)
-    assert torch.equal(word_vectors(decomposed, tokenizer).counts, word_vectors(texts, tokenizer).counts)
 
 
 # ---- neighbours
