@@ -174,14 +174,15 @@ def measure_sweep(vectors: Float[Tensor, "n_features dim"], sparsity: float, gen
 
 
 def print_shapes(found: list[dict]) -> None:
-    print(f"{'shape':32}{'n':>4}{'dim':>5}{'S':>6}{'known':>8}  measured         formed  sum <= rank   eff. rank")
+    print("capacities of the represented features in the run with the lowest loss, and how many runs formed the shape")
+    print(f"{'shape':30}{'n':>4}{'dim':>5}{'S':>6}{'known':>7}  measured          formed  sum <= rank   eff. rank")
     for row in found:
-        measured = f"{min(row['capacities']):.3f} to {max(row['capacities']):.3f}" if row["capacities"] else "none"
-        best = " (and lowest loss)" if row["lowest_loss_formed_it"] else ""
+        values = row["capacities"]
+        measured = f"{min(values):.3f} to {max(values):.3f}" if values else "none"
         print(
-            f"{row['name']:32}{row['n_features']:4}{row['dim']:5}{row['sparsity']:6.2f}{row['capacity']:8.3f}  "
-            f"{measured:16} {row['runs_that_formed_it']:3}/{row['runs']:<3} "
-            f"{row['sum_of_capacities']:6.3f} <= {row['rank']:<3} {row['effective_rank']:8.3f}{best}"
+            f"{row['name']:30}{row['n_features']:4}{row['dim']:5}{row['sparsity']:6.2f}{row['capacity']:7.3f}  "
+            f"{measured:16} {row['runs_that_formed_it']:3} of {row['runs']:<2} "
+            f"{row['sum_of_capacities']:6.3f} <= {row['rank']:<4}{row['effective_rank']:8.3f}"
         )
 
 

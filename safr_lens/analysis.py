@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from safr_lens.activations.census import Census
 from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.measures.catalogue import CATALOGUE
@@ -27,6 +28,7 @@ from safr_lens.neurons.table import Embeddings, table_of, vectors_for
 
 MEASURES, NEURONS = "measures.json", "neurons.parquet"
 FORMAT = "safr_lens.measures/1"
+FORWARD_TOKENS = 5_000_000  # about two minutes of two CPU cores
 FAITHFULNESS = ("comprehensiveness", "sufficiency", "aopc", "naopc")
 # named stage -> a context that gives the function to call with the steps done and all steps
 Stages = Callable[[str], AbstractContextManager[OnTexts]]
@@ -100,7 +102,7 @@ def analyze(
     embeddings: Embeddings | None = None,
     layer: int = -1,
     at_init: bool = True,
-    faithfulness_texts: int = 200,
+    faithfulness_texts: int | None = None,
     seed: int = 0,
     stages: Stages = lambda name: nullcontext(lambda done, total: None),
 ) -> Analysis:
@@ -113,7 +115,8 @@ def analyze(
             of the data.
         layer: whose neurons; by default the last.
         at_init: also measure the architecture at random initialisation: what a figure is worth without training.
-        faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none.
+        faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none. By default 100,
+            fewer where texts are long, since a text of n tokens takes 6 n forward passes.
         seed: of permutations, resamples and the random initialisation.
         stages: gives, for a named stage, a context whose value is called with the steps done and all steps.
 
@@ -121,7 +124,7 @@ def analyze(
         ConfigError: a layer that the model does not have, or embeddings that cannot be used.
         DataError: data that cannot be measured.
     """
-    if isinstance(faithfulness_texts, bool) or faithfulness_texts < 0:
+    if faithfulness_texts is not None and (isinstance(faithfulness_texts, bool) or faithfulness_texts < 0):
         raise ConfigError(f"Expected 0 or more texts for the faithfulness; got {faithfulness_texts!r}.")
     with stages("reading neurons") as on_texts:
         found = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
@@ -130,10 +133,10 @@ def analyze(
     with stages("ablating MLPs"):
         measured = _figures(model, data, found, vectors, seed)
     faithful = None
-    if faithfulness_texts:
+    if faithfulness_texts != 0:
         with stages("faithfulness") as on_step:
-            rows = evenly_spaced(data, faithfulness_texts, found.census.n_texts)
-            faithful = faithfulness(model, rows, max_texts=None, seed=seed, on_step=on_step)
+            rows, n_bounded = _faithfulness_rows(data, found.census, faithfulness_texts)
+            faithful = faithfulness(model, rows, max_texts=None, naopc_texts=n_bounded, seed=seed, on_step=on_step)
         measured |= _faithfulness_figures(faithful, seed)
     before: dict[str, Figure] = {}
     if at_init:
@@ -155,6 +158,18 @@ def evenly_spaced(data: Iterable[dict[str, Any]], n: int, n_texts: int) -> list[
     """Return n rows of data, evenly spaced, since rows may be sorted by class."""
     wanted = {round(i * n_texts / n) for i in range(n)} if n < n_texts else set(range(n_texts))
     return [row for number, row in enumerate(data) if number in wanted]
+
+
+def _faithfulness_rows(
+    data: Iterable[dict[str, Any]], census: Census, n_texts: int | None
+) -> tuple[list[dict[str, Any]], int]:
+    """Return texts for the faithfulness, and how many of them get a normalised AOPC."""
+    length = census.n_tokens / census.n_texts
+    if n_texts is None:
+        n_texts = min(100, max(10, int(FORWARD_TOKENS / (6 * length**2))))
+    rows = evenly_spaced(data, n_texts, census.n_texts)
+    # a beam of 5 deletes every token of 5 texts at each of n steps, for the best and for the worst order
+    return rows, min(20, len(rows), int(FORWARD_TOKENS / (5 * length**3)))
 
 
 def _figures(

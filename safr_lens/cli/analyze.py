@@ -27,8 +27,9 @@ def analyze(
         typer.Option(help="Data for the word vectors of the MS score; by default the training split of --data."),
     ] = None,
     faithfulness_texts: Annotated[
-        int, typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none.")
-    ] = 100,
+        int | None,
+        typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none (100, fewer if long)."),
+    ] = None,
     at_init: Annotated[
         bool, typer.Option("--init/--no-init", help="Measure the random initialisation beside it.")
     ] = True,

@@ -109,7 +109,7 @@ def _absolute_cosines(unit: Float[Tensor, "n dim"]) -> np.ndarray:
     filled = 0
     for start in range(0, n, BLOCK):
         rows = unit[start : start + BLOCK]
-        cosines = (rows @ unit[start:].T).abs().clamp_max(1.0).float()
+        cosines = (rows @ unit[start:].T).abs().float()
         later = torch.ones_like(cosines, dtype=torch.bool).triu(diagonal=1)
         pairs = cosines[later].cpu().numpy()
         found[filled : filled + len(pairs)] = pairs

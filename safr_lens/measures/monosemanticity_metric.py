@@ -70,7 +70,7 @@ class MonosemanticityScore(Metric):
                 f"{self.weighted.shape[1]}; got {rows.shape[1]} and {unit.shape[1]}."
             )
         low, largest, second = range_of(rows)
-        self.n_rows = self.n_rows + len(activations)
+        self.n_rows = self.n_rows + len(rows)
         self.embed_sum = self.embed_sum + unit.sum(0)
         self.total = self.total + rows.sum(0)
         self.squares = self.squares + rows.square().sum(0)

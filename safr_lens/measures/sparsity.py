@@ -31,7 +31,7 @@ def hoyer(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
         ``x`` without ``dim``; NaN for a slice of zeros.
 
     Raises:
-        ValueError: fewer than two values along ``dim``.
+        ValueError: fewer than two values along ``dim``, or values that are not floating point.
 
     Source: Hoyer 2004, "Non-negative matrix factorization with sparseness constraints".
 
@@ -61,7 +61,7 @@ def gini(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
         ``x`` without ``dim``; NaN for a slice of zeros.
 
     Raises:
-        ValueError: fewer than two values along ``dim``.
+        ValueError: fewer than two values along ``dim``, or values that are not floating point.
 
     Source: Hurley & Rickard 2009, "Comparing measures of sparsity" (arXiv 0811.4706).
 
@@ -92,13 +92,12 @@ def l0(x: Float[Tensor, "*shape"], dim: int, threshold: float = 0.0) -> Float[Te
         ``x`` without ``dim``; NaN for a slice that holds NaN.
 
     Raises:
-        ValueError: no value along ``dim``, or a negative threshold.
+        ValueError: no value along ``dim``, values that are not floating point, or a negative threshold.
 
     >>> l0(torch.tensor([[0.0, -0.2, 3.0, 0.0]]), dim=1), l0(torch.tensor([[0.0, -0.2, 3.0, 0.0]]), dim=1, threshold=1)
     (tensor([0.5000]), tensor([0.2500]))
     """
-    if not x.shape[dim]:
-        raise ValueError("l0 needs at least one value along dim; got 0.")
+    _check(x, dim, 1, "l0")
     if threshold < 0:
         raise ValueError(f"l0 needs a threshold of 0 or more; got {threshold}.")
     active = (x.abs() > threshold).double()
@@ -122,7 +121,7 @@ def kurtosis(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
         ``x`` without ``dim``; NaN for a slice of equal values.
 
     Raises:
-        ValueError: fewer than two values along ``dim``.
+        ValueError: fewer than two values along ``dim``, or values that are not floating point.
 
     Source: Willmore & Tolhurst 2001, "Characterizing the sparseness of neural codes".
 
@@ -131,18 +130,24 @@ def kurtosis(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     """
     scaled = _scaled(x, dim, "kurtosis")
     square = (scaled - scaled.mean(dim, keepdim=True)).square()
-    found = square.square().mean(dim) / square.mean(dim).square() - 3
-    # compared exactly: rounding of the mean would leave a tiny spread
-    return found.masked_fill(x.amax(dim) == x.amin(dim), math.nan).to(x.dtype)
+    return (square.square().mean(dim) / square.mean(dim).square() - 3).to(x.dtype)
 
 
 def _scaled(x: Tensor, dim: int, measure: str) -> Tensor:
-    """``x`` in float64, each slice divided by its largest magnitude, so that its powers stay in the range of floats."""
-    if x.shape[dim] < 2:
-        raise ValueError(f"{measure} needs at least two values along dim; got {x.shape[dim]}.")
-    largest = x.abs().amax(dim, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
-    return x.double() / largest.double()
+    """``x`` in float64, each slice divided by its largest magnitude, so that its powers stay in the range of floats.
+
+    Equal values become exactly 1, whose mean is exact too, and zeros NaN.
+    """
+    _check(x, dim, 2, measure)
+    return x.double() / x.abs().amax(dim, keepdim=True).double()
 
 
 def _magnitudes(x: Tensor, dim: int, measure: str) -> Tensor:
     return _scaled(x, dim, measure).abs()
+
+
+def _check(x: Tensor, dim: int, least: int, measure: str) -> None:
+    if not x.is_floating_point():
+        raise ValueError(f"{measure} needs floating-point values; got {x.dtype}.")
+    if x.shape[dim] < least:
+        raise ValueError(f"{measure} needs at least {least} values along dim; got {x.shape[dim]}.")

@@ -56,8 +56,6 @@ def interference(features: Float[Tensor, "n_features dim"]) -> Float[Tensor, " n
     >>> interference(torch.tensor([[1.0, 0.0], [-3.0, 0.0], [0.0, 2.0], [0.0, 0.0]]))
     tensor([9., 1., 0., nan])
     """
-    if not len(features):
-        return features.new_empty(0)
     vectors = features.double()
     dots = unit_rows(vectors) @ vectors.T
     # set to 0 rather than subtracted afterwards, which would cost digits; 0 * NaN keeps a zero vector NaN

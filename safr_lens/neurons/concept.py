@@ -48,7 +48,7 @@ def labeller_of(model: HookedClassifier, concept: Concept) -> Labeller:
         DataError: a label that is neither true nor false.
     """
     if isinstance(concept, (set, frozenset)):
-        words = {str(word) for word in concept}
+        words = {str(word).lower() for word in concept}
         return _word_labeller(model, lambda word: word in words)
     if callable(concept):
         return _word_labeller(model, concept)

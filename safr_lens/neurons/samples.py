@@ -69,7 +69,8 @@ def concept_samples(
     with_it = positives.columns()
     without = negatives.columns(max_samples - len(with_it[0]))
     labels = torch.arange(len(with_it[0]) + len(without[0])) < len(with_it[0])
-    neurons = leading_digits(torch.cat([with_it[0], without[0]]))
+    # in pieces, since rounding takes several times the memory of what it rounds
+    neurons = torch.cat([leading_digits(piece) for rows in (with_it[0], without[0]) for piece in rows.split(1024)])
     return Samples(neurons, labels, torch.cat([with_it[1], without[1]]))
 
 

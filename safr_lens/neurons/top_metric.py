@@ -84,6 +84,7 @@ class TopActivations(Metric):
             raise ValueError("TopActivations got a value that is not finite; leave such tokens out before the update.")
         if len(neurons):
             found = best_of_texts(neurons.detach().double(), example, positions)
+            # rows at 0 or below never get in, since they sort behind the k rows of the state, empty or not
             self.best = strongest(torch.cat([self.best, found.to(self.best.device)]), self.k)
 
     def compute(self) -> TopTokens:
@@ -100,7 +101,7 @@ def merged(states: Float[Tensor, "n_states k n_neurons 3"]) -> Float[Tensor, "k 
 def best_of_texts(
     values: Float[Tensor, "n_tokens n_neurons"], example: Int[Tensor, " n_tokens"], positions: Int[Tensor, " n_tokens"]
 ) -> Float[Tensor, "n_texts n_neurons 3"]:
-    """Return each neuron's most active token in each text, and an empty row where it is never active."""
+    """Return each neuron's most active token in each text."""
     # in the order of their positions, so that the first of equal tokens is the first in the text
     order = positions.argsort()
     values, example, positions = values[order], example[order], positions[order]
@@ -114,8 +115,7 @@ def best_of_texts(
     place = place.masked_fill(keys < highest.gather(0, rows), n_tokens)
     first = place.new_zeros(shape).scatter_reduce(0, rows, place, "amin", include_self=False)
     value = values.gather(0, first)
-    found = torch.stack([value, texts.unsqueeze(1).expand(shape), positions[first]], dim=-1)
-    return torch.where((value > 0).unsqueeze(-1), found, found.new_tensor(EMPTY))
+    return torch.stack([value, texts.unsqueeze(1).expand(shape), positions[first]], dim=-1)
 
 
 def strongest(rows: Float[Tensor, "n_rows n_neurons 3"], k: int) -> Float[Tensor, "k n_neurons 3"]:

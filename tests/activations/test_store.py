@@ -150,6 +150,13 @@ def test_a_value_that_float16_cannot_hold_is_an_error_and_not_an_infinity(classi
     assert save_activations(classifier, DATA, NEURONS, folder, dtype="bfloat16").complete
 
 
+def test_an_infinity_of_the_model_stays_one(classifier, folder):
+    with torch.no_grad():
+        classifier.backbone.blocks[0].mlp.b_in[3] = float("inf")
+    for batch in save_activations(classifier, DATA, NEURONS, folder, dtype="float16"):
+        assert batch.activations[NEURONS].isinf().sum(0).tolist() == [0] * 3 + [len(batch.tokens)] + [0] * 28
+
+
 # ---- interruption
 
 
@@ -304,6 +311,16 @@ def test_other_data_is_refused_and_nothing_changed(classifier, folder, which, co
     before = contents(folder)
     with pytest.raises(CheckpointError, match=r"holds activations of other data \(from text \d+\).*overwrite=True"):
         save_activations(classifier, OTHER_DATA[which], HOOKS, folder, **SIZES)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(("n_stored", "n_now"), [(7, 8), (8, 7)])
+def test_data_that_goes_on_longer_or_stops_earlier_is_refused(classifier, folder, n_stored, n_now):
+    rising = ["film " * n for n in range(1, 9)]
+    save_activations(classifier, rising[:n_stored], NEURONS, folder, shard_tokens=1, max_positions=1)
+    before = contents(folder)
+    with pytest.raises(CheckpointError, match=r"other data \(from text 7\)"):
+        save_activations(classifier, rising[:n_now], NEURONS, folder, shard_tokens=1, max_positions=1)
     assert contents(folder) == before
 
 
@@ -579,6 +596,12 @@ def batches_of_more_texts_than_there_are(folder):
     edit_shard(folder, batch_texts=load_file(first(folder))["batch_texts"] + 1)
 
 
+def a_batch_without_texts(folder):
+    tensors = load_file(first(folder))
+    zero = torch.zeros(1, dtype=torch.long)
+    edit_shard(folder, **{name: torch.cat([zero, tensors[name]]) for name in ("batch_texts", "batch_n_cut")})
+
+
 def a_label_too_few(folder):
     edit_shard(folder, labels=load_file(first(folder))["labels"][1:].clone())
 
@@ -620,6 +643,7 @@ SHARD_FAULTS = {
     lengths_that_do_not_add_up: "do not fit each other",
     a_negative_length: "nothing in it",
     batches_of_more_texts_than_there_are: "do not fit each other",
+    a_batch_without_texts: "nothing in it",
     a_label_too_few: "do not fit each other",
     rows_of_other_texts: "rows or positions",
     positions_elsewhere: "rows or positions",

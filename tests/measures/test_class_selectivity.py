@@ -84,6 +84,12 @@ def test_class_selectivity_is_between_0_and_1(n_classes, seed):
     assert found.min() >= 0 and found.max() <= 1
 
 
+@pytest.mark.parametrize("n_classes", range(2, 12))
+def test_rounding_makes_no_value_negative(n_classes):
+    found = class_selectivity(torch.full((n_classes, 1), 0.1, dtype=torch.float64))
+    assert 0 <= found.item() < 1e-15
+
+
 def test_negative_means_count_as_zero():
     assert class_selectivity(torch.tensor([[1.0, -1.0], [-5.0, -2.0]])).tolist() == pytest.approx(
         [1.0, torch.nan], nan_ok=True

@@ -79,6 +79,14 @@ def test_equal_magnitudes_are_as_dense_as_can_be(n):
     assert l0(x, dim=0).item() == 1.0
 
 
+def test_rounding_does_not_push_dense_values_below_0():
+    for n in range(2, 60):
+        steps = torch.randint(0, 3, (200, n), generator=torch.Generator().manual_seed(n)).double()
+        x = torch.cat([torch.ones(1, n, dtype=torch.float64), 1 - steps * 2.0**-53])
+        assert hoyer(x, dim=1).min() >= 0
+        assert gini(x, dim=1).min() >= 0
+
+
 def test_kurtosis_of_a_fair_coin_is_minus_2():
     assert kurtosis(torch.tensor([0.0, 1.0, 1.0, 0.0]), dim=0).item() == pytest.approx(-2.0)
 
@@ -155,8 +163,9 @@ def test_undefined_slices_are_nan_and_the_others_do_not_notice():
 
 
 def test_kurtosis_of_equal_values_is_nan_though_their_mean_is_rounded():
-    for value in (0.1, 1 / 3, 1e-12, 1e12):
-        assert kurtosis(torch.full((7,), value, dtype=torch.float64), dim=0).isnan()
+    for value in (0.1, 1 / 3, 1e-12, 1e12, -1e-310):
+        for n in (2, 7, 1001):
+            assert kurtosis(torch.full((n,), value, dtype=torch.float64), dim=0).isnan()
     assert hoyer(torch.full((7,), 0.1), dim=0).item() == pytest.approx(0.0, abs=1e-6)
 
 
@@ -171,15 +180,21 @@ def test_l0_counts_what_is_strictly_above_the_threshold():
     assert [l0(x, dim=0, threshold=at).item() for at in (0.0, 0.5, 2.0)] == [0.75, 0.25, 0.0]
     with pytest.raises(ValueError, match=r"threshold of 0 or more; got -1"):
         l0(x, dim=0, threshold=-1)
-    with pytest.raises(ValueError, match="at least one value"):
+    with pytest.raises(ValueError, match="l0 needs at least 1 values along dim; got 0"):
         l0(torch.ones(2, 0), dim=1)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("n", [0, 1])
 def test_two_values_are_needed(measure, n):
-    with pytest.raises(ValueError, match=f"{measure.__name__} needs at least two values along dim; got {n}"):
+    with pytest.raises(ValueError, match=f"{measure.__name__} needs at least 2 values along dim; got {n}"):
         measure(torch.ones(4, n), dim=1)
+
+
+@pytest.mark.parametrize("measure", [*MEASURES, l0])
+def test_counts_are_not_rounded_to_whole_answers(measure):
+    with pytest.raises(ValueError, match=r"floating-point values; got torch\.int64"):
+        measure(torch.tensor([1, 2, 5]), dim=0)
 
 
 def test_values_on_random_input_are_as_the_docstrings_say():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from safr_lens.activations.stream import text_batches
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.measures import evaluate
 from safr_lens.neurons import ablate, ablation_effects
@@ -80,6 +81,12 @@ def test_resample_draws_the_same_tokens_for_all_neurons(make_model, rows):
     together = ablation_effects(model, rows, [5, 2], mode="resample", seed=4)
     alone = ablation_effects(model, rows, 2, mode="resample", seed=4)
     assert together.iloc[1].tolist() == alone.iloc[0].tolist()
+    batch = next(text_batches(model, rows))
+    with torch.no_grad():
+        intact = model(batch.tokens, batch.mask).logits
+        with ablate(model, 2, mode="resample", data=rows, seed=4):
+            changed = (model(batch.tokens, batch.mask).logits - intact).mean(0)
+    assert alone[["logit_negative", "logit_positive"]].iloc[0].tolist() == pytest.approx(changed.tolist(), abs=1e-6)
     other = ablation_effects(model, rows, 2, mode="resample", seed=5)
     assert other["loss_gained"].item() != alone["loss_gained"].item()
 
@@ -97,6 +104,8 @@ def test_planted_neurons_have_the_effects_they_must_have(hooks_left):
     effects = table.drop(columns="accuracy_lost")
     assert effects.loc[DEAD].tolist() == [0.0] * 3 and effects.loc[POLYSEMANTIC].tolist() == [0.0] * 3
     assert table.loc[MONOSEMANTIC, "loss_gained"] > 0 > table.loc[MONOSEMANTIC, "logit_positive"]
+    # no other neuron tells the word, so all its texts are lost
+    assert table["accuracy_lost"].tolist() == pytest.approx([sum(row["label"] for row in rows) / len(rows), 0, 0, 0])
     assert not hooks_left(model)
 
 

@@ -19,7 +19,7 @@ from safr_lens.neurons import Probe, sparse_probe
 from safr_lens.neurons.concept import labeller_of
 from safr_lens.neurons.probe_fit import fit_probe, split_by_text, with_shuffles
 from safr_lens.neurons.samples import Samples, concept_samples
-from safr_lens.neurons.scores import column_aucs
+from safr_lens.neurons.scores import bootstrap, column_aucs
 from tests.neurons.planted import DEAD, MONOSEMANTIC, POLYSEMANTIC, RANDOM, WORD, WORDS, planted_model
 
 NEURONS = "blocks.0.mlp.hook_post"
@@ -111,6 +111,8 @@ def test_figures_equal_scikit_learn_on_the_returned_scores(make_model, layer):
     assert probe.auc_interval[0] < probe.auc < probe.auc_interval[1]
     assert probe.n_test == len(labels) == len(probe.texts) and probe.n_positive_test == labels.sum()
     assert probe.layer == layer % 2
+    again = bootstrap(probe.scores, probe.labels, probe.texts, threshold=probe.threshold, n_resamples=500, seed=0)
+    assert again == (probe.f1_interval, probe.auc_interval, probe.n_resamples)
 
 
 def random_texts(model, n=120):
@@ -245,6 +247,12 @@ def test_positives_are_kept_up_to_half_and_others_fill_up(planted, concept, n_po
     every = samples_of(*planted, concept)
     expected = n_positive or int(every.labels.sum())
     assert int(samples.labels.sum()) == expected and len(samples.labels) == (100 if n_positive else 400)
+
+
+def test_another_seed_keeps_other_texts(planted):
+    model, texts = planted
+    first, other = (samples_of(model, texts, [WORD in text for text in texts], max_samples=60, seed=s) for s in (0, 1))
+    assert set(first.texts.tolist()) != set(other.texts.tolist())
 
 
 @pytest.mark.parametrize("max_positions", [1, 60, 500])

@@ -154,7 +154,11 @@ def test_context_of_tokens_that_are_not_in_the_text_is_joined_by_spaces():
 
 
 def test_context_of_decomposed_letters_and_lone_surrogates():
-    assert context("cafe\u0301 \ud800 bar", ["café", "\ufffd", "bar"], 1, 1) == ("café", "bar")
+    assert context("cafe\u0301, \ud800 bar", ["café", ",", "\ufffd", "bar"], 2, 2) == ("café,", "bar")
+
+
+def test_context_of_repeated_tokens():
+    assert context("no, no  no!no", ["no", ",", "no", "no", "!", "no"], 2, 3) == ("no,", "no!no")
 
 
 # ---- table
@@ -226,7 +230,9 @@ def test_permuted_data_give_the_same_texts(make_model, texts):
 
 def test_planted_neurons_are_told_apart_by_their_strongest_tokens():
     model, texts = planted_model()
-    table = top_activations(model, texts, [POLYSEMANTIC, DEAD, MONOSEMANTIC], k=20).groupby("neuron")
+    table = top_activations(model, texts, [POLYSEMANTIC, DEAD, MONOSEMANTIC], k=20)
+    assert table["neuron"].tolist() == [MONOSEMANTIC] * 20 + [POLYSEMANTIC] * 20
+    table = table.groupby("neuron")
     assert set(table.groups) == {MONOSEMANTIC, POLYSEMANTIC}
     mono, poly = table.get_group(MONOSEMANTIC), table.get_group(POLYSEMANTIC)
     assert set(mono["token"]) == {WORD} and set(poly["token"]) == set(WORDS)
