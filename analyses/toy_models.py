@@ -26,8 +26,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from safr_lens.atomic import replacing, write_json
-from safr_lens.measures.rank import effective_rank
-from safr_lens.measures.superposition import capacity, unit_rows
+from safr_lens.measures.formulas.rank import effective_rank
+from safr_lens.measures.formulas.superposition import capacity, unit_rows
 
 # capacity of a feature in each shape, and how many others it interferes with there
 FRACTIONS = {"1": (1, 0), "3/4": (3 / 4, 3), "2/3": (2 / 3, 2), "1/2": (1 / 2, 1), "2/5": (2 / 5, 4), "3/8": (3 / 8, 7)}

@@ -11,8 +11,8 @@ from typing import Any
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.load import load_data
 from safr_lens.errors import CheckpointError
+from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.measures.summary import neuron_summary
-from safr_lens.measures.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.settings import make_settings
 from safr_lens.views.comparison import Measured, Row, comparison, warnings

@@ -16,7 +16,7 @@ from safr_lens.data.tokenizer import train_tokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, near_matches
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
-from safr_lens.measures.word_vectors import word_vectors
+from safr_lens.measures.words.word_vectors import word_vectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.settings import DataConfig, Settings
 from safr_lens.training.loop import TrainResult, train

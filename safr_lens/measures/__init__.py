@@ -1,21 +1,115 @@
-"""Measures of how readable neurons are, and of whether it matters."""
+"""Measures of how readable neurons are, and of whether it matters.
 
+Pure functions of tensors, a ``torchmetrics.Metric`` for each that streams, and passes over data.
+"""
+
+from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
+from safr_lens.measures.answers import Answers, answers
+from safr_lens.measures.catalogue import CATALOGUE, Entry
+from safr_lens.measures.erasure import (
+    Faithfulness,
+    RankingValues,
+    aopc,
+    aopc_bounds,
+    comprehensiveness,
+    evidence_scores,
+    faithfulness,
+    importance_scores,
+    normalised_aopc,
+    sufficiency,
+)
+from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, over_seeds
 from safr_lens.measures.evaluation import Evaluation, evaluate
-from safr_lens.measures.reliance import Reliance, reliance
-from safr_lens.measures.selectivity import token_selectivity
+from safr_lens.measures.figures import Figure, figures
+from safr_lens.measures.formulas.class_selectivity import class_selectivity
+from safr_lens.measures.formulas.coherence import Coherence, coherence, welch_bound
+from safr_lens.measures.formulas.monosemanticity import monosemanticity_score, similarity_baseline
+from safr_lens.measures.formulas.rank import effective_rank, participation_ratio
+from safr_lens.measures.formulas.sparsity import gini, hoyer, kurtosis, l0
+from safr_lens.measures.formulas.superposition import capacity, interference
+from safr_lens.measures.formulas.token_selectivity import token_selectivity
+from safr_lens.measures.reliance import Reliance, ablated_answers, reliance
+from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
+from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, Readout
+from safr_lens.measures.streams.activity import Activity, NeuronActivity
+from safr_lens.measures.streams.class_means import ClassActivations, ClassSums
+from safr_lens.measures.streams.monosemanticity import MonosemanticityScore
+from safr_lens.measures.streams.nulls import shuffled, spread
+from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
+from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
+from safr_lens.measures.streams.type_means import TypeActivations, TypeMeans, TypeSums, type_means
 from safr_lens.measures.summary import NeuronSummary, neuron_summary
-from safr_lens.measures.superposition import capacity
-from safr_lens.measures.type_means import TypeMeans, type_means
+from safr_lens.measures.words.embedding_table import embedding_table
+from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 
 __all__ = [
+    "CATALOGUE",
+    "AblationEffects",
+    "AblationStream",
+    "Activity",
+    "Answers",
+    "ClassActivations",
+    "ClassSums",
+    "Coherence",
+    "Entry",
+    "Estimate",
     "Evaluation",
+    "Faithfulness",
+    "Figure",
+    "MomentRanks",
+    "MonosemanticityScore",
+    "NeuronActivity",
+    "NeuronStatistics",
     "NeuronSummary",
+    "RankingValues",
+    "Readout",
     "Reliance",
+    "Scores",
+    "SecondMoment",
+    "TextFigureStream",
+    "TextFigures",
+    "TypeActivations",
     "TypeMeans",
+    "TypeSums",
+    "WordVectors",
+    "ablated_answers",
+    "answers",
+    "aopc",
+    "aopc_bounds",
+    "bootstrap_ratio",
     "capacity",
+    "class_scores",
+    "class_selectivity",
+    "coherence",
+    "collect_statistics",
+    "comprehensiveness",
+    "effective_rank",
+    "embedding_table",
     "evaluate",
+    "evidence_scores",
+    "faithfulness",
+    "figures",
+    "gini",
+    "hoyer",
+    "importance_scores",
+    "interference",
+    "jackknife",
+    "kurtosis",
+    "l0",
+    "meaning_scores",
+    "monosemanticity_score",
     "neuron_summary",
+    "normalised_aopc",
+    "over_seeds",
+    "participation_ratio",
     "reliance",
+    "shuffled",
+    "similarity_baseline",
+    "spread",
+    "sufficiency",
+    "token_scores",
     "token_selectivity",
     "type_means",
+    "welch_bound",
+    "word_vectors",
 ]

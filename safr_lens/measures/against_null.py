@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from safr_lens.measures.class_selectivity import class_selectivity
-from safr_lens.measures.monosemanticity import monosemanticity_score
-from safr_lens.measures.selectivity import token_selectivity
+from safr_lens.measures.formulas.class_selectivity import class_selectivity
+from safr_lens.measures.formulas.monosemanticity import monosemanticity_score
+from safr_lens.measures.formulas.token_selectivity import token_selectivity
 from safr_lens.measures.statistics import NeuronStatistics
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from safr_lens.measures.type_means import TypeMeans
+from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.decompose import Decomposition
 

@@ -12,13 +12,13 @@ from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.census import Census, take_census
 from safr_lens.activations.stream import Data, process_share, stream_activations
 from safr_lens.errors import ConfigError
-from safr_lens.measures.ablation import AblationEffects, AblationStream, Readout
-from safr_lens.measures.activity import Activity, NeuronActivity
-from safr_lens.measures.class_means import ClassActivations, ClassSums
-from safr_lens.measures.nulls import shuffled
-from safr_lens.measures.second_moment import MomentRanks, SecondMoment
-from safr_lens.measures.text_figures import TextFigures, TextFigureStream
-from safr_lens.measures.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
+from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, Readout
+from safr_lens.measures.streams.activity import Activity, NeuronActivity
+from safr_lens.measures.streams.class_means import ClassActivations, ClassSums
+from safr_lens.measures.streams.nulls import shuffled
+from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
+from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
+from safr_lens.measures.streams.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
 from safr_lens.models.backbone import neurons_hook
 from safr_lens.models.classifier import HookedClassifier
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from safr_lens.measures.selectivity import token_selectivity
+from safr_lens.measures.formulas.token_selectivity import token_selectivity
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
-from safr_lens.measures.type_means import TypeMeans
+from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
 
 

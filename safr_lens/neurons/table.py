@@ -13,12 +13,12 @@ from torch import Tensor
 
 from safr_lens.activations.stream import Data
 from safr_lens.data.texts import Texts
-from safr_lens.measures.ablation import Readout
 from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
-from safr_lens.measures.embedding_table import embedding_table
 from safr_lens.measures.serving import top_words
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
-from safr_lens.measures.word_vectors import WordVectors, word_vectors
+from safr_lens.measures.streams.ablation import Readout
+from safr_lens.measures.words.embedding_table import embedding_table
+from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 from safr_lens.models.classifier import HookedClassifier
 
 Embeddings = Tensor | np.ndarray | Mapping[str, Any] | WordVectors

@@ -6,8 +6,8 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.measures.serving import serving
-from safr_lens.measures.superposition import capacity
 from safr_lens.models.backbone import neurons_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_number

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from safr_lens.measures.serving import top_words
-from safr_lens.measures.type_means import TypeMeans
+from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.views.components import Component, token_colors
 from safr_lens.views.reading import Reading, read_text

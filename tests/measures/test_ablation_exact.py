@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from safr_lens.activations import stream_activations
-from safr_lens.measures.ablation import AblationStream, Readout, logits_without, token_logits
+from safr_lens.measures.streams.ablation import AblationStream, Readout, logits_without, token_logits
 
 LABELS = (1, 0, 1, 1, 0, 0)
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safr_lens.measures.class_selectivity import class_selectivity
+from safr_lens.measures.formulas.class_selectivity import class_selectivity
 from tests.reference import slow_meaning as slow
 
 few = settings(max_examples=25)

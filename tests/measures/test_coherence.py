@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safr_lens.measures import coherence as module
-from safr_lens.measures.coherence import coherence, welch_bound
+from safr_lens.measures.formulas import coherence as module
+from safr_lens.measures.formulas.coherence import coherence, welch_bound
 from tests.reference import slow_superposition as slow
 
 few = settings(max_examples=25)

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safr_lens.measures.monosemanticity import monosemanticity_score, similarity_baseline
-from safr_lens.measures.monosemanticity_metric import MonosemanticityScore
+from safr_lens.measures.formulas.monosemanticity import monosemanticity_score, similarity_baseline
+from safr_lens.measures.streams.monosemanticity import MonosemanticityScore
 from tests.reference import slow_meaning as slow
 
 few = settings(max_examples=25)

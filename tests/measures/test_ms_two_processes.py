@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from safr_lens.measures.monosemanticity import monosemanticity_score, similarity_baseline
+from safr_lens.measures.formulas.monosemanticity import monosemanticity_score, similarity_baseline
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 300  # seconds; 10 on an idle machine
@@ -28,7 +28,7 @@ from pathlib import Path
 import torch.distributed as dist
 from safetensors.torch import load_file
 
-from safr_lens.measures.monosemanticity_metric import MonosemanticityScore
+from safr_lens.measures.streams.monosemanticity import MonosemanticityScore
 
 folder, rank, first = Path(sys.argv[1]), int(os.environ["RANK"]), int(sys.argv[2])
 dist.init_process_group("gloo")

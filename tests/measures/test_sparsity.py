@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
-from safr_lens.measures.sparsity import gini, hoyer, kurtosis, l0
+from safr_lens.measures.formulas.sparsity import gini, hoyer, kurtosis, l0
 from tests.reference import slow_sparsity as slow
 
 few = settings(max_examples=25)

@@ -11,15 +11,15 @@ from datasets import Dataset, IterableDataset
 from safr_lens.activations import stream
 from safr_lens.activations.census import take_census
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.measures.activity import NeuronActivity
 from safr_lens.measures.against_null import class_scores, meaning_scores, token_scores
 from safr_lens.measures.catalogue import CATALOGUE
-from safr_lens.measures.class_means import ClassActivations
 from safr_lens.measures.figures import figures
-from safr_lens.measures.nulls import shuffled
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
-from safr_lens.measures.text_figures import TextFigureStream
-from safr_lens.measures.type_means import TypeActivations
+from safr_lens.measures.streams.activity import NeuronActivity
+from safr_lens.measures.streams.class_means import ClassActivations
+from safr_lens.measures.streams.nulls import shuffled
+from safr_lens.measures.streams.text_figures import TextFigureStream
+from safr_lens.measures.streams.type_means import TypeActivations
 from tests.neurons.planted import DEAD, MONOSEMANTIC, POLYSEMANTIC, RANDOM, VOCABULARY, WORD, WORDS, planted_model
 
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from safr_lens.measures.activity import NeuronActivity
-from safr_lens.measures.class_means import ClassActivations
-from safr_lens.measures.nulls import shuffled, spread
-from safr_lens.measures.sparsity import hoyer
-from safr_lens.measures.superposition import capacity
-from safr_lens.measures.text_figures import COLUMNS, TextFigureStream
-from safr_lens.measures.type_means import TypeActivations, type_means
+from safr_lens.measures.formulas.sparsity import hoyer
+from safr_lens.measures.formulas.superposition import capacity
+from safr_lens.measures.streams.activity import NeuronActivity
+from safr_lens.measures.streams.class_means import ClassActivations
+from safr_lens.measures.streams.nulls import shuffled, spread
+from safr_lens.measures.streams.text_figures import COLUMNS, TextFigureStream
+from safr_lens.measures.streams.type_means import TypeActivations, type_means
 
 few = settings(max_examples=20)
 LENGTHS = (3, 1, 4, 2)

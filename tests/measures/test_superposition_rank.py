@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safr_lens.measures.rank import effective_rank, participation_ratio
-from safr_lens.measures.second_moment import SecondMoment
-from safr_lens.measures.superposition import capacity, interference, unit_rows
+from safr_lens.measures.formulas.rank import effective_rank, participation_ratio
+from safr_lens.measures.formulas.superposition import capacity, interference, unit_rows
+from safr_lens.measures.streams.second_moment import SecondMoment
 from tests.reference import slow_superposition as slow
 
 few = settings(max_examples=25)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from safr_lens.measures.rank import effective_rank
-from safr_lens.measures.superposition import capacity, interference
+from safr_lens.measures.formulas.rank import effective_rank
+from safr_lens.measures.formulas.superposition import capacity, interference
 
 SCRIPT = Path(__file__).parents[2] / "analyses" / "toy_models.py"
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from safr_lens.data.tokenizer import PAD, UNK, TextTokenizer, train_tokenizer, without_surrogates
 from safr_lens.errors import ConfigError, DataError, TextError, near_matches
-from safr_lens.measures.cooccurrence import cooccurrence, positive_pmi
-from safr_lens.measures.monosemanticity import unit_rows
-from safr_lens.measures.singular_vectors import centred_unit_rows
+from safr_lens.measures.formulas.monosemanticity import unit_rows
+from safr_lens.measures.words.cooccurrence import cooccurrence, positive_pmi
+from safr_lens.measures.words.singular_vectors import centred_unit_rows
 
 TEXTS_AT_ONCE = 1000
 

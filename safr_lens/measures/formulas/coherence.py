@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from safr_lens.measures.superposition import unit_rows
+from safr_lens.measures.formulas.superposition import unit_rows
 
 BLOCK = 512
 

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from safr_lens.measures.nulls import shuffled, spread
-from safr_lens.measures.streamed import Streamed
+from safr_lens.measures.streams.nulls import shuffled, spread
+from safr_lens.measures.streams.streamed import Streamed
 
 MIN_COUNT = 5
 MAX_TYPES = 4000

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from safr_lens.measures.streamed import Streamed
+from safr_lens.measures.streams.streamed import Streamed
 from safr_lens.models.classifier import HookedClassifier
 
 

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from safr_lens.measures.faithfulness.bounds import Bounds, aopc_bounds
-from safr_lens.measures.faithfulness.deletion import Variants, probabilities
-from safr_lens.measures.faithfulness.formulas import aopc, bin_sizes, comprehensiveness, sufficiency
+from safr_lens.measures.erasure.bounds import Bounds, aopc_bounds
+from safr_lens.measures.erasure.deletion import Variants, probabilities
+from safr_lens.measures.erasure.formulas import aopc, bin_sizes, comprehensiveness, sufficiency
 from safr_lens.models.classifier import HookedClassifier
 
 

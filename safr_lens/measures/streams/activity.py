@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from safr_lens.measures.streamed import Streamed
+from safr_lens.measures.streams.streamed import Streamed
 
 
 @dataclass(frozen=True)

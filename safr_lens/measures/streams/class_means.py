@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from safr_lens.measures.nulls import shuffled, spread
-from safr_lens.measures.streamed import Streamed
-from safr_lens.measures.type_means import blocks_of
+from safr_lens.measures.streams.nulls import shuffled, spread
+from safr_lens.measures.streams.streamed import Streamed
+from safr_lens.measures.streams.type_means import blocks_of
 
 
 @dataclass(frozen=True)

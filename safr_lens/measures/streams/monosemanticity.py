@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 
-from safr_lens.measures.monosemanticity import known_rows, pair_mean, range_of, where_two_fire
+from safr_lens.measures.formulas.monosemanticity import known_rows, pair_mean, range_of, where_two_fire
 
 
 class MonosemanticityScore(Metric):

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
-from safr_lens.measures.monosemanticity import unit_rows
-from safr_lens.measures.word_vectors import WordVectors
+from safr_lens.measures.formulas.monosemanticity import unit_rows
+from safr_lens.measures.words.word_vectors import WordVectors
 
 
 def embedding_table(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 
-from safr_lens.measures.rank import spectrum_effective_rank, spectrum_participation_ratio
+from safr_lens.measures.formulas.rank import spectrum_effective_rank, spectrum_participation_ratio
 
 
 # not a dataclass: torchmetrics refuses frozen ones as the result of ``compute``
@@ -17,8 +17,8 @@ class MomentRanks(NamedTuple):
     """How many dimensions the vectors fill, around the origin and around their mean; NaN where all are 0.
 
     Attributes:
-        effective_rank: as :func:`safr_lens.measures.rank.effective_rank`.
-        participation_ratio: as :func:`safr_lens.measures.rank.participation_ratio`.
+        effective_rank: as :func:`safr_lens.measures.effective_rank`.
+        participation_ratio: as :func:`safr_lens.measures.participation_ratio`.
         centred_effective_rank: the same without the mean vector.
         centred_participation_ratio: the same without the mean vector.
         n_features: number of vectors seen.
@@ -37,7 +37,7 @@ class SecondMoment(Metric):
     .. math:: M = \sum_i x_i x_i^\top, \qquad M_c = M - \frac{1}{n} \Big(\sum_i x_i\Big) \Big(\sum_i x_i\Big)^\top
 
     The singular values are the square roots of the eigenvalues of M or :math:`M_c`. Ranges, direction, values on random
-    input and sample sizes are those of the functions in :mod:`safr_lens.measures.rank`.
+    input and sample sizes are those of the functions in :mod:`safr_lens.measures.formulas.rank`.
 
     **Squaring halves the digits**: singular values below about 1e-7 of the largest count as 0, among them the rounding
     of float32 vectors that lie in a few dimensions; so does a spread below about 1e-7 of the mean. The states are

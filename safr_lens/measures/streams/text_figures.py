@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torchmetrics.utilities import dim_zero_cat
 
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio
-from safr_lens.measures.streamed import Streamed
-from safr_lens.measures.superposition import capacity
+from safr_lens.measures.formulas.superposition import capacity
+from safr_lens.measures.streams.streamed import Streamed
 
 COLUMNS = ("tokens", "active", "silent", "capacity", "with_capacity", "sparsity", "with_sparsity", "correct", "loss")
 

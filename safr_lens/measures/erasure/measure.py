@@ -12,12 +12,12 @@ from torch import Tensor
 from safr_lens.data.batching import pad
 from safr_lens.data.tokenizer import Encoding
 from safr_lens.errors import DataError
-from safr_lens.measures.faithfulness.bounds import Bounds, normalised_aopc
-from safr_lens.measures.faithfulness.deletion import OPERATORS, unknown_id
-from safr_lens.measures.faithfulness.formulas import BINS, checked_bins
-from safr_lens.measures.faithfulness.one_text import MeasuredText, RankedText, bounds_of, measured
-from safr_lens.measures.faithfulness.rankings import Scores, drawn_order, named_scores, ranked, scores_of
-from safr_lens.measures.faithfulness.result import Faithfulness, RankingValues
+from safr_lens.measures.erasure.bounds import Bounds, normalised_aopc
+from safr_lens.measures.erasure.deletion import OPERATORS, unknown_id
+from safr_lens.measures.erasure.formulas import BINS, checked_bins
+from safr_lens.measures.erasure.one_text import MeasuredText, RankedText, bounds_of, measured
+from safr_lens.measures.erasure.rankings import Scores, drawn_order, named_scores, ranked, scores_of
+from safr_lens.measures.erasure.result import Faithfulness, RankingValues
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_choice, check_number
 

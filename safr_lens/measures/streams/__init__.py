@@ -1,0 +1,1 @@
+"""Measures of a corpus that streams by: torchmetrics, merged over batches and processes."""

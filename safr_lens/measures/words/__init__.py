@@ -1,0 +1,1 @@
+"""Word vectors, the user's or made from texts."""
