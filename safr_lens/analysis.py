@@ -15,6 +15,7 @@ from torch import Tensor
 from safr_lens.activations.census import Census
 from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError, ConfigError
+from safr_lens.json_values import without_nan
 from safr_lens.measures.catalogue import CATALOGUE
 from safr_lens.measures.erasure import Faithfulness, faithfulness
 from safr_lens.measures.estimate import bootstrap_ratio, no_interval
@@ -80,7 +81,7 @@ class Analysis:
         """Write ``neurons.parquet`` and ``measures.json``, each whole or not at all."""
         with replacing(folder / NEURONS) as path:
             self.neurons.to_parquet(path)
-        write_json(folder / MEASURES, (extra or {}) | self.to_dict())
+        write_json(folder / MEASURES, without_nan((extra or {}) | self.to_dict()))
 
 
 def checked_folder(folder: Path, *, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from safr_lens.cli import options
 from safr_lens.cli.figure_rows import AT_INIT, COLUMNS, figure_rows
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.output import print_json, print_table, say
@@ -15,17 +16,12 @@ from safr_lens.cli.stages import stages
 
 @guarded
 def analyze(
-    run: Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")],
-    data: Annotated[
-        str, typer.Option(help="rotten_tomatoes, imdb, a Hub id, a csv/tsv/jsonl/parquet file, or a folder.")
-    ],
+    run: options.Run,
+    data: options.Data,
     out: Annotated[Path | None, typer.Option(help="Folder for measures.json and neurons.parquet.")] = None,
-    split: Annotated[str, typer.Option(help="Which split; a single file is used whole.")] = "test",
-    layer: Annotated[int, typer.Option(help="Whose neurons; -1 is the last.")] = -1,
-    vectors_from: Annotated[
-        str | None,
-        typer.Option(help="Data for the word vectors of the MS score; by default the training split of --data."),
-    ] = None,
+    split: options.Split = "test",
+    layer: options.Layer = -1,
+    vectors_from: options.VectorsFrom = None,
     faithfulness_texts: Annotated[
         int | None,
         typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none (100, fewer if long)."),
@@ -34,12 +30,12 @@ def analyze(
         bool, typer.Option("--init/--no-init", help="Measure the random initialisation beside it.")
     ] = True,
     seed: Annotated[int, typer.Option(help="Of permutations, resamples and the random initialisation.")] = 0,
-    text_column: Annotated[str | None, typer.Option(help="Column of the text, if not found by itself.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the label, if not found by itself.")] = None,
-    streaming: Annotated[bool, typer.Option("--streaming", help="Do not keep the data in memory.")] = False,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    streaming: options.Streaming = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an analysis in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print measures.json on standard output.")] = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure a trained run and its neurons: every figure with its interval, and its null where chance gives one.
 

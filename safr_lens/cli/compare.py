@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.output import print_json, print_table, say
 from safr_lens.cli.stages import stages
@@ -29,24 +30,19 @@ SHORT = {
 @guarded
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Trained runs; the first is the baseline.")],
-    data: Annotated[
-        str, typer.Option(help="rotten_tomatoes, imdb, a Hub id, a csv/tsv/jsonl/parquet file, or a folder.")
-    ],
-    split: Annotated[str, typer.Option(help="Which split; a single file is used whole.")] = "test",
-    layer: Annotated[int, typer.Option(help="Whose neurons; -1 is the last.")] = -1,
-    vectors_from: Annotated[
-        str | None,
-        typer.Option(help="Data for the word vectors of the MS score; by default the training split of --data."),
-    ] = None,
+    data: options.Data,
+    split: options.Split = "test",
+    layer: options.Layer = -1,
+    vectors_from: options.VectorsFrom = None,
     faithfulness_texts: Annotated[
         int, typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of permutations and resamples.")] = 0,
-    text_column: Annotated[str | None, typer.Option(help="Column of the text, if not found by itself.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the label, if not found by itself.")] = None,
-    streaming: Annotated[bool, typer.Option("--streaming", help="Do not keep the data in memory.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    streaming: options.Streaming = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure runs on the same data and say what differs from the first, and what is within noise.
 

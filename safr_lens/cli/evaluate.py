@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
+from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.output import print_json, print_table
 from safr_lens.cli.train import metric_rows
@@ -13,15 +10,13 @@ from safr_lens.cli.train import metric_rows
 
 @guarded
 def evaluate(
-    run: Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")],
-    data: Annotated[
-        str, typer.Option(help="rotten_tomatoes, imdb, a Hub id, a csv/tsv/jsonl/parquet file, or a folder.")
-    ],
-    split: Annotated[str, typer.Option(help="Which split; a single file is used whole.")] = "test",
-    text_column: Annotated[str | None, typer.Option(help="Column of the text, if not found by itself.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the label, if not found by itself.")] = None,
-    streaming: Annotated[bool, typer.Option("--streaming", help="Do not keep the data in memory.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    run: options.Run,
+    data: options.Data,
+    split: options.Split = "test",
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    streaming: options.Streaming = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure accuracy, loss and reliance of a trained run on any data.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,19 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from safr_lens.json_values import without_nan
+
 
 def print_json(value: Any) -> None:
     """Print one JSON value on standard output."""
-    typer.echo(json.dumps(_without_nan(value), indent=2, allow_nan=False))
-
-
-def _without_nan(value: Any) -> Any:
-    # JSON has no NaN: an undefined figure is null
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    typer.echo(json.dumps(without_nan(value), indent=2, allow_nan=False))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

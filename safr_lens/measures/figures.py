@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.json_values import without_nan
 from safr_lens.measures.against_null import Scorer, Scores, class_scores, meaning_scores, token_scores
 from safr_lens.measures.answers import Answers
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, no_interval
@@ -44,7 +45,7 @@ class Figure:
         found: dict[str, Any] = self.estimate.to_dict()
         if self.null and self.above:
             found |= {"null": self.null.to_dict(), "above_null": self.above.to_dict()}
-        return _without_nan(found | {"n_undefined": self.n_undefined})
+        return without_nan(found | {"n_undefined": self.n_undefined})
 
 
 def figures(
@@ -118,9 +119,3 @@ def _ratio_or_nan(found: NeuronStatistics, column: str, seed: int) -> Estimate:
     if not found.texts.columns[f"with_{column}"].any():
         return no_interval(math.nan)
     return found.texts.ratio(column, f"with_{column}", seed=seed)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
+from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import stream_activations
 from safr_lens.errors import ConfigError
 from safr_lens.measures.answers import Answers, answers
@@ -31,8 +30,8 @@ class Lost:
 class Reliance:
     """What a model loses without the MLPs of ``layers``; higher means that more of the decision passes through them.
 
-    Accuracy lost lies between -1 and 1 and is about 0 for an untrained model; a split of n texts has a standard error of
-    about 0.7 / sqrt(n), so 1,000 texts tell 5 points from 0.
+    Accuracy lost lies between -1 and 1 and is about 0 for an untrained model; its standard error on n texts is about
+    0.7 / sqrt(n), so 1,000 texts tell 5 points from 0.
 
     Attributes:
         layers: which MLPs were ablated, all at once.
@@ -118,21 +117,11 @@ def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tu
 
 def _replacements(model: HookedClassifier, split: Iterable[dict[str, Any]], layers: tuple[int, ...]) -> dict[str, list]:
     names = [f"blocks.{layer}.hook_mlp_out" for layer in layers]
-    means = _means(model, split, names)
+    means = {
+        name: mean.to(model.device) for name, mean in averaged(stream_activations(model, split, names), names).items()
+    }
     zeros = {name: torch.zeros_like(mean) for name, mean in means.items()}
     return {
         mode: [(name, lambda out, hook, value=value: value.expand_as(out)) for name, value in values.items()]
         for mode, values in (("zero", zeros), ("mean", means))
     }
-
-
-def _means(
-    model: HookedClassifier, split: Iterable[dict[str, Any]], names: list[str]
-) -> dict[str, Float[Tensor, " d_model"]]:
-    sums = {name: torch.zeros(model.config.d_model, dtype=torch.float64) for name in names}
-    n = 0
-    for batch in stream_activations(model, split, names):
-        for name in names:
-            sums[name] += batch.activations[name].double().sum(0).cpu()
-        n += len(batch.tokens)
-    return {name: (total / n).float().to(model.device) for name, total in sums.items()}

@@ -11,7 +11,6 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.census import Census, take_census
 from safr_lens.activations.stream import Data, process_share, stream_activations
-from safr_lens.errors import ConfigError
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, Readout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations, ClassSums
@@ -20,6 +19,7 @@ from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
 from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
 from safr_lens.measures.streams.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
 from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 
 N_GROUPS = 8
@@ -85,10 +85,7 @@ def collect_statistics(
         ConfigError: a layer that the model does not have.
         DataError: data without texts, that can be read only once, or with unknown labels.
     """
-    n_layers = model.config.n_layers
-    if isinstance(layer, bool) or not isinstance(layer, int) or not -n_layers <= layer < n_layers:
-        raise ConfigError(f"The model has no layer {layer}; it has {n_layers} (0 to {n_layers - 1}).")
-    layer %= n_layers
+    layer = checked_layer(model, layer)
     census = take_census(model, data)
     streams = _Streams.of(model, census, layer, min_count, max_types, n_groups, effects, seed)
     hooks = [neurons_hook(layer), "hook_pooled"]

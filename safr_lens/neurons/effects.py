@@ -12,11 +12,11 @@ from safr_lens.activations.stream import Data, activations_of, stream_activation
 from safr_lens.data.batching import Batch
 from safr_lens.errors import DataError
 from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.choose import Neurons, checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_choice
 from safr_lens.models.evaluating import evaluating
 from safr_lens.neurons.ablate import MODES, replaced, replacements
-from safr_lens.neurons.choose import Neurons, checked_layer, checked_neurons
 
 
 def ablation_effects(

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.models.backbone import neurons_hook, pattern_hook
+from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_number
 from safr_lens.models.evaluating import evaluating
-from safr_lens.neurons.choose import checked_layer
 from safr_lens.neurons.token_table import strongest_neurons
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.neurons import TINY, overlap

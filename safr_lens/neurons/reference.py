@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.activations.batch import ActivationBatch
+from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_number
-from safr_lens.neurons.choose import checked_layer
 from safr_lens.neurons.draw import DrawnSample, token_draws
 
 N_REFERENCE = 2048
@@ -84,15 +84,3 @@ def sampled(
         draws = token_draws(batch.example[batch.rows], batch.positions, seed=seed)
         sample.add(draws, *(batch.activations[name].float() for name in names))
     return dict(zip(names, sample.columns(), strict=True))
-
-
-def averaged(stream: Iterable[ActivationBatch], names: list[str]) -> dict[str, Float[Tensor, " d_mlp"]]:
-    """Return the mean activations of some hook points over the tokens of a stream."""
-    sums: dict[str, Tensor] = {}
-    n_tokens = 0
-    for batch in stream:
-        for name in names:
-            added = batch.activations[name].sum(0, dtype=torch.float64).cpu()
-            sums[name] = sums[name] + added if name in sums else added
-        n_tokens += len(batch.tokens)
-    return {name: (total / n_tokens).float() for name, total in sums.items()}

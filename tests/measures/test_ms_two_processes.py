@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from safr_lens.measures.formulas.monosemanticity import monosemanticity_score, similarity_baseline
+from tests.two_processes import run_in_two_processes
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 300  # seconds; 10 on an idle machine
 FIRST = 37  # rows of the first process
 SCRIPT = '''
 """Score this process's share of the rows, and note what comes out once the processes are joined."""
@@ -71,26 +66,8 @@ def rows() -> dict[str, torch.Tensor]:
 def noted(rows, tmp_path_factory) -> list[dict]:
     """What each of two processes made of its rows."""
     folder = tmp_path_factory.mktemp("two_processes")
-    (folder / "script.py").write_text(SCRIPT)
     save_file(rows, folder / "rows.safetensors")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    with (folder / "log").open("w") as log:
-        launcher = subprocess.Popen(
-            [*command, str(folder / "script.py"), str(folder), str(FIRST)],
-            env=environment,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            status = launcher.wait(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            status = f"still running after {TIMEOUT} s"
-        finally:
-            launcher.terminate()  # a launcher that is told to end ends its two processes
-            launcher.wait()
-    assert status == 0, f"{status}: {(folder / 'log').read_text()[-3000:]}"
+    run_in_two_processes(SCRIPT, folder, FIRST)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +11,8 @@ from safetensors.torch import load_file
 
 from safr_lens import HookedClassifier
 from tests.training.corpus import tiny_classifier
+from tests.two_processes import run_in_two_processes
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 300  # seconds; 7 on an idle machine
 SCRIPT = '''
 """Train in this process's share, and note what this process made of it."""
 
@@ -72,31 +68,7 @@ noted = {
 def launched(tmp_path_factory) -> Path:
     """The folder of a training that two processes ran together."""
     folder = tmp_path_factory.mktemp("two_processes")
-    (folder / "script.py").write_text(SCRIPT)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "ACCELERATE_USE_CPU": "true",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    with (folder / "log").open("w") as log:
-        launcher = subprocess.Popen(
-            [*command, str(folder / "script.py"), str(folder)],
-            env=environment,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            status = launcher.wait(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            status = f"still running after {TIMEOUT} s"
-        finally:
-            launcher.terminate()  # a launcher that is told to end ends its two processes
-            launcher.wait()
-    assert status == 0, f"{status}: {(folder / 'log').read_text()[-3000:]}"
+    run_in_two_processes(SCRIPT, folder)
     return folder
 
 
