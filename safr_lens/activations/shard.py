@@ -20,6 +20,7 @@ from safr_lens.atomic import replacing
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.vmask import TypeLogOdds
 
 INDEX = ("tokens", "positions", "rows", "example", "labels", "lengths", "batch_texts", "batch_n_cut")
 
@@ -62,8 +63,9 @@ def activations_of_shard(
     lengths = torch.cat([batch.mask.sum(1) for batch in batches])
     stored: dict[str, Tensor] = {}
     filled = dict.fromkeys(names, 0)
+    log_odds = TypeLogOdds(model.vmask, model.backbone.W_E)
     for batch in batches:
-        made = activations_of(model, batch, names).activations
+        made = activations_of(model, batch, names, log_odds).activations
         for name in names:
             rows = _as_rows(made[name])
             if name not in stored:

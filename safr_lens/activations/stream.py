@@ -12,10 +12,12 @@ from safr_lens.data.batching import Batch, batches
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
+from safr_lens.models.vmask import TypeLogOdds
 
 BATCH_SIZE = 128
+POOL_SIZE = 1024
 # larger batches are slower on CPUs: their activations no longer fit the caches, and memory is mapped anew each time
-MAX_POSITIONS = 2048
+MAX_POSITIONS = 1024
 Data = Iterable[Mapping[str, Any] | str]
 
 
@@ -31,8 +33,9 @@ def stream_activations(
     """Run a model over data and yield the named activations of a few texts at a time, without padding.
 
     In evaluation mode, without gradient, and no further than the last point that was asked for. Memory does not grow
-    with the data. Texts come sorted by length within pools of some thousands, so ``example`` says which is which;
-    those longer than the context are cut. Hooks of a surrounding ``with model.hooks(...)`` apply.
+    with the data. Texts come sorted by length within pools of about a thousand, so ``example`` says which is which;
+    those longer than the context are cut. Hooks of a surrounding ``with model.hooks(...)`` apply. The weights must not
+    change while the stream is read: what VMASK says of a token type is computed once.
 
     Args:
         model: a classifier.
@@ -58,9 +61,10 @@ def stream_activations(
     names = checked_hooks(model, hooks)
     if not 0 <= process < n_processes:
         raise ConfigError(f"Expected a process from 0 to {n_processes - 1}; got {process}.")
+    log_odds = TypeLogOdds(model.vmask, model.backbone.W_E)
     for number, batch in enumerate(text_batches(model, data, max_positions=max_positions)):
         if number % n_processes == process:
-            yield activations_of(model, batch, names)
+            yield activations_of(model, batch, names, log_odds)
 
 
 def checked_hooks(model: HookedClassifier, hooks: str | Iterable[str]) -> tuple[str, ...]:
@@ -84,6 +88,7 @@ def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MA
         model.tokenizer,
         n_ctx=model.config.n_ctx,
         batch_size=BATCH_SIZE,
+        pool_size=POOL_SIZE,
         max_positions=max_positions,
     ):
         empty = False
@@ -92,11 +97,13 @@ def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MA
         raise DataError("The data holds no texts; there is nothing to run the model on.")
 
 
-def activations_of(model: HookedClassifier, batch: Batch, names: tuple[str, ...]) -> ActivationBatch:
+def activations_of(
+    model: HookedClassifier, batch: Batch, names: tuple[str, ...], log_odds: TypeLogOdds | None = None
+) -> ActivationBatch:
     """Return the named activations of a batch, without padding, on the model's device."""
     batch = batch.to(model.device)
     with evaluating(model):
-        seen = model.activations(batch.tokens, batch.mask, names=names)
+        seen = model.activations(batch.tokens, batch.mask, names=names, log_odds=log_odds)
         values = {name: without_padding(name, seen[name], batch.mask) for name in names}
     rows, positions = batch.mask.nonzero(as_tuple=True)
     return ActivationBatch(

@@ -12,7 +12,7 @@ from datasets import IterableDataset
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from safr_lens.data.tokenizer import Encoding, TextTokenizer
+from safr_lens.data.tokenizer import TextTokenizer
 
 POOL_BATCHES = 50
 STREAM_BUFFER = 10_000
@@ -35,14 +35,12 @@ class Batch:
         return Batch(*moved, n_cut=self.n_cut)
 
 
-def pad(encodings: list[Encoding], *, pad_id: int) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
+def pad(ids: list[list[int]], *, pad_id: int) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
     """Return token ids padded at the right to the longest, and the mask that is True at real tokens."""
-    longest = max(len(encoding.ids) for encoding in encodings)
-    tokens = torch.full((len(encodings), longest), pad_id, dtype=torch.long)
-    mask = torch.zeros(len(encodings), longest, dtype=torch.bool)
-    for row, encoding in enumerate(encodings):
-        tokens[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
-        mask[row, : len(encoding.ids)] = True
+    lengths = torch.tensor([len(one) for one in ids])
+    mask = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
+    tokens = torch.full(mask.shape, pad_id, dtype=torch.long)
+    tokens[mask] = torch.tensor([number for one in ids for number in one])
     return tokens, mask
 
 
@@ -52,12 +50,13 @@ def batches(
     *,
     n_ctx: int,
     batch_size: int = 32,
+    pool_size: int | None = None,
     max_positions: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[Batch]:
     """Yield batches of a split; texts longer than ``n_ctx`` are cut, and each batch says how many were.
 
-    Examples are read in pools of 50 batches, sorted by length within a pool and cut into batches. With a
+    Examples are read in pools, sorted by length within a pool and cut into batches. With a
     ``generator`` the order of the examples and of the batches is drawn from it; a stream is shuffled in a buffer of
     10,000 rows.
 
@@ -66,22 +65,23 @@ def batches(
         tokenizer: the model's tokenizer.
         n_ctx: longest text in tokens.
         batch_size: texts a batch.
+        pool_size: texts a pool, by default those of 50 batches.
         max_positions: fewer texts where padded they would have more positions than this; one text always fits.
         generator: shuffles; without it the batches come in the order of the data.
     """
-    for pool in _pools(split, batch_size * POOL_BATCHES, generator):
-        encodings = tokenizer.encode_batch([row["text"] for _, row in pool], n_ctx=n_ctx, truncate=True)
-        by_length = sorted(range(len(pool)), key=lambda i: len(encodings[i].ids))
+    for pool in _pools(split, pool_size or batch_size * POOL_BATCHES, generator):
+        encoded = tokenizer.ids_batch([row["text"] for _, row in pool], n_ctx=n_ctx)
+        by_length = sorted(range(len(pool)), key=lambda i: len(encoded[i][0]))
         limit = max_positions or batch_size * n_ctx
-        chunks = _chunks(by_length, [len(encodings[i].ids) for i in by_length], batch_size, limit)
+        chunks = _chunks(by_length, [len(encoded[i][0]) for i in by_length], batch_size, limit)
         for chunk in _shuffled(chunks, generator):
-            tokens, mask = pad([encodings[i] for i in chunk], pad_id=tokenizer.pad_id)
+            tokens, mask = pad([encoded[i][0] for i in chunk], pad_id=tokenizer.pad_id)
             yield Batch(
                 tokens,
                 mask,
                 labels=torch.tensor([pool[i][1]["label"] for i in chunk]),
                 example=torch.tensor([pool[i][0] for i in chunk]),
-                n_cut=sum(encodings[i].n_cut > 0 for i in chunk),
+                n_cut=sum(encoded[i][1] > 0 for i in chunk),
             )
 
 

@@ -64,18 +64,29 @@ class TextTokenizer:
         """
         return self.encode_batch([text], n_ctx=n_ctx, truncate=truncate)[0]
 
+    def ids_batch(self, texts: Sequence[str], *, n_ctx: int) -> list[tuple[list[int], int]]:
+        """Return token ids cut to ``n_ctx`` and how many were cut off, of several texts: faster than whole encodings.
+
+        Raises:
+            TextError: a text without any token.
+        """
+        found = []
+        clean = _clean(texts)
+        for text, raw in zip(clean, self.tokenizer.encode_batch_fast(clean, add_special_tokens=False), strict=True):
+            ids = raw.ids
+            if not ids:
+                raise TextError(_no_token(text))
+            found.append((ids[:n_ctx], max(0, len(ids) - n_ctx)))
+        return found
+
     def encode_batch(self, texts: Sequence[str], *, n_ctx: int, truncate: bool = False) -> list[Encoding]:
         """Encode several texts; see :meth:`encode`."""
-        for text in texts:
-            if not isinstance(text, str):
-                raise TextError(f"Expected a text, got {type(text).__name__}: {text!r:.60}")
-        # composed here and not by the tokenizer alone, whose offsets would lose the accents of decomposed letters
-        clean = [unicodedata.normalize("NFC", without_surrogates(text)) for text in texts]
+        clean = _clean(texts)
         encoded = []
         for text, raw in zip(clean, self.tokenizer.encode_batch(clean, add_special_tokens=False), strict=True):
             ids = raw.ids
             if not ids:
-                raise TextError(f"A text has no token: {text!r:.60}. Expected at least one word.")
+                raise TextError(_no_token(text))
             if len(ids) > n_ctx and not truncate:
                 raise TextError(
                     f"A text has {len(ids):,} tokens, but the model reads at most {n_ctx:,}: {text!r:.60}... "
@@ -104,6 +115,18 @@ class TextTokenizer:
             raise CheckpointError(f"{path} is not a tokenizer.json: {error!s:.120}") from None
         pad_id = next((i for i in map(tokenizer.token_to_id, (PAD, "<pad>", "<|endoftext|>")) if i is not None), 0)
         return cls(tokenizer, pad_id=pad_id)
+
+
+def _clean(texts: Sequence[str]) -> list[str]:
+    for text in texts:
+        if not isinstance(text, str):
+            raise TextError(f"Expected a text, got {type(text).__name__}: {text!r:.60}")
+    # composed here and not by the tokenizer alone, whose offsets would lose the accents of decomposed letters
+    return [unicodedata.normalize("NFC", without_surrogates(text)) for text in texts]
+
+
+def _no_token(text: str) -> str:
+    return f"A text has no token: {text!r:.60}. Expected at least one word."
 
 
 def train_tokenizer(

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,7 +21,7 @@ from safr_lens.models.hook_api import CheckedHooks
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.models.pooling import masked_mean
 from safr_lens.models.readout import without_skip
-from safr_lens.models.vmask import VMask, sample_gate
+from safr_lens.models.vmask import TypeLogOdds, VMask, sample_gate
 
 if TYPE_CHECKING:
     from safr_lens.models.decompose import Decomposition
@@ -116,7 +116,7 @@ class HookedClassifier(CheckedHooks):
         if not texts:
             raise TextError("Expected at least one text, got none.")
         encodings = self.tokenizer.encode_batch(texts, n_ctx=self.config.n_ctx, truncate=truncate)
-        tokens, mask = pad(encodings, pad_id=self.tokenizer.pad_id)
+        tokens, mask = pad([one.ids for one in encodings], pad_id=self.tokenizer.pad_id)
         return tokens.to(self.device), mask.to(self.device)
 
     def to_str_tokens(self, text: str, *, truncate: bool = False) -> list[str]:
@@ -159,9 +159,20 @@ class HookedClassifier(CheckedHooks):
         )
 
     def activations(
-        self, input: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"] | None = None, *, names: Iterable[str]
+        self,
+        input: Int[Tensor, "batch pos"],
+        mask: Bool[Tensor, "batch pos"] | None = None,
+        *,
+        names: Iterable[str],
+        log_odds: TypeLogOdds | None = None,
     ) -> dict[str, Tensor]:
         """Return the activations of some hook points alone; the forward pass stops once it has met them all.
+
+        Args:
+            input, mask: token ids, and True at real tokens.
+            names: hook points.
+            log_odds: VMASK by token type, for many passes with the same weights; not used where a hook may change the
+                embedding that VMASK reads.
 
         Raises:
             TextError: more positions than the context.
@@ -178,7 +189,8 @@ class HookedClassifier(CheckedHooks):
                 raise _AllSeen
 
         reads = [(name, lambda value, name=name: read(name, value)) for name in names]
-        with suppress(_AllSeen), self._instrumented(mask, reads, None):
+        known = log_odds(input) if log_odds is not None and not self._embedding_is_hooked() else None
+        with suppress(_AllSeen), self._instrumented(mask, reads, None, known):
             self.hook_pooled(masked_mean(self.hook_token_logits(self.backbone(input)), mask))
         for name in names:
             if name not in seen:
@@ -194,17 +206,28 @@ class HookedClassifier(CheckedHooks):
             )
         return input, input != self.tokenizer.pad_id if mask is None else mask.bool()
 
+    def _embedding_is_hooked(self) -> bool:
+        return any(module._forward_hooks for module in (self.backbone.embed, self.hook_ungated_embed))
+
     @contextmanager
     def _instrumented(
-        self, mask: Tensor, reads: list, generator: torch.Generator | None
+        self,
+        mask: Tensor,
+        reads: list,
+        generator: torch.Generator | None,
+        log_odds: Float[Tensor, "batch pos"] | None = None,
     ) -> Iterator[dict[str, Tensor]]:
         local: dict[str, Tensor] = {}
-        before, after, inputs = self._edits(mask, local, generator)
+        before, after, inputs = self._edits(mask, local, generator, log_odds)
         with edits(self.hook_dict, before, after + reads, inputs):
             yield local
 
     def _edits(
-        self, mask: Tensor, local: dict[str, Tensor], generator: torch.Generator | None
+        self,
+        mask: Tensor,
+        local: dict[str, Tensor],
+        generator: torch.Generator | None,
+        known: Float[Tensor, "batch pos"] | None = None,
     ) -> tuple[list, list, list]:
         """What VMASK, padding, dropout and the readout do at the backbone's hook points, in one forward pass."""
 
@@ -213,7 +236,7 @@ class HookedClassifier(CheckedHooks):
 
         def gate(embed: Tensor) -> Tensor:
             embed = self.hook_ungated_embed(embed)
-            log_odds = self.vmask(embed)
+            log_odds = self.vmask(embed) if known is None else known
             q = local["importance"] = torch.sigmoid(log_odds)
             kept = sample_gate(log_odds, generator=generator) if self.training else q
             return drop(embed * self.hook_mask(kept).unsqueeze(-1))

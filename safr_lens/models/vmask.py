@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -26,6 +26,30 @@ class VMask(nn.Module):
         """Return the log-odds of keeping each token; ``sigmoid`` of it is q (the softmax of two)."""
         drop, keep = self.keep(torch.tanh(self.hidden(embed))).unbind(-1)
         return keep - drop
+
+
+class TypeLogOdds:
+    """VMASK's log-odds of token types, each computed once, since they are a function of the type's embedding alone.
+
+    For passes over a corpus with weights that do not change.
+
+    Args:
+        vmask: of the model.
+        embedding: its embedding matrix.
+    """
+
+    def __init__(self, vmask: VMask, embedding: Float[Tensor, "d_vocab d_model"]) -> None:
+        self.vmask, self.embedding = vmask, embedding
+        self.values = torch.full((len(embedding),), torch.nan, device=embedding.device, dtype=embedding.dtype)
+
+    def __call__(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos"]:
+        """Return the log-odds of keeping each token, without gradient."""
+        types = tokens.unique()
+        missing = types[self.values[types].isnan()]
+        if len(missing):
+            with torch.no_grad():
+                self.values[missing] = self.vmask(self.embedding[missing])
+        return self.values[tokens]
 
 
 def sample_gate(

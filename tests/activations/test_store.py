@@ -220,9 +220,9 @@ def test_stored_shards_are_not_computed_again(classifier, folder, monkeypatch):
     stored_texts = load_activations(folder).n_texts
     seen, real = [], shard.activations_of
 
-    def counting(model, batch, names):
+    def counting(model, batch, names, *rest):
         seen.extend(batch.example.tolist())
-        return real(model, batch, names)
+        return real(model, batch, names, *rest)
 
     monkeypatch.setattr(shard, "activations_of", counting)
     save_activations(classifier, DATA, HOOKS, folder, **SIZES)

@@ -35,9 +35,9 @@ own = []
 original = stream.activations_of
 
 
-def noting(model, batch, names):
+def noting(model, batch, names, *rest):
     own.extend(batch.example.tolist())
-    return original(model, batch, names)
+    return original(model, batch, names, *rest)
 
 
 stream.activations_of = noting

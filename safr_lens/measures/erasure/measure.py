@@ -131,7 +131,7 @@ def _ranked_texts(
     model: HookedClassifier, encodings: list[Encoding], score: Scores, *, n_random: int, seed: int
 ) -> list[RankedText]:
     """Return texts with the ranking that is tested, and random ones behind it."""
-    tokens, mask = pad(encodings, pad_id=model.tokenizer.pad_id)
+    tokens, mask = pad([one.ids for one in encodings], pad_id=model.tokenizer.pad_id)
     found = []
     for row, scores, real in zip(tokens, scores_of(model, score, tokens, mask), mask, strict=True):
         text = row[real]
