@@ -29,6 +29,7 @@ __all__ = [
     "neurons",
     "pair_table",
     "penalty",
+    "report",
     "save_activations",
     "sparse_probe",
     "stream_activations",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from safr_lens.models import ClassifierOutput, HookedClassifier, ModelConfig
     from safr_lens.neurons import ablate, neuron_table, pair_table, sparse_probe, token_table, top_activations
     from safr_lens.penalty import SafrPenalty, Schedule
+    from safr_lens.reporting import report
     from safr_lens.training import TrainConfig, evaluate, train
 
 _HOME = {
@@ -60,6 +62,7 @@ _HOME = {
     "models": ("ClassifierOutput", "HookedClassifier", "ModelConfig"),
     "neurons": ("ablate", "neuron_table", "pair_table", "sparse_probe", "token_table", "top_activations"),
     "penalty": ("SafrPenalty", "Schedule"),
+    "reporting": ("report",),
     "training": ("TrainConfig", "evaluate", "train"),
     "views": (),
 }

@@ -43,6 +43,7 @@ class Analysis:
         figures: of the model, by the names of :data:`safr_lens.measures.CATALOGUE`.
         at_init: the same of the architecture at random initialisation; empty if it was not asked for.
         neurons: one row a neuron, see :func:`safr_lens.neurons.neuron_table`.
+        statistics: that the figures were made from.
         faithfulness: of VMASK's importance; None if it was not asked for.
         coherence: of the directions that the layer's neurons write to.
         facts: layer, seed and size of the data.
@@ -51,6 +52,7 @@ class Analysis:
     figures: dict[str, Figure]
     at_init: dict[str, Figure]
     neurons: pd.DataFrame
+    statistics: NeuronStatistics
     faithfulness: Faithfulness | None
     coherence: Coherence
     facts: dict[str, Any]
@@ -59,6 +61,16 @@ class Analysis:
     def warnings(self) -> list[str]:
         """What a reader must know before believing the figures."""
         return _warnings(self.figures, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
+
+    def statistics_of(self, layer: int) -> NeuronStatistics:
+        """Return the statistics, after checking that they are of a layer.
+
+        Raises:
+            ConfigError: an analysis of another layer.
+        """
+        if self.statistics.layer != layer:
+            raise ConfigError(f"The analysis is of layer {self.statistics.layer}; expected one of layer {layer}.")
+        return self.statistics
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures as JSON holds them; what is undefined is None."""
@@ -149,6 +161,7 @@ def analyze(
         figures={name: measured[name] for name in CATALOGUE if name in measured},
         at_init=before,
         neurons=table_of(model, found, vectors),
+        statistics=found,
         faithfulness=faithful,
         coherence=coherence(model.backbone.blocks[found.layer].mlp.W_out.detach().float().cpu()),
         facts=_facts(found, vectors, seed),

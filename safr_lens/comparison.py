@@ -70,6 +70,25 @@ def compare(groups: Mapping[str, Sequence[Analysis]]) -> dict[str, list[Differen
     return {name: _differences(baseline[1], group) for name, group in others}
 
 
+def cautions(baseline: Analysis, other: Analysis) -> list[str]:
+    """Return what a reader of a comparison must not be misled by."""
+    names = ("token_selectivity", "class_selectivity", "monosemanticity")
+    minds = []
+    for name in names:
+        before, after = baseline.figures.get(name), other.figures.get(name)
+        if before is None or after is None or before.above is None or after.above is None:
+            continue
+        gained = after.estimate.value - before.estimate.value
+        above = after.above.value - before.above.value
+        if gained > 0 and above < gained / 2:
+            entry = CATALOGUE[name]
+            minds.append(
+                f"{entry.title} rose by {entry.shown(gained)}, but above chance only by "
+                f"{entry.shown(above, sign=True)}: most of the rise is that neurons fire more rarely."
+            )
+    return minds
+
+
 def to_dict(differences: Mapping[str, Sequence[Difference]]) -> dict[str, Any]:
     """Return a comparison as JSON holds it."""
     return {

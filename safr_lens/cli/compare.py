@@ -51,6 +51,7 @@ def compare(
 
     Example: safr-lens compare demo/unregularised demo/safr --data rotten_tomatoes
     """
+    from safr_lens.cli.difference_rows import print_differences
     from safr_lens.comparison import compare as compare_groups
     from safr_lens.comparison import to_dict
     from safr_lens.workflow import analyze_runs, grouped_runs
@@ -83,7 +84,7 @@ def compare(
     _show_runs(found, data)
     baseline = next(iter(groups))
     for name, rows in differences.items():
-        _show_differences(name, baseline, rows)
+        print_differences(name, baseline, rows)
     _explain(next(iter(differences.values())))
     for run, analysis in found.items():
         say(*(f"Mind, {run}: {warning}" for warning in analysis.warnings))
@@ -99,28 +100,6 @@ def _show_runs(found: dict, data: str) -> None:
     ]
     texts = next(iter(found.values())).facts["n_texts"]
     print_table(f"On {texts:,} texts of {data}", ["run", *(SHORT[name] for name in names)], rows)
-
-
-def _show_differences(name: str, baseline: str, rows: list[Difference]) -> None:
-    from safr_lens.measures.catalogue import CATALOGUE
-
-    table = []
-    for row in rows:
-        entry = CATALOGUE[row.figure]
-        above = " above null" if row.above_null else ""
-        low, high = (entry.shown(end, sign=True) for end in (row.low, row.high))
-        table.append(
-            [
-                entry.title + above,
-                entry.shown(row.baseline),
-                entry.shown(row.value),
-                entry.shown(row.difference, sign=True),
-                f"{low} to {high}",
-                row.verdict,
-            ]
-        )
-    columns = ["measure", baseline, name, "difference", "95 % interval", ""]
-    print_table(f"{name} against {baseline}", columns, table)
 
 
 def _explain(rows: list[Difference]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.output import print_json, print_table, say
+from safr_lens.cli.output import print_json, say
+from safr_lens.cli.stages import stages
 
 
 @guarded
@@ -29,25 +31,33 @@ def demo(
     Takes a few minutes on two CPU cores and no network. Prints what SAFR changed, and writes report.html, which shows
     it sentence by sentence. Interrupted, it goes on where it stopped when started again.
     """
+    from safr_lens.cli.difference_rows import print_differences
     from safr_lens.demo import run_demo
 
-    result = run_demo(out, data=data, seed=seed, epochs=epochs, limit=limit, overwrite=overwrite, progress=not quiet)
+    result = run_demo(
+        out,
+        data=data,
+        seed=seed,
+        epochs=epochs,
+        limit=limit,
+        overwrite=overwrite,
+        progress=not quiet,
+        stages=lambda name: stages(name, shown=not quiet),
+    )
     if as_json:
-        from dataclasses import asdict
-
         print_json(
             {
                 "report": str(result.report),
                 "warnings": result.warnings,
-                "models": {m.name: {"metrics": m.metrics, "neurons": asdict(m.neurons)} for m in result.measured},
+                "models": {
+                    name: {"metrics": run.metrics, "analysis": result.analyses[name].to_dict()}
+                    for name, run in result.runs.items()
+                },
+                "differences": {one.figure: asdict(one) | {"verdict": one.verdict} for one in result.differences},
             }
         )
         return
-    names = [model.name for model in result.measured]
-    print_table(
-        "What SAFR changed, on held-out reviews",
-        ["measure", *names, "change"],
-        [[row.name, *row.values, row.change] for row in result.rows],
-    )
+    baseline, name = result.runs
+    print_differences(name, baseline, result.differences)
     say(*(f"Mind: {warning}" for warning in result.warnings))
     say(f"Open {result.report} to see it sentence by sentence.")

@@ -1,6 +1,12 @@
-"""What a person sees: pages made of circuitsvis components."""
+"""What a person sees: views that show themselves in notebooks and save themselves as one page."""
 
-from safr_lens.views.report import ReportText, write_report
-from safr_lens.views.sentence import SentenceView, sentence_view
+from safr_lens.views.allocation import allocation
+from safr_lens.views.attention import attention
+from safr_lens.views.contributions import contributions
+from safr_lens.views.names import NeuronNames
+from safr_lens.views.neuron import neuron
+from safr_lens.views.superposition import superposition
+from safr_lens.views.tokens import tokens
+from safr_lens.views.view import View
 
-__all__ = ["ReportText", "SentenceView", "sentence_view", "write_report"]
+__all__ = ["NeuronNames", "View", "allocation", "attention", "contributions", "neuron", "superposition", "tokens"]

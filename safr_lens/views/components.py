@@ -12,11 +12,14 @@ from typing import Any
 
 import circuitsvis
 import numpy as np
+from circuitsvis.activations import text_neuron_activations
+from circuitsvis.attention import attention_heads
 from circuitsvis.tokens import colored_tokens
 from circuitsvis.utils.render import RenderedHTML
 
-from safr_lens.views.inert import inert
+from safr_lens.views.inert import inert, shortened
 
+DIGITS = 4
 _CALL = re.compile(r"render\(\s*\"[^\"]+\",\s*(?:CircuitsVis\.)?(\w+),\s*(\{.*\})\s*\)\s*</script>\s*$", re.DOTALL)
 
 
@@ -45,16 +48,52 @@ def token_colors(
         low, high: ends of the scale, given since circuitsvis shows all-zero values as nothing without them.
         positive, negative: colours of the ends.
     """
-    spaced = [inert(token) + " " for token in tokens]
-    finite = np.nan_to_num(np.asarray(values, dtype=float), posinf=high, neginf=low)
     return _component(
         colored_tokens(
-            spaced,
-            [round(float(value), 4) for value in finite],
+            [inert(token) + " " for token in tokens],
+            _rounded(np.clip(np.nan_to_num(np.asarray(values, dtype=float), posinf=high, neginf=low), low, high)),
             min_value=low,
             max_value=high,
             positive_color=positive,
             negative_color=negative,
+        )
+    )
+
+
+def neuron_choice(tokens: Sequence[str], quantities: dict[str, np.ndarray], names: Sequence[str]) -> Component:
+    """Return tokens coloured by a neuron that the reader chooses from a list, by name.
+
+    Args:
+        tokens: any text.
+        quantities: what may be shown, each an array ``[pos, n_neurons]``; colours are relative to each neuron's
+            largest value.
+        names: of the neurons.
+    """
+    values = np.stack([np.asarray(array, dtype=float) for array in quantities.values()], axis=1)
+    finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    return _component(
+        text_neuron_activations(
+            [inert(token) + " " for token in tokens],
+            np.round(finite, DIGITS),
+            first_dimension_name="show",
+            second_dimension_name="neuron",
+            first_dimension_labels=[inert(name) for name in quantities],
+            second_dimension_labels=[inert(shortened(name, 80)) for name in names],
+        )
+    )
+
+
+def head_patterns(tokens: Sequence[str], pattern: np.ndarray, *, high: float, color: str) -> Component:
+    """Return the attention pattern ``[head_index pos pos]`` of each head, on a scale from 0 to ``high``."""
+    return _component(
+        attention_heads(
+            np.round(np.nan_to_num(pattern.astype(float)), DIGITS).tolist(),
+            [inert(shortened(token, 16)) for token in tokens],
+            attention_head_names=[f"H{head}" for head in range(len(pattern))],
+            min_value=0.0,
+            max_value=high,
+            positive_color=color,
+            mask_upper_tri=False,
         )
     )
 
@@ -75,6 +114,10 @@ def json_in_script(value: Any) -> str:
     {"token": "\\u003c/script>"}
     """
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [float(f"{value:.4g}") for value in values.tolist()]
 
 
 def _component(rendered: RenderedHTML) -> Component:

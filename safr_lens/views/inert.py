@@ -6,21 +6,43 @@ import unicodedata
 
 WORD_JOINER = "\u2060"
 SHOWN = {"\n": "↵", "\r": "↵", "\t": "⇥", "\u2028": "↵", "\u2029": "↵"}
+LONGEST = 200
+
+
+def visible(text: str) -> str:
+    """Return ``text`` so that nothing in it is invisible or reorders what stands beside it.
+
+    Line ends become a sign; control and direction marks become their code point; lone surrogates become U+FFFD.
+
+    >>> visible("one\\ntwo")
+    'one↵two'
+    """
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return "".join(_visible(character) for character in whole)
 
 
 def inert(text: str) -> str:
-    """Return ``text`` so that no browser reads it as markup, and nothing in it is invisible.
+    """Return ``text`` so that no browser reads it as markup even where it is written into ``innerHTML``.
 
     A word joiner (zero width) after each ``<`` and ``&`` keeps them from opening a tag or an entity in every place
-    where circuitsvis puts them: text, tooltips, labels. Line ends become a sign; control and direction marks, which
-    would reorder or hide what stands beside them, become their code point; lone surrogates become U+FFFD.
+    where circuitsvis puts them: text, tooltips, labels. What :func:`visible` does is done, too.
 
     >>> inert("<br />").replace(WORD_JOINER, "|")
     '<|br />'
     """
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    shown = "".join(_visible(character) for character in whole)
-    return shown.replace("<", f"<{WORD_JOINER}").replace("&", f"&{WORD_JOINER}")
+    return visible(text).replace("<", f"<{WORD_JOINER}").replace("&", f"&{WORD_JOINER}")
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Return ``text`` cut in the middle to at most ``longest`` characters.
+
+    >>> shortened("abcdefghij", 5)
+    'ab…ij'
+    """
+    if len(text) <= longest:
+        return text
+    end = (longest - 1) // 2
+    return f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"
 
 
 def _visible(character: str) -> str:

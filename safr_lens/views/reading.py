@@ -9,7 +9,7 @@ from torch import Tensor
 
 from safr_lens.measures.serving import Serving, margin, serving
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.decompose import decompose
+from safr_lens.models.decompose import Decomposition, decompose
 from safr_lens.models.evaluating import evaluating
 
 
@@ -18,6 +18,7 @@ class Reading:
     """One text as one model reads it.
 
     Attributes:
+        parts: the logits as an exact sum.
         tokens: as they stand in the text.
         probabilities: by class.
         predicted: the class with the largest logit.
@@ -26,6 +27,7 @@ class Reading:
         served: which neurons are behind it.
     """
 
+    parts: Decomposition
     tokens: list[str]
     probabilities: Float[Tensor, " n_classes"]
     predicted: int
@@ -46,6 +48,7 @@ def read_text(model: HookedClassifier, text: str, *, truncate: bool = False) -> 
     parts = decompose(model, text, truncate=truncate)
     predicted = int(parts.logits.argmax())
     return Reading(
+        parts=parts,
         tokens=parts.tokens,
         probabilities=output.probabilities[0],
         predicted=predicted,

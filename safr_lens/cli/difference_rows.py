@@ -1,0 +1,30 @@
+"""Differences between runs as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from safr_lens.cli.output import print_table
+from safr_lens.comparison import Difference
+from safr_lens.measures.catalogue import CATALOGUE
+
+
+def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> None:
+    """Print one row a figure: both values, the difference with its interval, and the verdict."""
+    table = []
+    for row in rows:
+        entry = CATALOGUE[row.figure]
+        above = " above null" if row.above_null else ""
+        low, high = (entry.shown(end, sign=True) for end in (row.low, row.high))
+        table.append(
+            [
+                entry.title + above,
+                entry.shown(row.baseline),
+                entry.shown(row.value),
+                entry.shown(row.difference, sign=True),
+                f"{low} to {high}",
+                row.verdict,
+            ]
+        )
+    columns = ["measure", baseline, name, "difference", "95 % interval", ""]
+    print_table(f"{name} against {baseline}", columns, table)

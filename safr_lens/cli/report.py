@@ -1,0 +1,76 @@
+"""``safr-lens report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from safr_lens.cli import options
+from safr_lens.cli.guard import guarded
+from safr_lens.cli.output import print_json, say
+from safr_lens.cli.stages import stages
+
+
+@guarded
+def report(
+    run: options.Run,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    baseline: Annotated[
+        str | None, typer.Option(help="Another run to compare with, usually the unregularised one.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="What to measure on; by default the data that the run was trained on.")
+    ] = None,
+    split: options.Split = "test",
+    vectors_from: options.VectorsFrom = None,
+    faithfulness_texts: Annotated[
+        int | None,
+        typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none (100, fewer if long)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of permutations, resamples and the random initialisation.")] = 0,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    streaming: options.Streaming = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write one self-contained HTML page about a run: its figures, its neurons, and texts neuron by neuron.
+
+    Example: safr-lens report runs/safr --baseline runs/unregularised --out report.html
+    """
+    from safr_lens.reporting import report as make_report
+
+    view = make_report(
+        run,
+        baseline,
+        out=out,
+        data=data,
+        split=split,
+        vectors_from=vectors_from,
+        faithfulness_texts=faithfulness_texts,
+        seed=seed,
+        overwrite=overwrite,
+        stages=lambda name: stages(name, shown=not quiet),
+        text_column=text_column,
+        label_column=label_column,
+        streaming=streaming,
+    )
+    content = view.content
+    if as_json:
+        print_json(
+            {
+                "report": str(out),
+                "runs": content.names,
+                "warnings": content.warnings,
+                "verdicts": dict(content.verdicts),
+                "texts": [{"text": one.text, "label": one.label, "rule": rule} for rule, one in content.texts],
+            }
+        )
+        return
+    for verdict, names in content.verdicts:
+        say(f"{verdict}: {'; '.join(names)}")
+    say(*(f"Mind: {warning}" for warning in content.warnings))
+    say(f"Open {out}.")

@@ -1,0 +1,167 @@
+"""What a report shows, put together from analyses of one or two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from safr_lens.analysis import Analysis
+from safr_lens.comparison import cautions, compare
+from safr_lens.data.dataset import Split
+from safr_lens.measures.evaluation import majority_share
+from safr_lens.reporting.curves import training_curves
+from safr_lens.reporting.facts import facts_of
+from safr_lens.reporting.runs import ReportedRun
+from safr_lens.reporting.tables import ComparedRow, Tile, compared_rows, tiles, verdicts
+from safr_lens.reporting.telling import telling_texts
+from safr_lens.views.allocation import AllocationContent, allocation
+from safr_lens.views.charts import Chart
+from safr_lens.views.neuron import NeuronContent, neuron
+from safr_lens.views.view import View
+
+N_NEURONS = 5
+N_DASHBOARDS = 2
+
+
+@dataclass(frozen=True)
+class NeuronGroup:
+    """Some neurons, as rows of the neuron table, and dashboards of the first of them."""
+
+    title: str
+    rows: list[Mapping[str, Any]]
+    dashboards: list[NeuronContent]
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """What a report shows; lists with one entry a run hold the baseline, if there is one, first."""
+
+    names: list[str]
+    labels: list[str]
+    intro: list[str]
+    warnings: list[str]
+    tiles: list[Tile]
+    verdicts: list[tuple[str, list[str]]]
+    rows: list[ComparedRow]
+    has_init: bool
+    curves: list[tuple[str, Chart]]
+    neurons: list[NeuronGroup]
+    texts: list[tuple[str, AllocationContent]]
+    facts: list[tuple[str, dict[str, str]]]
+
+
+def build_report(
+    runs: Sequence[ReportedRun],
+    split: Split,
+    analyses: Sequence[Analysis],
+    *,
+    measured: Mapping[str, str],
+    title: str | None = None,
+) -> View:
+    """Put a report together.
+
+    Args:
+        runs: the baseline, if there is one, and the run that the report is about.
+        split: the texts that were measured.
+        analyses: of each run, over these texts.
+        measured: how it was measured, as names and values to read.
+        title: of the page.
+    """
+    run, analysis = runs[-1], analyses[-1]
+    differences = compare({one.name: [found] for one, found in zip(runs, analyses, strict=True)}) if runs[1:] else {}
+    changes = differences.get(run.name, [])
+    rows = compared_rows(list(analyses), changes)
+    content = ReportContent(
+        names=[one.name for one in runs],
+        labels=list(run.model.labels),
+        intro=_intro(runs, split, analysis, measured),
+        warnings=[f"{one.name}: {mind}" for one, found in zip(runs, analyses, strict=True) for mind in found.warnings]
+        + (cautions(analyses[0], analysis) if runs[1:] else []),
+        tiles=tiles(rows),
+        verdicts=verdicts(changes),
+        rows=rows,
+        has_init=any(found.at_init for found in analyses),
+        curves=training_curves(list(runs)),
+        neurons=_neurons(run, split, analysis),
+        texts=_texts(runs, split, analyses),
+        facts=[*((one.name, facts_of(one)) for one in runs), ("these figures", dict(measured))],
+    )
+    default = f"{run.name} beside {runs[0].name}" if runs[1:] else run.name
+    return View(title or f"How {default} reads text", "report", content)
+
+
+def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measured: Mapping[str, str]) -> list[str]:
+    run, facts = runs[-1], analysis.facts
+    config = run.model.config
+    through = (
+        "its class is read from the last layer's MLP neurons alone, so a prediction is a sum over pairs of a token and "
+        "a neuron"
+        if config.readout == "neurons"
+        else "its class is read from the residual stream, to which neurons are one contribution of several"
+    )
+    said = [
+        f"{run.name} is a text classifier of {config.n_layers} layer{'' if config.n_layers == 1 else 's'} with "
+        f"{config.d_mlp:,} MLP neurons a layer (a TransformerLens HookedTransformer) that tells apart "
+        f"{len(run.model.labels)} classes; {through}."
+    ]
+    if runs[1:]:
+        said.append(f"It is compared with {runs[0].name}, which read the same texts.")
+    majority = 100 * majority_share(row["label"] for row in split)
+    said.append(
+        f"All figures are from {facts['n_texts']:,} texts ({facts['n_tokens']:,} tokens) of {measured['data']}."
+        + (
+            f" Always answering the largest class would be right for {majority:.1f} %."
+            if analysis.statistics.census.labelled
+            else ""
+        )
+        + " Intervals are over texts; another training with another seed would differ by more than they say."
+    )
+    return said
+
+
+def _neurons(run: ReportedRun, split: Split, analysis: Analysis) -> list[NeuronGroup]:
+    table = analysis.neurons
+    known = table[table["alive"] & table["monosemanticity_above"].notna()]
+    ordered = known.sort_values("monosemanticity_above", ascending=False, kind="stable")
+    groups = [
+        ("The most monosemantic neurons", ordered.head(N_NEURONS)),
+        ("The least monosemantic neurons", ordered.iloc[N_NEURONS:].iloc[::-1].head(N_NEURONS)),
+    ]
+    return [
+        NeuronGroup(title, _rows(part), _dashboards(run, split, analysis, part)) for title, part in groups if len(part)
+    ]
+
+
+def _rows(part: pd.DataFrame) -> list[Mapping[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in part.to_dict("records")]
+
+
+def _dashboards(run: ReportedRun, split: Split, analysis: Analysis, part: pd.DataFrame) -> list[NeuronContent]:
+    layer = analysis.statistics.layer
+    return [
+        neuron(run.model, split, int(number), layer=layer, k=5, analysis=analysis).content
+        for number in part["neuron"].head(N_DASHBOARDS)
+    ]
+
+
+def _texts(
+    runs: Sequence[ReportedRun], split: Split, analyses: Sequence[Analysis]
+) -> list[tuple[str, AllocationContent]]:
+    run = runs[-1]
+    found = []
+    for one in telling_texts(run.model, split, list(analyses)):
+        view = allocation(
+            run.model,
+            one.text,
+            runs[0].model if runs[1:] else None,
+            words=analyses[-1].neurons,
+            baseline_words=analyses[0].neurons,
+            label=one.label or None,
+            names=(runs[0].name, run.name),
+            truncate=True,
+        )
+        found.append((one.rule, view.content))
+    return found

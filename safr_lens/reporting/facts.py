@@ -1,0 +1,48 @@
+"""How a run was made, as names and values to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from safr_lens.reporting.runs import ReportedRun
+
+WEIGHTS = ("importance_weight", "interaction_weight", "information_weight")
+
+
+def facts_of(run: ReportedRun) -> dict[str, str]:
+    """Return what ``metrics.json`` records of a run."""
+    if "settings" not in run.metrics:
+        return {"record": "none: a model without metrics.json"}
+    settings, versions = run.metrics["settings"], run.metrics.get("versions", {})
+    penalty = settings["penalty"]
+    rows = ", ".join(f"{count:,} {split}" for split, count in settings["data"]["rows"].items())
+    return {
+        "data": f"{settings['data']['source']}{': ' if rows else ''}{rows}",
+        "seed": str(run.metrics["seed"]),
+        "epochs": f"best {run.metrics['best_epoch']} of {run.metrics['epochs']}, {run.metrics['seconds']:.0f} s",
+        "model": _listed(settings["model"]),
+        "training": _listed(settings["train"]),
+        "penalty": _listed({name: value for name, value in penalty.items() if name not in WEIGHTS})
+        + "".join(f", {name} {shown_schedule(penalty[name])}" for name in WEIGHTS),
+        "what was done to the data": " ".join(run.metrics.get("data_notes", [])) or "nothing",
+        "versions": _listed(versions),
+    }
+
+
+def shown_schedule(schedule: Any) -> str:
+    """Return a weight or its schedule as text.
+
+    >>> shown_schedule({"start": 1.0, "end": 0.1, "delay": 1.0, "epochs": 0.0})
+    '1 to 0.1 after epoch 1'
+    """
+    if not isinstance(schedule, Mapping):
+        return str(schedule)
+    if schedule["start"] == schedule["end"]:
+        return f"{schedule['end']:g}"
+    span = f" over {schedule['epochs']:g} epochs" if schedule["epochs"] else ""
+    return f"{schedule['start']:g} to {schedule['end']:g} after epoch {schedule['delay']:g}{span}"
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)

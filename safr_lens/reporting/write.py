@@ -1,0 +1,107 @@
+"""``report``: from the folder of a run to one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from safr_lens.analysis import Analysis
+from safr_lens.errors import CheckpointError, ConfigError
+from safr_lens.reporting.build import build_report
+from safr_lens.reporting.runs import ReportedRun, load_run
+from safr_lens.views.view import View
+from safr_lens.workflow import MeasuredData, analyze_run, measured_data
+
+
+def report(
+    run: str | Path,
+    baseline: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    data: str | None = None,
+    split: str = "test",
+    vectors_from: str | None = None,
+    faithfulness_texts: int | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    stages: Any = None,
+    **columns: Any,
+) -> View:
+    """Measure a run, and a baseline beside it, and show all of it on one page.
+
+    Args:
+        run: the folder of a trained run, or a Hub id.
+        baseline: another, usually the unregularised one.
+        out: write the page there, too.
+        data: what to measure on, as in :func:`safr_lens.load_data`; by default what the run was trained on.
+        split: which split of it; a single file is used whole.
+        vectors_from: data whose texts give the word vectors of the MS score; by default the training split.
+        faithfulness_texts: as in :func:`safr_lens.analyze`.
+        seed: of permutations and resamples.
+        overwrite: replace ``out`` if it exists.
+        stages: gives, for the name of a run, what :func:`safr_lens.analyze` takes as ``stages``.
+        **columns: ``text_column``, ``label_column`` and ``streaming``, as in :func:`safr_lens.load_data`.
+
+    Returns:
+        A view: it shows itself in a notebook, and ``save`` writes it as a page.
+
+    Raises:
+        CheckpointError: a run that cannot be loaded, or ``out`` that exists already.
+        ConfigError: runs of other classes, or a run whose record does not name its data, without ``data``.
+        DataError: data that cannot be used.
+    """
+    if out is not None and Path(out).exists() and not overwrite:
+        raise CheckpointError(f"{out} exists already. Name another file, or overwrite it (--overwrite).")
+    runs = _loaded(run, baseline)
+    source = data or runs[-1].source
+    if source is None:
+        raise ConfigError(f"{run} does not record the data that it was trained on; name some with data (--data).")
+    measured = measured_data(source, split, labels=runs[-1].model.labels, vectors_from=vectors_from, **columns)
+    analyses = analyze_reported(runs, measured, stages=stages, seed=seed, faithfulness_texts=faithfulness_texts)
+    facts = {
+        "data": f"the {split} split of {source}",
+        "word vectors of the MS score": f"PPMI-SVD of {measured.vectors_name}",
+        "seed of permutations and resamples": str(seed),
+        "command": f"safr-lens report {run}" + (f" --baseline {baseline}" if baseline else ""),
+    }
+    view = build_report(runs, measured.split, analyses, measured=facts)
+    if out is not None:
+        view.save(out)
+    return view
+
+
+def analyze_reported(
+    runs: list[ReportedRun], measured: MeasuredData, *, stages: Any = None, **options: Any
+) -> list[Analysis]:
+    """Analyze loaded runs on the same data; the last one beside its random initialisation.
+
+    Args:
+        runs: the baseline, if there is one, and the run that the report is about.
+        measured: the texts.
+        stages: as in :func:`report`.
+        **options: as for :func:`safr_lens.analyze`.
+    """
+    return [
+        analyze_run(
+            one.model,
+            measured,
+            at_init=one is runs[-1],
+            **options,
+            **({} if stages is None else {"stages": stages(one.name)}),
+        )
+        for one in runs
+    ]
+
+
+def _loaded(run: str | Path, baseline: str | Path | None) -> list[ReportedRun]:
+    if baseline is None:
+        return [load_run(run)]
+    loaded = [load_run(baseline), load_run(run)]
+    if loaded[0].name == loaded[1].name:
+        loaded = [load_run(path, name=str(path)) for path in (baseline, run)]
+    if loaded[0].name == loaded[1].name:
+        raise ConfigError(f"{run} is run and baseline at once; name two different runs.")
+    labels = [one.model.labels for one in loaded]
+    if labels[0] != labels[1]:
+        raise ConfigError(f"The runs know other classes: {', '.join(labels[0])} and {', '.join(labels[1])}.")
+    return loaded

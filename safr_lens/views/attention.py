@@ -1,0 +1,96 @@
+"""The attention view: the pattern of each head, and the pairs that count as correlated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safr_lens.models.backbone import pattern_hook
+from safr_lens.models.choose import checked_layer
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.evaluating import evaluating
+from safr_lens.penalty.correlation import attention_correlation
+from safr_lens.views.allocation import N_PAIRS
+from safr_lens.views.charts import Chart, pair_matrix
+from safr_lens.views.components import Component, head_patterns
+from safr_lens.views.view import View
+
+# circuitsvis draws each cell of each head: beyond this a browser is busy for seconds
+MOST_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class AttentionContent:
+    """What the view shows."""
+
+    text: str
+    layer: int
+    threshold: float
+    n_heads: int
+    n_tokens: int
+    n_drawn: int
+    high: float
+    heads: Component
+    matrix: Chart
+    pairs: list[tuple[str, str, float, float]]
+
+
+def attention(
+    model: HookedClassifier, text: str, *, layer: int = -1, threshold: float = 2.0, truncate: bool = False
+) -> View:
+    """Show a layer's attention head by head, and beside it which pairs of tokens it correlates.
+
+    Of a long text the first 64 tokens are drawn head by head; the correlation beside them is of the whole text.
+
+    Args:
+        model: a classifier.
+        text: the text.
+        layer: by default the last.
+        threshold: attention in multiples of uniform attention above which a pair counts as correlated.
+        truncate: cut a text that is longer than the context instead of refusing it.
+
+    Raises:
+        ConfigError: a layer that the model does not have.
+        TextError: a text that the model cannot read.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> attention(model, "a good film")
+    View('Attention, and the pairs it correlates')
+    """
+    layer = checked_layer(model, layer)
+    tokens, mask = model.to_tokens(text, truncate=truncate)
+    words = model.to_str_tokens(text, truncate=truncate)
+    with evaluating(model):
+        pattern = model(tokens, mask, capture=[pattern_hook(layer)]).activations[pattern_hook(layer)].float()
+    correlation = attention_correlation(pattern, mask, threshold)[0].cpu()
+    mean = pattern[0].mean(0).cpu()
+    both = (mean + mean.T) / 2
+    lift = len(words) * both
+    drawn = words[:MOST_TOKENS]
+    heads = pattern[0, :, : len(drawn), : len(drawn)].cpu().numpy()
+    high = max(float(heads.max(initial=0.0)), 1e-3)
+    ranked = correlation.triu(1).flatten().argsort(descending=True)[:N_PAIRS].tolist()
+    pairs = [divmod(place, len(words)) for place in ranked]
+    content = AttentionContent(
+        text=text,
+        layer=layer,
+        threshold=threshold,
+        n_heads=len(heads),
+        n_tokens=len(words),
+        n_drawn=len(drawn),
+        high=high,
+        heads=head_patterns(drawn, heads, high=high, color="#1565c0"),
+        matrix=pair_matrix(
+            words,
+            (both / both.max().clamp_min(1e-12)).numpy(),
+            correlation.numpy(),
+            lower_label="attention / largest, below",
+            upper_label="correlation, above",
+        ),
+        pairs=[
+            (words[i], words[j], correlation[i, j].item(), lift[i, j].item()) for i, j in pairs if correlation[i, j] > 0
+        ],
+    )
+    return View("Attention, and the pairs it correlates", "attention", content)

@@ -1,0 +1,270 @@
+"""Small charts as SVG pictures, made by matplotlib, for what circuitsvis has no component for."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from safr_lens.views.inert import shortened, visible
+
+INK, SOFT, LINE = "#1b2330", "#566172", "#d9dee6"
+# told apart by colour-blind readers too (Okabe and Ito 2008)
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
+FOR, AGAINST, IMPORTANCE = "#4393c3", "#f08a62", "#4db8a8"
+EVIDENCE = LinearSegmentedColormap.from_list("evidence", [AGAINST, "#ffffff", FOR])
+UPPER = LinearSegmentedColormap.from_list("upper", ["#ffffff", SERIES[1]])
+LOWER = LinearSegmentedColormap.from_list("lower", ["#ffffff", SERIES[0]])
+MOST_LABELS = 64
+SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "safr_lens",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "#ffffff",
+    "image.interpolation": "nearest",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture, and what it says in words for those who do not see it.
+
+    Attributes:
+        svg: the picture.
+        alt: the same in a sentence or two, with its main numbers.
+    """
+
+    svg: str
+    alt: str
+
+    @property
+    def source(self) -> str:
+        """The picture as the ``src`` of an ``<img>``: nothing in it can run, and its ids stay to itself."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+
+
+@contextmanager
+def _drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+        # a reader's browser has fonts for what matplotlib's own lacks
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from|.*natively supported")
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        yield figure, figure.add_subplot()
+
+
+def _chart(figure: Figure, alt: str) -> Chart:
+    written = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from|.*natively supported")
+        figure.savefig(
+            written, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None, "Creator": None}
+        )
+    svg = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", written.getvalue(), flags=re.DOTALL)
+    svg = svg.replace("font-family: 'DejaVu Sans'", "font-family: 'DejaVu Sans', system-ui, sans-serif")
+    return Chart(svg, visible(alt))
+
+
+def histogram(
+    edges: Sequence[float], counts: Mapping[str, Sequence[float]], *, label: str, unit: str = "tokens"
+) -> Chart:
+    """Return how often values fall between edges, one line a series, on a logarithmic count axis.
+
+    Args:
+        edges: n + 1 borders, rising.
+        counts: n counts for each series, by its name.
+        label: of the value axis.
+        unit: what is counted.
+    """
+    with _drawing(5.2, 2.5) as (figure, axes):
+        # lines of several widths stay apart where they lie on each other
+        for number, (name, values) in enumerate(counts.items()):
+            heights = np.maximum(np.asarray(values, dtype=float), 0)
+            axes.stairs(
+                np.where(heights > 0, heights, np.nan),
+                edges,
+                baseline=None,
+                color=SERIES[number % len(SERIES)],
+                label=shortened(visible(name), 24),
+                linewidth=2.4 if number == 0 else 1.5,
+                linestyle=("-", "--", ":", "-.")[number % 4],
+            )
+        largest = max((max(values, default=0) for values in counts.values()), default=0)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.set_ylim(0.7, max(10.0, 2.0 * largest))
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_xlabel(label)
+        axes.set_ylabel(f"{unit} (log scale)")
+        if len(counts) > 1:
+            axes.legend(fontsize=8, ncols=1 + len(counts) // 8)
+        totals = ", ".join(f"{name} {sum(values):,.0f}" for name, values in counts.items())
+        return _chart(figure, f"Histogram of {label} from {edges[0]:.3g} to {edges[-1]:.3g}; {unit}: {totals}.")
+
+
+def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[float, float]] | None = None) -> Chart:
+    """Return one horizontal bar a name, coloured by its sign.
+
+    Args:
+        values: by name, the first on top; what is not finite has no bar.
+        label: of the value axis.
+        spans: a confidence interval of each, by name.
+    """
+    names = list(values)
+    finite = [value if math.isfinite(value) else 0.0 for value in values.values()]
+    with _drawing(5.2, 0.75 + 0.28 * len(names)) as (figure, axes):
+        axes.barh(range(len(names)), finite, color=[FOR if value >= 0 else AGAINST for value in finite], height=0.7)
+        for place, name in enumerate(names):
+            low, high = (spans or {}).get(name, (math.nan, math.nan))
+            if math.isfinite(low) and math.isfinite(high):
+                axes.plot([low, high], [place, place], color=INK, linewidth=1.4)
+        axes.axvline(0, color=SOFT, linewidth=0.8)
+        axes.set_yticks(range(len(names)), [shortened(visible(name), 36) for name in names])
+        axes.invert_yaxis()
+        axes.set_xlabel(label)
+        said = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+        return _chart(figure, f"Bars of {label}: {said}.")
+
+
+def curves(
+    series: Mapping[str, Sequence[float]],
+    *,
+    label: str,
+    marks: Mapping[str, int] | None = None,
+    low: float | None = None,
+) -> Chart:
+    """Return values by epoch, one line a name.
+
+    Args:
+        series: values of epochs 1, 2, ... by name; what is not finite leaves a gap.
+        label: of the value axis.
+        marks: an epoch of each that is marked, by name.
+        low: the least value of the axis.
+    """
+    with _drawing(4.6, 2.5) as (figure, axes):
+        for number, (name, values) in enumerate(series.items()):
+            color, style = SERIES[number % len(SERIES)], ("-", "--", ":", "-.")[number % 4]
+            shown = np.asarray(values, dtype=float)
+            axes.plot(range(1, len(shown) + 1), shown, style, color=color, label=shortened(visible(name), 28))
+            mark = (marks or {}).get(name)
+            if mark and mark <= len(shown):
+                axes.plot([mark], [shown[mark - 1]], "o", color=color, markersize=6)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if low is not None:
+            axes.set_ylim(bottom=low)
+        axes.legend(fontsize=8)
+        ends = ", ".join(
+            f"{name} from {values[0]:.3g} to {values[-1]:.3g}" for name, values in series.items() if values
+        )
+        return _chart(figure, f"{label} by epoch: {ends}.")
+
+
+def evidence_map(rows: Sequence[str], columns: Sequence[str], values: np.ndarray, *, label: str) -> Chart:
+    """Return a matrix of signed values as colours, 0 white.
+
+    Args:
+        rows, columns: their names.
+        values: ``[row column]``; what is not finite is 0.
+        label: of the colour scale, with its unit.
+    """
+    finite = np.nan_to_num(np.asarray(values, dtype=float), nan=0.0, posinf=0.0, neginf=0.0)
+    largest = max(float(np.abs(finite).max(initial=0.0)), 1e-12)
+    with _drawing(6.2, 1.5 + 0.17 * len(rows)) as (figure, axes):
+        image = axes.imshow(finite, cmap=EVIDENCE, vmin=-largest, vmax=largest, aspect="auto")
+        _name_axis(axes, "x", columns, 12)
+        _name_axis(axes, "y", rows, 32)
+        _grid(axes, finite.shape)
+        figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01)
+        row, column = np.unravel_index(np.abs(finite).argmax(), finite.shape) if finite.size else (0, 0)
+        strongest = f"{rows[row]} at {columns[column]}, {finite[row, column]:+.3g}" if finite.size else "none"
+        return _chart(figure, f"{label} of {len(rows)} neurons at {len(columns)} tokens; strongest: {strongest}.")
+
+
+def pair_matrix(
+    tokens: Sequence[str], lower: np.ndarray, upper: np.ndarray, *, lower_label: str, upper_label: str
+) -> Chart:
+    """Return two symmetric matrices over pairs of tokens in one: one below the diagonal, one above.
+
+    Args:
+        tokens: their names.
+        lower, upper: ``[pos pos]`` in [0, 1]; what is not finite is 0.
+        lower_label, upper_label: of their colour scales.
+    """
+    layers = [np.nan_to_num(np.asarray(one, dtype=float), posinf=0.0, neginf=0.0).clip(0, 1) for one in (lower, upper)]
+    n = len(tokens)
+    below = np.tri(n, n, -1, dtype=bool)
+    size = 2.1 + 0.2 * min(n, MOST_LABELS // 2)
+    with _drawing(size + 1.6, size) as (figure, axes):
+        for layer, hidden, colors, label in (
+            (layers[0], ~below, LOWER, lower_label),
+            (layers[1], ~below.T, UPPER, upper_label),
+        ):
+            image = axes.imshow(np.ma.masked_array(layer, hidden), cmap=colors, vmin=0, vmax=1)
+            figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.03)
+        axes.set_facecolor("#eef1f5")
+        _name_axis(axes, "x", tokens, 12)
+        _name_axis(axes, "y", tokens, 12)
+        _grid(axes, (n, n))
+        said = [
+            _strongest_pair(tokens, layer, label)
+            for layer, label in zip(layers, (lower_label, upper_label), strict=True)
+        ]
+        return _chart(figure, f"Pairs of {n} tokens. {' '.join(said)}")
+
+
+def _strongest_pair(tokens: Sequence[str], layer: np.ndarray, label: str) -> str:
+    pairs = np.triu(layer, 1)
+    if not pairs.any():
+        return f"{label}: 0 for all pairs."
+    i, j = np.unravel_index(pairs.argmax(), pairs.shape)
+    return f"{label}: most for {shortened(tokens[i], 24)} and {shortened(tokens[j], 24)}, {pairs[i, j]:.2f}."
+
+
+def _name_axis(axes: Axes, axis: str, names: Sequence[str], longest: int) -> None:
+    step = max(1, math.ceil(len(names) / MOST_LABELS))
+    places = range(0, len(names), step)
+    labels = [shortened(visible(names[place]), longest) for place in places]
+    small = {"fontsize": 8 if len(places) <= 32 else 6}
+    if axis == "x":
+        axes.set_xticks(places, labels, rotation=55, ha="right", rotation_mode="anchor", **small)
+    else:
+        axes.set_yticks(places, labels, **small)
+    axes.tick_params(length=0)
+
+
+def _grid(axes: Axes, shape: tuple[int, ...]) -> None:
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if max(shape) > MOST_LABELS:
+        return
+    axes.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color=LINE, linewidth=0.5)
+    axes.tick_params(which="minor", length=0)

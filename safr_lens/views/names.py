@@ -1,0 +1,93 @@
+"""Neurons by name: their number and the words that they answer to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from safr_lens.data.tokenizer import UNK
+from safr_lens.errors import ConfigError
+from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.choose import checked_layer
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.evaluating import evaluating
+
+Words = pd.DataFrame | Sequence[Sequence[str]]
+N_WORDS = 3
+CHUNK = 4096
+
+
+class NeuronNames:
+    """What to call the neurons of a layer: number and words.
+
+    Args:
+        model: a classifier.
+        words: the words of each neuron: a table of :func:`safr_lens.neuron_table` (its ``top_words``, measured on a
+            corpus) or a list for each neuron. By default the vocabulary words at which it is most active when they
+            stand alone, which needs no corpus but knows nothing of context.
+        layer: whose neurons; by default the last.
+
+    Raises:
+        ConfigError: words of another number of neurons, or a table without ``top_words``.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=2, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> NeuronNames(model, [["good", "fine"], []]).of([0, 1])
+    ['0: good, fine', '1: no word']
+    """
+
+    def __init__(self, model: HookedClassifier, words: Words | None = None, *, layer: int = -1) -> None:
+        self.model, self.layer = model, checked_layer(model, layer)
+        self.words = None if words is None else _listed(words, model.config.d_mlp)
+
+    @property
+    def origin(self) -> str:
+        """Where the words come from, in a sentence."""
+        if self.words is None:
+            return "Neurons are named by the vocabulary words at which they are most active when these stand alone."
+        return "Neurons are named by the words at which they are most active on average in the corpus."
+
+    def of(self, neurons: Sequence[int]) -> list[str]:
+        """Return the name of each of some neurons."""
+        words = self._alone(neurons) if self.words is None else [self.words[neuron] for neuron in neurons]
+        return [
+            f"{neuron}: {', '.join(found[:N_WORDS]) or 'no word'}" for neuron, found in zip(neurons, words, strict=True)
+        ]
+
+    def _alone(self, neurons: Sequence[int]) -> list[list[str]]:
+        tokenizer = self.model.tokenizer
+        special = {tokenizer.pad_id, tokenizer.tokenizer.token_to_id(UNK)}
+        types = torch.tensor([word for word in range(tokenizer.d_vocab) if word not in special])
+        values = _alone(self.model, types, self.layer)[:, list(neurons)]
+        best, order = values.topk(min(N_WORDS, len(types)), dim=0)
+        return [
+            [tokenizer.word(int(types[i])) for value, i in zip(column, places, strict=True) if value > 0]
+            for column, places in zip(best.T.tolist(), order.T.tolist(), strict=True)
+        ]
+
+
+def _alone(model: HookedClassifier, types: Tensor, layer: int) -> Float[Tensor, "n_types d_mlp"]:
+    name = neurons_hook(layer)
+    found = []
+    with evaluating(model):
+        for chunk in types.to(model.device).split(CHUNK):
+            tokens = chunk.unsqueeze(1)
+            seen = model.activations(tokens, torch.ones_like(tokens, dtype=torch.bool), names=[name])
+            found.append(seen[name][:, 0].float().cpu())
+    return torch.cat(found)
+
+
+def _listed(words: Words, d_mlp: int) -> list[list[str]]:
+    if isinstance(words, pd.DataFrame):
+        if "top_words" not in words:
+            raise ConfigError("The words of neurons come from the column 'top_words' of a table of neuron_table.")
+        words = words["top_words"].tolist()
+    if len(words) != d_mlp:
+        raise ConfigError(f"Expected the words of {d_mlp} neurons; got {len(words)}.")
+    return [list(found) for found in words]

@@ -1,0 +1,246 @@
+"""The dashboard of one neuron: what it fires at, how selectively, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+
+from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.analysis import Analysis
+from safr_lens.measures.estimate import jackknife
+from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
+from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.choose import checked_layer, checked_neurons
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.config import check_number
+from safr_lens.models.evaluating import evaluating
+from safr_lens.neurons.table import Embeddings, table_of, vectors_for
+from safr_lens.neurons.top_activations import top_activations
+from safr_lens.views.charts import Chart, bars, histogram
+from safr_lens.views.names import NeuronNames
+from safr_lens.views.strips import Strip, share_strip
+from safr_lens.views.view import View
+
+N_BINS = 30
+N_NEAREST = 6
+N_WORDS = 12
+ACTIVATION = "#e8956b"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text in which the neuron is most active, around its most active token."""
+
+    activation: float
+    token: str
+    label: str | None
+    number: int
+    cut_before: bool
+    cut_after: bool
+    strip: Strip
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score with its null."""
+
+    name: str
+    value: float
+    null: float
+    above: float
+
+
+@dataclass(frozen=True)
+class Near:
+    """A neuron near to this one: cosine of mean activations by word, and of output directions."""
+
+    name: str
+    profile: float
+    output: float
+
+
+@dataclass(frozen=True)
+class NeuronContent:
+    """What the dashboard shows; ``row`` is the neuron's row of :func:`safr_lens.neuron_table`."""
+
+    neuron: int
+    layer: int
+    row: Mapping[str, Any]
+    n_texts: int
+    n_tokens: int
+    scores: list[Score]
+    words: list[tuple[str, float, int]]
+    examples: list[Example]
+    histogram: Chart | None
+    class_means: Chart | None
+    logit_effect: Chart
+    ablation: list[tuple[str, float]]
+    nearest: list[Near]
+
+
+def neuron(
+    model: HookedClassifier,
+    data: Data,
+    neuron: int,
+    *,
+    layer: int = -1,
+    k: int = 10,
+    window: int = 12,
+    embeddings: Embeddings | None = None,
+    analysis: Analysis | None = None,
+    seed: int = 0,
+) -> View:
+    """Show what a neuron fires at, how selectively, and what it does to the classes.
+
+    Args:
+        model: a classifier.
+        data: texts, or rows with ``text`` and ``label``; read several times.
+        neuron: its number.
+        layer: by default the last.
+        k: how many of the texts in which it is most active.
+        window: tokens of context on each side.
+        embeddings: for the monosemanticity score, as in :func:`safr_lens.neuron_table`.
+        analysis: of the same model, data and layer by :func:`safr_lens.analyze`, so that several neurons can be shown
+            without measuring all of them anew.
+        seed: of the permutations.
+
+    Raises:
+        ConfigError: a neuron or layer that the model does not have, ``k`` below 1, or an analysis of another layer.
+        DataError: data without texts, or that can be read only once.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> texts = ["a good film", "a bad film", "a good story", "a bad story"] * 5
+    >>> tokenizer = train_tokenizer(texts, min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> view = neuron(model, [{"text": text, "label": i % 2} for i, text in enumerate(texts)], 3)
+    >>> view
+    View('Neuron 3 of layer 0')
+    """
+    check_number("k", k, low=1, whole=True)
+    check_number("window", window, low=0, whole=True)
+    layer = checked_layer(model, layer)
+    [number] = checked_neurons(model, neuron)
+    found, table = _measured(model, data, layer, embeddings, analysis, seed)
+    row = table.iloc[number]
+    content = NeuronContent(
+        neuron=number,
+        layer=layer,
+        row=row.to_dict(),
+        n_texts=found.census.n_texts,
+        n_tokens=found.activity.n_tokens,
+        scores=[
+            Score(name, row[column], row[f"{column}_null"], row[f"{column}_above"])
+            for name, column in (
+                ("token selectivity", "token_selectivity"),
+                ("class selectivity", "class_selectivity"),
+                ("monosemanticity (MS)", "monosemanticity"),
+            )
+        ],
+        words=_words(model, found, number),
+        examples=_examples(model, data, number, layer, k, window) if row["alive"] else [],
+        histogram=_histogram(model, data, number, layer, float(row["max"])) if row["alive"] else None,
+        class_means=_class_means(model, found, number),
+        logit_effect=bars({name: row[f"logit_{name}"] for name in model.labels}, label="logits at activation 1"),
+        ablation=[(name, row[f"ablation_logit_{name}"]) for name in model.labels],
+        nearest=_nearest(model, found, table, number),
+    )
+    return View(f"Neuron {number} of layer {layer}", "neuron", content)
+
+
+def _measured(
+    model: HookedClassifier,
+    data: Data,
+    layer: int,
+    embeddings: Embeddings | None,
+    analysis: Analysis | None,
+    seed: int,
+) -> tuple[NeuronStatistics, pd.DataFrame]:
+    if analysis is not None:
+        return analysis.statistics_of(layer), analysis.neurons
+    found = collect_statistics(model, data, layer=layer, seed=seed)
+    return found, table_of(model, found, vectors_for(model, data, embeddings, seed=seed))
+
+
+def _words(model: HookedClassifier, found: NeuronStatistics, number: int) -> list[tuple[str, float, int]]:
+    means = found.types.means()
+    values, order = means.means[:, number].topk(min(N_WORDS, len(means.types)))
+    return [
+        (model.tokenizer.word(int(means.types[i])), value, int(means.counts[i]))
+        for value, i in zip(values.tolist(), order.tolist(), strict=True)
+        if value > 0
+    ]
+
+
+def _examples(model: HookedClassifier, data: Data, number: int, layer: int, k: int, window: int) -> list[Example]:
+    top = top_activations(model, data, number, k, layer=layer, window=window)
+    texts = _texts(data, set(top["example"]))
+    high = top["activation"].max()
+    shown = []
+    for row in top.itertuples():
+        words, values = _activations(model, texts[row.example], number, layer)
+        start, end = max(0, row.position - window), row.position + window + 1
+        strip = share_strip(words[start:end], values[start:end], high=high, color=ACTIVATION)
+        shown.append(Example(row.activation, row.token, row.label, row.example, start > 0, end < len(words), strip))
+    return shown
+
+
+def _texts(data: Data, numbers: set[int]) -> dict[int, str]:
+    return {
+        number: row if isinstance(row, str) else row["text"] for number, row in enumerate(data) if number in numbers
+    }
+
+
+def _activations(model: HookedClassifier, text: str, number: int, layer: int) -> tuple[list[str], list[float]]:
+    tokens, mask = model.to_tokens(text, truncate=True)
+    with evaluating(model):
+        seen = model.activations(tokens, mask, names=[neurons_hook(layer)])
+    return model.to_str_tokens(text, truncate=True), seen[neurons_hook(layer)][0, :, number].float().tolist()
+
+
+def _histogram(model: HookedClassifier, data: Data, number: int, layer: int, high: float) -> Chart:
+    edges = torch.linspace(0.0, high * (1 + 1e-6), N_BINS + 1)
+    counts = torch.zeros(len(model.labels) + 1, N_BINS)
+    name = neurons_hook(layer)
+    for batch in stream_activations(model, data, name):
+        values = batch.activations[name][:, number].float().cpu()
+        labels = batch.labels[batch.rows].cpu()
+        for place in range(-1, len(model.labels)):  # -1 stands for texts without a label
+            chosen = values[(labels == place) & (values > 0)]
+            counts[place] += torch.histc(chosen, N_BINS, 0.0, edges[-1].item())
+    series = {label: counts[i].tolist() for i, label in enumerate(model.labels) if counts[i].any()}
+    if counts[-1].any():
+        series["no label"] = counts[-1].tolist()
+    return histogram(edges.tolist(), series, label="activation above 0")
+
+
+def _class_means(model: HookedClassifier, found: NeuronStatistics, number: int) -> Chart | None:
+    if found.classes is None:
+        return None
+    classes = found.classes
+    means = {label: classes.means()[0, i, number].item() for i, label in enumerate(model.labels)}
+    spans = {
+        label: jackknife(
+            lambda group, i=i: classes.means(without=group)[0, i, number].item(), classes.n_groups
+        ).interval()
+        for i, label in enumerate(model.labels)
+    }
+    return bars(means, label="mean activation, 95 % interval", spans=spans)
+
+
+def _nearest(model: HookedClassifier, found: NeuronStatistics, table: pd.DataFrame, number: int) -> list[Near]:
+    profiles = found.types.means().means
+    profile = _cosines(profiles.T, number)
+    output = _cosines(model.backbone.blocks[found.layer].mlp.W_out.detach().float().cpu(), number)
+    order = [n for n in profile.argsort(descending=True).tolist() if n != number and profile[n] > 0][:N_NEAREST]
+    named = NeuronNames(model, table, layer=found.layer).of(order)
+    return [Near(name, profile[n].item(), output[n].item()) for n, name in zip(order, named, strict=True)]
+
+
+def _cosines(rows: torch.Tensor, number: int) -> torch.Tensor:
+    unit = torch.nn.functional.normalize(rows.double(), dim=1)
+    return unit @ unit[number]

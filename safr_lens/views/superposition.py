@@ -1,0 +1,88 @@
+"""The superposition view: how far the tokens of a text share directions and neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safr_lens.measures.formulas.superposition import capacity
+from safr_lens.models.backbone import neurons_hook, pattern_hook
+from safr_lens.models.choose import checked_layer
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.evaluating import evaluating
+from safr_lens.penalty.correlation import attention_correlation
+from safr_lens.penalty.neurons import overlap
+from safr_lens.views.charts import Chart, bars, pair_matrix
+from safr_lens.views.strips import Strip, share_strip
+from safr_lens.views.view import View
+
+N_BARS = 24
+
+
+@dataclass(frozen=True)
+class SuperpositionContent:
+    """What the view shows; ``random_capacity`` is what as many random directions would have."""
+
+    text: str
+    layer: int
+    tokens: list[str]
+    capacity: list[float]
+    mean_capacity: float
+    random_capacity: float
+    strip: Strip
+    bars: Chart
+    n_bars: int
+    matrix: Chart
+
+
+def superposition(
+    model: HookedClassifier, text: str, *, layer: int = -1, threshold: float = 2.0, truncate: bool = False
+) -> View:
+    """Show the overlap of the tokens' neuron vectors, their correlation by attention, and each token's capacity.
+
+    Args:
+        model: a classifier.
+        text: the text.
+        layer: whose neurons and attention; by default the last.
+        threshold: attention in multiples of uniform attention above which a pair counts as correlated.
+        truncate: cut a text that is longer than the context instead of refusing it.
+
+    Raises:
+        ConfigError: a layer that the model does not have.
+        TextError: a text that the model cannot read.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> superposition(model, "a good film")
+    View('Superposition in a text')
+    """
+    layer = checked_layer(model, layer)
+    tokens, mask = model.to_tokens(text, truncate=truncate)
+    words = model.to_str_tokens(text, truncate=truncate)
+    with evaluating(model):
+        seen = model(tokens, mask, capture=[neurons_hook(layer), pattern_hook(layer)]).activations
+    neurons = seen[neurons_hook(layer)].float()
+    shares = capacity(neurons[0]).cpu()
+    defined = shares[~shares.isnan()]
+    least = sorted(range(len(words)), key=lambda i: (shares[i].isnan().item(), shares[i].item()))[:N_BARS]
+    correlation = attention_correlation(seen[pattern_hook(layer)], mask, threshold)[0]
+    content = SuperpositionContent(
+        text=text,
+        layer=layer,
+        tokens=words,
+        capacity=shares.tolist(),
+        mean_capacity=defined.mean().item() if len(defined) else float("nan"),
+        random_capacity=1 / (1 + (len(words) - 1) / model.config.d_mlp),
+        strip=share_strip(words, shares.tolist(), color="#b39ddb"),
+        bars=bars({f"{i + 1} {words[i]}": shares[i].item() for i in sorted(least)}, label="capacity, 0 to 1"),
+        n_bars=len(least),
+        matrix=pair_matrix(
+            words,
+            overlap(neurons)[0].cpu().numpy(),
+            correlation.cpu().numpy(),
+            lower_label="overlap (cosine), below",
+            upper_label="correlation, above",
+        ),
+    )
+    return View("Superposition in a text", "superposition", content)

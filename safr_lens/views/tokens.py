@@ -1,0 +1,105 @@
+"""The tokens view: what is measured of each token of a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.neurons.token_table import token_table
+from safr_lens.views.names import NeuronNames, Words
+from safr_lens.views.reading import read_text
+from safr_lens.views.strips import Strip, evidence_strip, share_strip
+from safr_lens.views.view import View
+
+
+@dataclass(frozen=True)
+class TokensContent:
+    """What the view shows; ``table`` is :func:`safr_lens.token_table`, its neurons by name."""
+
+    text: str
+    label: str | None
+    predicted: str
+    probability: float
+    origin: str
+    d_mlp: int
+    strips: list[tuple[str, str, Strip]]
+    table: pd.DataFrame
+    labels: list[str]
+
+
+def tokens(
+    model: HookedClassifier,
+    text: str,
+    *,
+    words: Words | None = None,
+    label: str | None = None,
+    top: int = 3,
+    truncate: bool = False,
+) -> View:
+    """Show importance, capacity, active neurons and contributions of each token of a text.
+
+    Args:
+        model: a classifier.
+        text: the text.
+        words: names for the neurons, see :class:`safr_lens.views.NeuronNames`.
+        label: the true class, if it is known.
+        top: how many serving neurons to name a token.
+        truncate: cut a text that is longer than the context instead of refusing it.
+
+    Raises:
+        ConfigError: ``top`` below 0, or words of another number of neurons.
+        TextError: a text that the model cannot read.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> tokens(model, "a good film")
+    View('Token by token')
+    """
+    reading = read_text(model, text, truncate=truncate)
+    table = token_table(model, text, top=top, truncate=truncate)
+    named = NeuronNames(model, words)
+    listed = list(dict.fromkeys(neuron for row in table["neurons"] for neuron in row))
+    called = dict(zip(listed, named.of(listed), strict=True))
+    table["evidence"] = reading.evidence.tolist()
+    table["served"] = [
+        [(called[neuron], share) for neuron, share in zip(*row, strict=True)]
+        for row in zip(table["neurons"], table["shares"], strict=True)
+    ]
+    active = table["active"].tolist()
+    content = TokensContent(
+        text=text,
+        label=label,
+        predicted=model.labels[reading.predicted],
+        probability=reading.probabilities[reading.predicted].item(),
+        origin=named.origin,
+        d_mlp=model.config.d_mlp,
+        strips=[
+            (
+                "Importance",
+                "VMASK's keep-probability, 0 to 1",
+                share_strip(reading.tokens, reading.importance.tolist()),
+            ),
+            (
+                "Capacity",
+                "how much of a direction the token has to itself among the tokens of this text, 0 to 1",
+                share_strip(reading.tokens, table["capacity"].tolist(), color="#b39ddb"),
+            ),
+            (
+                "Active neurons",
+                f"of {model.config.d_mlp:,}; the darkest has {max(active):,}",
+                share_strip(reading.tokens, active, high=max(1, max(active)), color="#e0b341"),
+            ),
+            (
+                "Evidence",
+                "logits, against (orange) to for (blue) the predicted class",
+                evidence_strip(reading.tokens, reading.evidence.tolist()),
+            ),
+        ],
+        table=table,
+        labels=list(model.labels),
+    )
+    return View("Token by token", "tokens", content)
