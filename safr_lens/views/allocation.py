@@ -12,8 +12,8 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_number
 from safr_lens.neurons.pair_table import pair_table
 from safr_lens.neurons.token_table import token_table
-from safr_lens.views.charts import Chart, evidence_map
 from safr_lens.views.components import Component, neuron_choice
+from safr_lens.views.heat import Heat, heat
 from safr_lens.views.names import NeuronNames, Words
 from safr_lens.views.reading import Reading, read_text
 from safr_lens.views.strips import Strip, evidence_strip, share_strip
@@ -79,7 +79,7 @@ class Allocation:
     n_shown: int
     importance: Strip
     evidence: Strip
-    map: Chart
+    map: Heat
     choice: Component
     served: list[ServedToken]
     pairs: list[Pair]
@@ -178,7 +178,7 @@ def read_allocation(
         n_shown=len(top),
         importance=share_strip(reading.tokens, reading.importance.tolist()),
         evidence=evidence_strip(reading.tokens, reading.evidence.tolist()),
-        map=evidence_map(labels, [reading.tokens[i] for i in kept], evidence[kept].T, label="evidence, logits"),
+        map=heat(labels, [reading.tokens[i] for i in kept], evidence[kept].T.tolist()),
         choice=neuron_choice(
             reading.tokens, {"evidence": evidence, "share of the token's evidence": _shares(reading, top)}, labels
         ),

@@ -24,7 +24,6 @@ INK, SOFT, LINE = "#1b2330", "#566172", "#d9dee6"
 # told apart by colour-blind readers too (Okabe and Ito 2008)
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
 FOR, AGAINST, IMPORTANCE = "#4393c3", "#f08a62", "#4db8a8"
-EVIDENCE = LinearSegmentedColormap.from_list("evidence", [AGAINST, "#ffffff", FOR])
 UPPER = LinearSegmentedColormap.from_list("upper", ["#ffffff", SERIES[1]])
 LOWER = LinearSegmentedColormap.from_list("lower", ["#ffffff", SERIES[0]])
 MOST_LABELS = 64
@@ -69,25 +68,26 @@ class Chart:
 
 
 @contextmanager
-def _drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+def _drawing(width: float, height: float, inside: tuple[float, float, float, float]) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a figure of a size in inches and its axes, which fill the part ``(left, bottom, right, top)`` of it.
+
+    Margins are given, since matplotlib's own layouts draw every picture several times to find them.
+    """
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
         # a reader's browser has fonts for what matplotlib's own lacks
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from|.*natively supported")
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height))
         FigureCanvasSVG(figure)
-        yield figure, figure.add_subplot()
+        left, bottom, right, top = inside
+        yield figure, figure.add_axes((left, bottom, right - left, top - bottom))
 
 
 def _chart(figure: Figure, alt: str) -> Chart:
     written = io.StringIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from|.*natively supported")
-        figure.savefig(
-            written, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None, "Creator": None}
-        )
-    svg = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", written.getvalue(), flags=re.DOTALL)
+    figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    svg = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<!--.*?-->", "", written.getvalue(), flags=re.DOTALL)
     svg = svg.replace("font-family: 'DejaVu Sans'", "font-family: 'DejaVu Sans', system-ui, sans-serif")
-    return Chart(svg, visible(alt))
+    return Chart(re.sub(r"\n\s*", "\n", svg), visible(alt))
 
 
 def histogram(
@@ -101,7 +101,7 @@ def histogram(
         label: of the value axis.
         unit: what is counted.
     """
-    with _drawing(5.2, 2.5) as (figure, axes):
+    with _drawing(5.2, 2.5, (0.13, 0.19, 0.98, 0.97)) as (figure, axes):
         # lines of several widths stay apart where they lie on each other
         for number, (name, values) in enumerate(counts.items()):
             heights = np.maximum(np.asarray(values, dtype=float), 0)
@@ -137,14 +137,16 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
     """
     names = list(values)
     finite = [value if math.isfinite(value) else 0.0 for value in values.values()]
-    with _drawing(5.2, 0.75 + 0.28 * len(names)) as (figure, axes):
+    labels = [shortened(visible(name), 36) for name in names]
+    height, margin = 0.6 + 0.26 * len(names), 0.2 + 0.07 * max(map(len, labels), default=1)
+    with _drawing(5.2, height, (margin / 5.2, 0.5 / height, 0.97, 1 - 0.05 / height)) as (figure, axes):
         axes.barh(range(len(names)), finite, color=[FOR if value >= 0 else AGAINST for value in finite], height=0.7)
         for place, name in enumerate(names):
             low, high = (spans or {}).get(name, (math.nan, math.nan))
             if math.isfinite(low) and math.isfinite(high):
                 axes.plot([low, high], [place, place], color=INK, linewidth=1.4)
         axes.axvline(0, color=SOFT, linewidth=0.8)
-        axes.set_yticks(range(len(names)), [shortened(visible(name), 36) for name in names])
+        axes.set_yticks(range(len(names)), labels)
         axes.invert_yaxis()
         axes.set_xlabel(label)
         said = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
@@ -166,7 +168,7 @@ def curves(
         marks: an epoch of each that is marked, by name.
         low: the least value of the axis.
     """
-    with _drawing(4.6, 2.5) as (figure, axes):
+    with _drawing(4.6, 2.5, (0.14, 0.18, 0.98, 0.97)) as (figure, axes):
         for number, (name, values) in enumerate(series.items()):
             color, style = SERIES[number % len(SERIES)], ("-", "--", ":", "-.")[number % 4]
             shown = np.asarray(values, dtype=float)
@@ -186,57 +188,45 @@ def curves(
         return _chart(figure, f"{label} by epoch: {ends}.")
 
 
-def evidence_map(rows: Sequence[str], columns: Sequence[str], values: np.ndarray, *, label: str) -> Chart:
-    """Return a matrix of signed values as colours, 0 white.
-
-    Args:
-        rows, columns: their names.
-        values: ``[row column]``; what is not finite is 0.
-        label: of the colour scale, with its unit.
-    """
-    finite = np.nan_to_num(np.asarray(values, dtype=float), nan=0.0, posinf=0.0, neginf=0.0)
-    largest = max(float(np.abs(finite).max(initial=0.0)), 1e-12)
-    with _drawing(6.2, 1.5 + 0.17 * len(rows)) as (figure, axes):
-        image = axes.imshow(finite, cmap=EVIDENCE, vmin=-largest, vmax=largest, aspect="auto")
-        _name_axis(axes, "x", columns, 12)
-        _name_axis(axes, "y", rows, 32)
-        _grid(axes, finite.shape)
-        figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01)
-        row, column = np.unravel_index(np.abs(finite).argmax(), finite.shape) if finite.size else (0, 0)
-        strongest = f"{rows[row]} at {columns[column]}, {finite[row, column]:+.3g}" if finite.size else "none"
-        return _chart(figure, f"{label} of {len(rows)} neurons at {len(columns)} tokens; strongest: {strongest}.")
-
-
 def pair_matrix(
     tokens: Sequence[str], lower: np.ndarray, upper: np.ndarray, *, lower_label: str, upper_label: str
 ) -> Chart:
-    """Return two symmetric matrices over pairs of tokens in one: one below the diagonal, one above.
+    """Return two symmetric matrices over pairs of tokens in one: blue below the diagonal, orange above, 0 white.
 
     Args:
         tokens: their names.
         lower, upper: ``[pos pos]`` in [0, 1]; what is not finite is 0.
-        lower_label, upper_label: of their colour scales.
+        lower_label, upper_label: what they are, for the alternative text.
     """
     layers = [np.nan_to_num(np.asarray(one, dtype=float), posinf=0.0, neginf=0.0).clip(0, 1) for one in (lower, upper)]
     n = len(tokens)
     below = np.tri(n, n, -1, dtype=bool)
-    size = 2.1 + 0.2 * min(n, MOST_LABELS // 2)
-    with _drawing(size + 1.6, size) as (figure, axes):
-        for layer, hidden, colors, label in (
-            (layers[0], ~below, LOWER, lower_label),
-            (layers[1], ~below.T, UPPER, upper_label),
-        ):
-            image = axes.imshow(np.ma.masked_array(layer, hidden), cmap=colors, vmin=0, vmax=1)
-            figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.03)
-        axes.set_facecolor("#eef1f5")
-        _name_axis(axes, "x", tokens, 12)
-        _name_axis(axes, "y", tokens, 12)
-        _grid(axes, (n, n))
-        said = [
+    colors = np.where(below[..., None], LOWER(layers[0]), UPPER(layers[1]))
+    colors[np.eye(n, dtype=bool)] = matplotlib.colors.to_rgba("#eef1f5")
+    step = max(1, math.ceil(n / MOST_LABELS))
+    labels = [shortened(visible(token), 12) for token in tokens[::step]]
+    margin = 0.15 + 0.075 * max(map(len, labels), default=1)
+    side = 1.2 + 0.17 * min(max(n, 4), MOST_LABELS // 2)
+    size = {"fontsize": 8 if len(labels) <= 32 else 6}
+    width, height = side + margin + 0.1, side + margin + 0.1
+    with _drawing(width, height, (margin / width, margin / height, 1 - 0.1 / width, 1 - 0.1 / height)) as (
+        figure,
+        axes,
+    ):
+        axes.imshow(colors)
+        axes.set_xticks(range(0, n, step), labels, rotation=60, ha="right", rotation_mode="anchor", **size)
+        axes.set_yticks(range(0, n, step), labels, **size)
+        axes.tick_params(length=0, pad=2)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        if n <= MOST_LABELS:
+            axes.hlines(np.arange(1, n) - 0.5, -0.5, n - 0.5, color=LINE, linewidth=0.4)
+            axes.vlines(np.arange(1, n) - 0.5, -0.5, n - 0.5, color=LINE, linewidth=0.4)
+        said = " ".join(
             _strongest_pair(tokens, layer, label)
             for layer, label in zip(layers, (lower_label, upper_label), strict=True)
-        ]
-        return _chart(figure, f"Pairs of {n} tokens. {' '.join(said)}")
+        )
+        return _chart(figure, f"Pairs of {n} tokens. {said}")
 
 
 def _strongest_pair(tokens: Sequence[str], layer: np.ndarray, label: str) -> str:
@@ -245,26 +235,3 @@ def _strongest_pair(tokens: Sequence[str], layer: np.ndarray, label: str) -> str
         return f"{label}: 0 for all pairs."
     i, j = np.unravel_index(pairs.argmax(), pairs.shape)
     return f"{label}: most for {shortened(tokens[i], 24)} and {shortened(tokens[j], 24)}, {pairs[i, j]:.2f}."
-
-
-def _name_axis(axes: Axes, axis: str, names: Sequence[str], longest: int) -> None:
-    step = max(1, math.ceil(len(names) / MOST_LABELS))
-    places = range(0, len(names), step)
-    labels = [shortened(visible(names[place]), longest) for place in places]
-    small = {"fontsize": 8 if len(places) <= 32 else 6}
-    if axis == "x":
-        axes.set_xticks(places, labels, rotation=55, ha="right", rotation_mode="anchor", **small)
-    else:
-        axes.set_yticks(places, labels, **small)
-    axes.tick_params(length=0)
-
-
-def _grid(axes: Axes, shape: tuple[int, ...]) -> None:
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    if max(shape) > MOST_LABELS:
-        return
-    axes.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=LINE, linewidth=0.5)
-    axes.tick_params(which="minor", length=0)

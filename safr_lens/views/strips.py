@@ -47,6 +47,15 @@ def _strip(
     )
 
 
+def signed_color(share: float) -> str:
+    """Return the colour of a share from -1 (against) over 0 (white) to 1 (for).
+
+    >>> signed_color(0.0)
+    '#ffffff'
+    """
+    return _mixed(share, 1.0, FOR, AGAINST)
+
+
 def _mixed(value: float, high: float, positive: str, negative: str) -> str:
     share = 0.0 if math.isnan(value) else max(-1.0, min(1.0, value / high))
     color = to_rgb(positive if share > 0 else negative)

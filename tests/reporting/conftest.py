@@ -1,0 +1,3 @@
+"""The command line's tiny corpus and runs."""
+
+from tests.cli.conftest import call, corpus, small_config  # noqa: F401

@@ -1,0 +1,136 @@
+"""The report's numbers are the analysis's, and what cannot be reported is said in one message."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+
+import safr_lens
+from safr_lens.errors import CheckpointError, ConfigError, DataError
+from safr_lens.measures.catalogue import CATALOGUE
+from safr_lens.reporting import load_run
+from safr_lens.reporting.facts import facts_of
+from safr_lens.reporting.write import analyze_reported
+from safr_lens.workflow import measured_data
+
+
+@pytest.fixture(scope="module")
+def runs(call, corpus, small_config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    for name, site in (("plain", "none"), ("safr", "neurons")):
+        result = call(
+            "train", "--data", corpus, "--config", small_config, "--site", site, "--out", folder / name, "--quiet"
+        )
+        assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def view(runs):
+    return safr_lens.report(runs / "safr", runs / "plain", out=runs / "report.html", faithfulness_texts=3)
+
+
+def test_every_figure_is_the_one_that_was_measured(view, runs):
+    loaded = [load_run(runs / name) for name in ("plain", "safr")]
+    data = measured_data(loaded[1].source, "test", labels=loaded[1].model.labels)
+    found = analyze_reported(loaded, data, faithfulness_texts=3)
+    assert [row.key for row in view.content.rows] == [name for name in CATALOGUE if name in found[0].figures]
+    for row in view.content.rows:
+        entry = CATALOGUE[row.key]
+        for cell, analysis in zip(row.cells, found, strict=True):
+            figure = analysis.figures[row.key]
+            assert cell.value == entry.shown(figure.estimate.value)
+            assert cell.number == pytest.approx(entry.scale * figure.judged.value, nan_ok=True)
+    assert view.content.rows[0].cells[1].at_init and not view.content.rows[0].cells[0].at_init
+
+
+def test_the_page_is_written_and_stands_alone(view, runs):
+    page = (runs / "report.html").read_text(encoding="utf-8")
+    assert page.count("var CircuitsVis=") == 1
+    assert not re.findall(r"(?:src|href)\s*=\s*\"(?!data:|#)", page.split("<script>")[0])
+    assert len(page.encode()) < 3_000_000
+
+
+def test_the_neurons_are_the_ends_of_the_list(view):
+    most, least = view.content.neurons
+    scores = [[row["monosemanticity_above"] for row in group.rows] for group in (most, least)]
+    assert scores[0] == sorted(scores[0], reverse=True)
+    assert scores[1] == sorted(scores[1])
+    assert scores[0][-1] >= scores[1][-1]
+    assert not {row["neuron"] for row in most.rows} & {row["neuron"] for row in least.rows}
+
+
+def test_a_run_alone_is_reported_without_differences(runs):
+    alone = safr_lens.report(runs / "safr", faithfulness_texts=0)
+    assert alone.content.names == ["safr"]
+    assert alone.content.verdicts == []
+    assert all(row.difference == row.verdict == "" for row in alone.content.rows)
+
+
+def test_an_existing_page_is_not_replaced_unasked(view, runs):
+    with pytest.raises(CheckpointError, match="exists already"):
+        safr_lens.report(runs / "safr", out=runs / "report.html")
+
+
+def test_a_run_beside_itself_is_refused(runs):
+    with pytest.raises(ConfigError, match="two different runs"):
+        safr_lens.report(runs / "safr", runs / "safr")
+
+
+def test_a_run_without_a_record_needs_data(runs, corpus, tmp_path):
+    shutil.copytree(runs / "safr", tmp_path / "bare")
+    for name in ("metrics.json", "history.jsonl"):
+        (tmp_path / "bare" / name).unlink()
+    with pytest.raises(ConfigError, match="--data"):
+        safr_lens.report(tmp_path / "bare")
+    bare = safr_lens.report(tmp_path / "bare", data=str(corpus), faithfulness_texts=0)
+    assert bare.content.curves == []
+    assert "none" in bare.content.facts[0][1]["record"]
+
+
+def test_a_damaged_record_is_named(runs, tmp_path):
+    shutil.copytree(runs / "safr", tmp_path / "broken")
+    (tmp_path / "broken" / "history.jsonl").write_text("{", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"history\.jsonl is damaged"):
+        load_run(tmp_path / "broken")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"split": "tset"}, DataError, "'test'"),
+        ({"data": "rotten_tomatos"}, DataError, "rotten_tomatoes"),
+        ({"baseline": "nowhere"}, CheckpointError, "nowhere"),
+    ],
+)
+def test_what_cannot_be_reported_is_said_and_nothing_is_written(runs, tmp_path, change, error, words):
+    with pytest.raises(error, match=words):
+        safr_lens.report(runs / "safr", **change, out=tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_writes_the_page_and_prints_what_it_says(call, runs, tmp_path):
+    out = tmp_path / "page.html"
+    words = ["report", runs / "safr", "--baseline", runs / "plain", "--out", out, "--faithfulness-texts", 0]
+    printed = json.loads(call(*words, "--quiet", "--json").stdout)
+    assert printed["runs"] == ["plain", "safr"]
+    assert out.is_file()
+    again = call(*words, "--quiet")
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "exists already" in again.stderr
+
+
+def test_the_command_refuses_a_missing_run(call, tmp_path):
+    result = call("report", tmp_path / "none", "--out", tmp_path / "page.html")
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_record_is_told_in_words(runs):
+    told = facts_of(load_run(runs / "safr"))
+    assert "importance_weight 0.5" in told["penalty"]
+    assert "epochs 2" in told["training"]
