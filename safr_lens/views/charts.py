@@ -63,6 +63,12 @@ class Chart:
     alt: str
 
     @property
+    def least_width(self) -> int:
+        """Pixels below which its words get too small to read: a narrow screen scrolls it sideways."""
+        points = re.match(r'<svg\b[^>]*?\bwidth="([\d.]+)pt"', self.svg)
+        return round(0.72 * float(points[1]) * 96 / 72) if points else 0
+
+    @property
     def source(self) -> str:
         """The picture as the ``src`` of an ``<img>``: nothing in it can run, and its ids stay to itself."""
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
@@ -140,12 +146,14 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
     with _drawing(5.2, 0.75 + 0.28 * len(names)) as (figure, axes):
         axes.barh(range(len(names)), finite, color=[FOR if value >= 0 else AGAINST for value in finite], height=0.7)
         for place, name in enumerate(names):
+            if not math.isfinite(values[name]):
+                axes.annotate("undefined", (0, place), (4, 0), textcoords="offset points", va="center", color=SOFT)
             low, high = (spans or {}).get(name, (math.nan, math.nan))
             if math.isfinite(low) and math.isfinite(high):
                 axes.plot([low, high], [place, place], color=INK, linewidth=1.4)
         axes.axvline(0, color=SOFT, linewidth=0.8)
         axes.set_yticks(range(len(names)), [shortened(visible(name), 36) for name in names])
-        axes.invert_yaxis()
+        axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlabel(label)
         said = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
         return _chart(figure, f"Bars of {label}: {said}.")
@@ -220,7 +228,7 @@ def pair_matrix(
     layers = [np.nan_to_num(np.asarray(one, dtype=float), posinf=0.0, neginf=0.0).clip(0, 1) for one in (lower, upper)]
     n = len(tokens)
     below = np.tri(n, n, -1, dtype=bool)
-    size = 2.1 + 0.2 * min(n, MOST_LABELS // 2)
+    size = 1.9 + 0.16 * min(n, MOST_LABELS // 2)
     with _drawing(size + 1.6, size) as (figure, axes):
         for layer, hidden, colors, label in (
             (layers[0], ~below, LOWER, lower_label),
