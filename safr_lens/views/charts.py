@@ -62,6 +62,12 @@ class Chart:
     alt: str
 
     @property
+    def least_width(self) -> int:
+        """Pixels below which its words get too small to read: a narrow screen scrolls it sideways."""
+        points = re.match(r'<svg\b[^>]*?\bwidth="([\d.]+)pt"', self.svg)
+        return round(0.72 * float(points[1]) * 96 / 72) if points else 0
+
+    @property
     def source(self) -> str:
         """The picture as the ``src`` of an ``<img>``: nothing in it can run, and its ids stay to itself."""
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
@@ -142,12 +148,14 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
     with _drawing(5.2, height, (margin / 5.2, 0.5 / height, 0.97, 1 - 0.05 / height)) as (figure, axes):
         axes.barh(range(len(names)), finite, color=[FOR if value >= 0 else AGAINST for value in finite], height=0.7)
         for place, name in enumerate(names):
+            if not math.isfinite(values[name]):
+                axes.annotate("undefined", (0, place), (4, 0), textcoords="offset points", va="center", color=SOFT)
             low, high = (spans or {}).get(name, (math.nan, math.nan))
             if math.isfinite(low) and math.isfinite(high):
                 axes.plot([low, high], [place, place], color=INK, linewidth=1.4)
         axes.axvline(0, color=SOFT, linewidth=0.8)
         axes.set_yticks(range(len(names)), labels)
-        axes.invert_yaxis()
+        axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlabel(label)
         said = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
         return _chart(figure, f"Bars of {label}: {said}.")

@@ -17,9 +17,11 @@ from circuitsvis.attention import attention_heads
 from circuitsvis.tokens import colored_tokens
 from circuitsvis.utils.render import RenderedHTML
 
+from safr_lens.views.charts import AGAINST, FOR
 from safr_lens.views.inert import inert, shortened
 
 DIGITS = 4
+_DEFAULT_COLORS = re.compile(r'(\w)="red",(\w)="blue"')
 _CALL = re.compile(r"render\(\s*\"[^\"]+\",\s*(?:CircuitsVis\.)?(\w+),\s*(\{.*\})\s*\)\s*</script>\s*$", re.DOTALL)
 
 
@@ -51,7 +53,9 @@ def token_colors(
     return _component(
         colored_tokens(
             [inert(token) + " " for token in tokens],
-            _rounded(np.clip(np.nan_to_num(np.asarray(values, dtype=float), posinf=high, neginf=low), low, high)),
+            _significant(
+                np.clip(np.nan_to_num(np.asarray(values, dtype=float), posinf=high, neginf=low), low, high)
+            ).tolist(),
             min_value=low,
             max_value=high,
             positive_color=positive,
@@ -66,15 +70,17 @@ def neuron_choice(tokens: Sequence[str], quantities: dict[str, np.ndarray], name
     Args:
         tokens: any text.
         quantities: what may be shown, each an array ``[pos, n_neurons]``; colours are relative to each neuron's
-            largest value.
+            largest magnitude.
         names: of the neurons.
     """
     values = np.stack([np.asarray(array, dtype=float) for array in quantities.values()], axis=1)
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    # circuitsvis scales each sign by itself, and shows nothing where the largest is 0: two hidden tokens set both ends
+    ends = np.maximum(np.abs(finite).max(axis=0), 1e-6)
     return _component(
         text_neuron_activations(
-            [inert(token) + " " for token in tokens],
-            np.round(finite, DIGITS),
+            [*(inert(token) + " " for token in tokens), "", ""],
+            _significant(np.concatenate([finite, [ends, -ends]])),
             first_dimension_name="show",
             second_dimension_name="neuron",
             first_dimension_labels=[inert(name) for name in quantities],
@@ -104,6 +110,12 @@ def script() -> str:
     source = Path(circuitsvis.__file__).parent / "dist" / "cdn" / "iife.js"
     code = source.read_text(encoding="utf-8")
     code = re.sub(r"^//# sourceMappingURL=.*$", "", code, flags=re.MULTILINE)
+    # where no colours can be given, for and against look as in all other views
+    code, found = _DEFAULT_COLORS.subn(rf'\1="{AGAINST}",\2="{FOR}"', code)
+    if found != 1:
+        raise RuntimeError(
+            f"circuitsvis {circuitsvis.__version__} chooses its colours in a way that is not known here."
+        )
     return re.sub(r"</(script)", r"<\\/\1", code, flags=re.IGNORECASE).replace("<!--", "<\\!--")
 
 
@@ -116,8 +128,8 @@ def json_in_script(value: Any) -> str:
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    return [float(f"{value:.4g}") for value in values.tolist()]
+def _significant(values: np.ndarray) -> np.ndarray:
+    return np.array([float(f"{value:.{DIGITS}g}") for value in values.flat]).reshape(values.shape)
 
 
 def _component(rendered: RenderedHTML) -> Component:

@@ -36,13 +36,14 @@ class View:
     def __repr__(self) -> str:
         return f"View({self.title!r})"
 
-    def rendered(self, prefix: str) -> Rendered:
+    def rendered(self, prefix: str, *, heading: str = "h2") -> Rendered:
         """Return the view as a part of a page.
 
         Args:
             prefix: of its ids, unlike that of any other part of the same page.
+            heading: the tag of its title; ``"h1"`` where it is the page.
         """
-        return render(self.template, prefix=prefix, title=self.title, view=self.content)
+        return render(self.template, prefix=prefix, title=self.title, heading=heading, view=self.content)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one self-contained HTML page, which opens without a network.
@@ -50,7 +51,7 @@ class View:
         Raises:
             OSError: a path that cannot be written.
         """
-        part = self.rendered("view")
+        part = self.rendered("view", heading="h1")
         page = render("page", prefix="page", title=self.title, parts=[part], style=style(), bundle=bundle())
         write_text(path, page.html)
 

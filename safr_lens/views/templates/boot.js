@@ -8,8 +8,9 @@ window.safrLens ??= (() => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const legible = (background) => {
-    const parts = background.match(/[\d.]+/g)?.map(Number);
-    return parts && luminance(parts) < 0.179 ? "rgb(255, 255, 255)" : "rgb(0, 0, 0)";
+    const [r, g, b, alpha = 1] = background.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
+    const onWhite = [r, g, b].map((part) => 255 - alpha * (255 - part));
+    return luminance(onWhite) < 0.179 ? "rgb(255, 255, 255)" : "rgb(0, 0, 0)";
   };
   const mend = (target) => {
     for (const element of target.querySelectorAll("span[style*='background'], h2[style*='background'], h4[style*='background']")) {
