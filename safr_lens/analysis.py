@@ -116,6 +116,7 @@ def analyze(
     layer: int = -1,
     at_init: bool = True,
     faithfulness_texts: int | None = None,
+    naopc_texts: int | None = None,
     seed: int = 0,
     stages: Stages = lambda name: nullcontext(lambda done, total: None),
 ) -> Analysis:
@@ -130,6 +131,8 @@ def analyze(
         at_init: also measure the architecture at random initialisation: what a figure is worth without training.
         faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none. By default 100,
             fewer where texts are long, since a text of n tokens takes 6 n forward passes.
+        naopc_texts: of these, how many for the normalised AOPC, whose bounds take most of the time; 0 for none. By
+            default 20, fewer where texts are long.
         seed: of permutations, resamples and the random initialisation.
         stages: gives, for a named stage, a context whose value is called with the steps done and all steps.
 
@@ -137,8 +140,9 @@ def analyze(
         ConfigError: a layer that the model does not have, or embeddings that cannot be used.
         DataError: data that cannot be measured.
     """
-    if faithfulness_texts is not None and (isinstance(faithfulness_texts, bool) or faithfulness_texts < 0):
-        raise ConfigError(f"Expected 0 or more texts for the faithfulness; got {faithfulness_texts!r}.")
+    for name, n_asked in (("the faithfulness", faithfulness_texts), ("the normalised AOPC", naopc_texts)):
+        if n_asked is not None and (isinstance(n_asked, bool) or n_asked < 0):
+            raise ConfigError(f"Expected 0 or more texts for {name}; got {n_asked!r}.")
     with stages("reading neurons") as on_texts:
         found = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
     with stages("word vectors"):
@@ -149,8 +153,9 @@ def analyze(
     if faithfulness_texts != 0:
         with stages("faithfulness") as on_step:
             rows, n_bounded = _faithfulness_rows(data, found.census, faithfulness_texts)
+            n_bounded = n_bounded if naopc_texts is None else min(naopc_texts, len(rows))
             faithful = faithfulness(model, rows, max_texts=None, naopc_texts=n_bounded, seed=seed, on_step=on_step)
-        measured |= _faithfulness_figures(faithful, seed)
+        measured |= _faithfulness_figures(faithful, seed, bounded=n_bounded > 0)
     before: dict[str, Figure] = {}
     if at_init:
         with stages("the same at random initialisation") as on_texts:
@@ -193,9 +198,11 @@ def _figures(
     return figures(found, embeddings=vectors, ablated=ablated, seed=seed)
 
 
-def _faithfulness_figures(found: Faithfulness, seed: int) -> dict[str, Figure]:
+def _faithfulness_figures(found: Faithfulness, seed: int, *, bounded: bool) -> dict[str, Figure]:
     result = {}
     for name in FAITHFULNESS:
+        if name == "naopc" and not bounded:
+            continue
         tested, chance = getattr(found.tested, name), getattr(found.random, name)
         known = ~(tested.isnan() | chance.isnan())
         if not known.any():

@@ -20,7 +20,7 @@ from safr_lens.workflow import MeasuredData, finished_run, train_run
 
 ARMS = {"unregularised": {"site": "none"}, "SAFR": {"site": "neurons"}}
 REPORT = "report.html"
-FAITHFULNESS_TEXTS = 40  # keeps the demo short; safr-lens report takes more
+FAITHFULNESS = {"faithfulness_texts": 40, "naopc_texts": 0}  # keeps the demo short; safr-lens report takes more
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def run_demo(
             )
     runs = [load_run(out / name.lower(), name=name) for name in ARMS]
     measured = MeasuredData(loaded["test"], (loaded["train"],), f"the training split of {data}")
-    analyses = analyze_reported(runs, measured, faithfulness_texts=FAITHFULNESS_TEXTS, stages=stages)
+    analyses = analyze_reported(runs, measured, **FAITHFULNESS, stages=stages)
     facts = {
         "data": f"the test split of {loaded.source}",
         "word vectors of the MS score": "PPMI-SVD of the training split",

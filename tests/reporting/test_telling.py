@@ -7,7 +7,9 @@ import pytest
 from safr_lens import analyze
 from safr_lens.reporting.telling import LONGEST, SHORTEST, telling_texts
 
-WORDS = "a gripping funny film the worst dull it does n't work and never ends acting is warm story boring tedious".split()
+WORDS = (
+    "a gripping funny film the worst dull it does n't work and never ends acting is warm story boring tedious".split()
+)
 
 
 @pytest.fixture(scope="module")
