@@ -7,9 +7,8 @@ import pytest
 from safr_lens import analyze
 from safr_lens.reporting.telling import LONGEST, SHORTEST, telling_texts
 
-WORDS = (
-    "a gripping funny film the worst dull it does n't work and never ends acting is warm story boring tedious".split()
-)
+SENTENCE = "a gripping funny film the worst dull it does n't work and never ends acting is warm story boring tedious"
+WORDS = SENTENCE.split()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,7 @@ def test_the_most_confident_right_answer_has_the_lowest_loss_of_its_class(analys
 
 
 def test_texts_without_labels_are_the_first_ones(make_model):
-    plain = [{"text": "a gripping , funny film"}, {"text": "boring"}] * 3
+    plain = [{"text": "a gripping , funny film"}, {"text": "boring"}] * 8
     model = make_model()
     found = analyze(model, plain, at_init=False, faithfulness_texts=0)
     assert [one.text for one in telling_texts(model, plain, [found])] == [row["text"] for row in plain[:4]]
