@@ -83,8 +83,8 @@ def cautions(baseline: Analysis, other: Analysis) -> list[str]:
         if gained > 0 and above < gained / 2:
             entry = CATALOGUE[name]
             minds.append(
-                f"{entry.title} rose by {entry.shown(gained)}, but above chance only by "
-                f"{entry.shown(above, sign=True)}: most of the rise is that neurons fire more rarely."
+                f"{entry.title} rose by {entry.shown(gained)}, but what is above chance changed by "
+                f"{entry.shown(above, sign=True)} only: most of the rise is that neurons fire more rarely."
             )
     return minds
 

@@ -125,6 +125,7 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
 def _neurons(run: ReportedRun, split: Split, analysis: Analysis) -> list[NeuronGroup]:
     table = analysis.neurons
     known = table[table["alive"] & table["monosemanticity_above"].notna()]
+    known = known[known["firing_rate"] >= known["firing_rate"].median()]
     ordered = known.sort_values("monosemanticity_above", ascending=False, kind="stable")
     groups = [
         ("The most monosemantic neurons", ordered.head(N_NEURONS)),

@@ -23,8 +23,7 @@ def facts_of(run: ReportedRun) -> dict[str, str]:
         "epochs": f"best {run.metrics['best_epoch']} of {run.metrics['epochs']}, {run.metrics['seconds']:.0f} s",
         "model": _listed(settings["model"]),
         "training": _listed(settings["train"]),
-        "penalty": _listed({name: value for name, value in penalty.items() if name not in WEIGHTS})
-        + "".join(f", {name} {shown_schedule(penalty[name])}" for name in WEIGHTS),
+        "penalty": _penalty(penalty),
         "what was done to the data": " ".join(run.metrics.get("data_notes", [])) or "nothing",
         "versions": _listed(versions),
     }
@@ -42,6 +41,13 @@ def shown_schedule(schedule: Any) -> str:
         return f"{schedule['end']:g}"
     span = f" over {schedule['epochs']:g} epochs" if schedule["epochs"] else ""
     return f"{schedule['start']:g} to {schedule['end']:g} after epoch {schedule['delay']:g}{span}"
+
+
+def _penalty(penalty: Mapping[str, Any]) -> str:
+    if penalty["site"] == "none":
+        return f"none; information_weight {shown_schedule(penalty['information_weight'])}"
+    rest = {name: value for name, value in penalty.items() if name not in WEIGHTS}
+    return _listed(rest) + "".join(f", {name} {shown_schedule(penalty[name])}" for name in WEIGHTS)
 
 
 def _listed(values: Mapping[str, Any]) -> str:

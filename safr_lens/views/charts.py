@@ -107,7 +107,7 @@ def histogram(
         label: of the value axis.
         unit: what is counted.
     """
-    with _drawing(5.2, 2.5, (0.13, 0.19, 0.98, 0.97)) as (figure, axes):
+    with _drawing(5.2, 2.7, (0.13, 0.18, 0.98, 0.86)) as (figure, axes):
         # lines of several widths stay apart where they lie on each other
         for number, (name, values) in enumerate(counts.items()):
             heights = np.maximum(np.asarray(values, dtype=float), 0)
@@ -128,7 +128,7 @@ def histogram(
         axes.set_xlabel(label)
         axes.set_ylabel(f"{unit} (log scale)")
         if len(counts) > 1:
-            axes.legend(fontsize=8, ncols=1 + len(counts) // 8)
+            _legend(axes)
         totals = ", ".join(f"{name} {sum(values):,.0f}" for name, values in counts.items())
         return _chart(figure, f"Histogram of {label} from {edges[0]:.3g} to {edges[-1]:.3g}; {unit}: {totals}.")
 
@@ -176,7 +176,7 @@ def curves(
         marks: an epoch of each that is marked, by name.
         low: the least value of the axis.
     """
-    with _drawing(4.6, 2.5, (0.14, 0.18, 0.98, 0.97)) as (figure, axes):
+    with _drawing(5.2, 2.7, (0.13, 0.17, 0.98, 0.86)) as (figure, axes):
         for number, (name, values) in enumerate(series.items()):
             color, style = SERIES[number % len(SERIES)], ("-", "--", ":", "-.")[number % 4]
             shown = np.asarray(values, dtype=float)
@@ -189,11 +189,18 @@ def curves(
         axes.xaxis.get_major_locator().set_params(integer=True)
         if low is not None:
             axes.set_ylim(bottom=low)
-        axes.legend(fontsize=8)
+        _legend(axes)
         ends = ", ".join(
             f"{name} from {values[0]:.3g} to {values[-1]:.3g}" for name, values in series.items() if values
         )
         return _chart(figure, f"{label} by epoch: {ends}.")
+
+
+def _legend(axes: Axes) -> None:
+    # above the axes, where it hides no line
+    axes.legend(
+        fontsize=8, ncols=5, loc="lower left", bbox_to_anchor=(-0.02, 0.98), handlelength=1.6, columnspacing=1.0
+    )
 
 
 def pair_matrix(
