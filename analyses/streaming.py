@@ -4,8 +4,9 @@ Streams one layer's neurons over reviews with an untrained classifier of the def
 --run), and takes the same from two plain loops over ``run_with_cache``, which keeps all hook points: 32 texts at a
 time, as they come and padded to the longest of them, and one text at a time. Each measurement is a process of its own,
 since a process remembers its largest memory. What is compared runs in turn on the same reviews, so that a drift of
-the machine's speed falls on all of it. Memory is the largest resident set during the loop beyond the one just before
-it, with model and reviews loaded (Linux).
+the machine's speed falls on all of it, and ratios are given of the time on the processors, too, which other programs on
+the machine disturb least. Memory is the largest resident set during the loop beyond the one just before it, with model
+and reviews loaded (Linux).
 
 Example: python analyses/streaming.py --data imdb
 """
@@ -74,17 +75,18 @@ def reviews(source: str) -> Dataset:
     return load_data(source, cut_missing=False)["test"]
 
 
-def measure(kind: str, run: str, source: str, n_texts: int) -> dict:
+def measure(kind: str, run: str, source: str, n_texts: int, threads: int) -> dict:
     """Run one loop in this process and return its time and memory."""
+    torch.set_num_threads(threads)
     model = HookedClassifier.from_pretrained(run)
     split = reviews(source)
     split = split.select([i % len(split) for i in range(n_texts)])
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # forgets how much memory the loading took for a moment
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    started = time.perf_counter()
+    started, on_processors = time.perf_counter(), time.process_time()
     LOOPS[kind](model, split)
-    seconds = time.perf_counter() - started
+    seconds, on_processors = time.perf_counter() - started, time.process_time() - on_processors
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     n_tokens = sum(int(batch.mask.sum()) for batch in text_batches(model, split))
     return {
@@ -92,6 +94,7 @@ def measure(kind: str, run: str, source: str, n_texts: int) -> dict:
         "texts": n_texts,
         "tokens": n_tokens,
         "seconds": seconds,
+        "processor_seconds": on_processors,
         "tokens_per_second": n_tokens / seconds,
         "mib_before": before / MIB,
         "mib_beyond": (largest - before) / MIB,
@@ -99,29 +102,31 @@ def measure(kind: str, run: str, source: str, n_texts: int) -> dict:
     }
 
 
-def measured(kind: str, run: str, source: str, n_texts: int) -> dict:
+def measured(kind: str, run: str, n_texts: int, options: argparse.Namespace) -> dict:
     """Return what :func:`measure` returns in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=PROCESSES) as pool:
-        row = pool.submit(measure, kind, run, source, n_texts).result()
+        row = pool.submit(measure, kind, run, options.data, n_texts, options.threads).result()
     print(shown(row), file=sys.stderr)
     return row
 
 
 def shown(row: dict) -> str:
     """Return one line of the table."""
+    time_taken = f"{row['seconds']:8.1f} s ({row['processor_seconds']:,.1f} s on processors)"
+    memory = f"{row['mib_beyond']:>8,.0f} MiB beyond {row['mib_before']:,.0f}"
     return (
-        f"{row['kind']:12} {row['texts']:>8,} texts {row['tokens']:>11,} tokens {row['seconds']:8.1f} s "
-        f"{row['tokens_per_second']:>9,.0f} tokens/s {row['mib_beyond']:>8,.0f} MiB beyond {row['mib_before']:,.0f}"
+        f"{row['kind']:12} {row['texts']:>8,} texts {row['tokens']:>11,} tokens {time_taken} "
+        f"{row['tokens_per_second']:>9,.0f} tokens/s {memory}"
     )
 
 
-def ratios(rows: list[dict], kind: str, n_texts: int) -> dict:
-    """Return how many times as fast the stream is as another loop on the same texts, over the repeats."""
+def ratios(rows: list[dict], kind: str, n_texts: int, seconds: str) -> dict:
+    """Return how many times as long another loop takes as the stream on the same texts, over the repeats."""
 
-    def speeds(kind: str) -> list[float]:
-        return [row["tokens_per_second"] for row in rows if (row["kind"], row["texts"]) == (kind, n_texts)]
+    def times(kind: str) -> list[float]:
+        return [row[seconds] for row in rows if (row["kind"], row["texts"]) == (kind, n_texts)]
 
-    found = [fast / slow for fast, slow in zip(speeds("stream"), speeds(kind), strict=False)]
+    found = [slow / fast for fast, slow in zip(times("stream"), times(kind), strict=True)]
     return {"min": min(found), "median": statistics.median(found), "max": max(found)}
 
 
@@ -130,15 +135,19 @@ def compare(options: argparse.Namespace, run: str) -> dict:
     in_all = options.limit or len(reviews(options.data))
     n_compared = min(options.compare, in_all)
     rows = [
-        measured(kind, run, options.data, n_compared)
+        measured(kind, run, n_compared, options)
         for _ in range(options.repeats)
         for kind in ("stream", "plain", "one by one")
     ]
-    result = {f"times_{kind}".replace(" ", "_"): ratios(rows, kind, n_compared) for kind in ("plain", "one by one")}
+    result = {
+        f"times_{kind}{on}".replace(" ", "_"): ratios(rows, kind, n_compared, seconds)
+        for kind in ("plain", "one by one")
+        for on, seconds in (("", "seconds"), (" on processors", "processor_seconds"))
+    }
     kinds = ["stream", "analysis"] if options.analysis else ["stream"]
     sizes = sorted({min(n, in_all) for n in (1000, 5000, in_all)})
-    rows += [measured(kind, run, options.data, n_texts) for kind in kinds for n_texts in sizes]
-    return {"threads": torch.get_num_threads(), "torch": torch.__version__, "rows": rows, **result}
+    rows += [measured(kind, run, n_texts, options) for kind in kinds for n_texts in sizes]
+    return {"threads": options.threads, "torch": torch.__version__, "rows": rows, **result}
 
 
 def table(result: dict) -> str:
@@ -166,6 +175,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="texts in all; by default those of the data, repeated if more")
     parser.add_argument("--compare", type=int, default=2000, help="texts that are streamed and looped over in turn")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--analysis", action="store_true", help="measure the table of all neurons, too")
     parser.add_argument("--json", action="store_true", help="print JSON and no table")
     parser.add_argument("--out", type=Path, help="write the JSON to a file, too")

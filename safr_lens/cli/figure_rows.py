@@ -9,7 +9,7 @@ from safr_lens.measures.estimate import Estimate
 from safr_lens.measures.figures import Figure
 
 COLUMNS = ("measure", "value", "95 % interval", "null", "above null", "95 % interval")
-AT_INIT = "at initialisation"
+AT_INIT = "at random start"
 
 
 def figure_rows(figures: Mapping[str, Figure], at_init: Mapping[str, Figure]) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
@@ -19,14 +19,30 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(without_nan(value), indent=2, allow_nan=False))
 
 
+WIDEST = 24
+"""Characters up to which a cell, or a word of the first column, is kept on one line where the terminal is narrow."""
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; its cells are shown as they are, without markup."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if index == 0 else "right", overflow="fold")
+        cells = [row[index] for row in rows]
+        if index == 0:
+            longest = _longest(word for cell in (column, *cells) for word in cell.split())
+            table.add_column(Text(column), overflow="fold", min_width=min(WIDEST, longest))
+        else:
+            # as wide as its numbers: it is the heading that is broken, and the first column that gets the rest
+            longest = _longest([*column.split(), *cells])
+            width = longest if longest <= WIDEST else None
+            table.add_column(Text(column), justify="right", overflow="fold", width=width)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(len, texts), default=0)
 
 
 def say(*lines: str) -> None:

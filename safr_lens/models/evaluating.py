@@ -11,11 +11,13 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode without gradient, and back where it was."""
-    was_training = model.training
-    model.eval()
+    """Put a model into evaluation mode without gradient, and each of its modules back where it was."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
     try:
         with torch.no_grad():
             yield
     finally:
-        model.train(was_training)
+        for module in training:
+            module.training = True

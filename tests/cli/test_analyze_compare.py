@@ -6,6 +6,13 @@ import json
 
 import pandas as pd
 import pytest
+import torch
+
+from safr_lens.cli.figure_rows import AT_INIT, COLUMNS, figure_rows
+from safr_lens.cli.output import print_table
+from safr_lens.measures.catalogue import CATALOGUE
+from safr_lens.measures.estimate import Estimate
+from safr_lens.measures.figures import Figure
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +35,22 @@ def test_analyze_writes_measures_and_neurons_and_shows_a_table(call, run, corpus
     found = json.loads((out / "measures.json").read_text())
     assert (found["run"], found["data"], found["n_texts"]) == (str(run), str(corpus), 120)
     assert len(pd.read_parquet(out / "neurons.parquet")) == 32
-    for words in ("token selectivity", "95 % interval", "null", "at initialisation", "comprehensiveness"):
+    for words in ("token selectivity", "95 % interval", "null", "random", "comprehensiveness"):
         assert words in result.stdout
+
+
+def test_the_table_breaks_no_word_or_number_in_100_columns(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    figures = {
+        name: Figure(*(Estimate(-0.012345, torch.tensor([-0.0506, 0.0321]), "bootstrap"),) * 3) for name in CATALOGUE
+    }
+    print_table("a run", [*COLUMNS, AT_INIT], figure_rows(figures, figures))
+    shown = capsys.readouterr().out
+    lines = [line for line in shown.splitlines() if line.startswith("│")]
+    assert {len(line) for line in lines} == {100}
+    words = {word for line in lines for word in line.split("│")[1].split()}
+    assert words <= {word for entry in CATALOGUE.values() for word in entry.title.split()}
+    assert sum(line.count(" to ") for line in lines) >= 2 * len(CATALOGUE), "intervals are on one line each"
 
 
 def test_analyze_json_is_what_it_writes(call, run, corpus, tmp_path):

@@ -309,10 +309,11 @@ def test_a_text_without_any_token_has_all_classes_alike(make_model, labels):
     tokens = model.to_tokens("a dull film")[0][0]
     nothing = Variants(tokens, torch.zeros(1, 3, dtype=torch.bool))
     (found,) = probabilities(model, [nothing], operator="remove")
-    assert found.tolist() == [pytest.approx([1 / len(labels)] * len(labels))]
+    assert found.tolist() == [pytest.approx([1 / len(labels)] * len(labels), abs=1e-6)]
     (beside,) = probabilities(model, [Variants(tokens, torch.tensor([[True] * 3, [False] * 3]))], operator="remove")
-    assert beside[1].tolist() == pytest.approx(found[0].tolist())
-    assert beside[0].tolist() == pytest.approx(model(tokens.unsqueeze(0)).probabilities[0].tolist())
+    # two versions are one matrix product and one is another: they agree to the last digits of a probability, no further
+    assert beside[1].tolist() == pytest.approx(found[0].tolist(), abs=1e-6)
+    assert beside[0].tolist() == pytest.approx(model(tokens.unsqueeze(0)).probabilities[0].tolist(), abs=1e-6)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -16,7 +16,7 @@ from safr_lens.measures.streams.activity import NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations
 from safr_lens.measures.streams.nulls import shuffled, spread
 from safr_lens.measures.streams.text_figures import COLUMNS, TextFigureStream
-from safr_lens.measures.streams.type_means import TypeActivations, type_means
+from safr_lens.measures.streams.type_means import TypeActivations, blocks_of, type_means
 
 few = settings(max_examples=20)
 LENGTHS = (3, 1, 4, 2)
@@ -176,6 +176,29 @@ def test_the_null_moves_whole_types_among_tokens():
         for neuron, types in enumerate(TYPES.sort().values[places]):
             for row, kind in enumerate((1, 2, 3)):
                 torch.testing.assert_close(means[row, neuron], neurons()[types == kind, neuron].mean())
+
+
+@pytest.mark.parametrize("d_mlp", [64, 70])
+def test_blocks_of_any_width_and_types_left_out_equal_a_slow_loop(d_mlp):
+    g = torch.Generator().manual_seed(0)
+    tokens, h = torch.randint(9, (60,), generator=g), torch.rand(60, d_mlp, generator=g)
+    groups = torch.arange(60) % 2
+    metric = TypeActivations(torch.bincount(tokens), d_mlp, min_count=7, n_null=3, n_groups=2)
+    metric.update(h, tokens, torch.arange(60), groups)
+    kept = [kind for kind in range(9) if (tokens == kind).sum() >= 7]
+    assert 0 < len(kept) < 9
+    blocks = blocks_of(d_mlp)
+    assert len(blocks) == 32 and (len(set(map(len, blocks))) == 1) == (d_mlp == 64)
+    for without, used in ((None, groups >= 0), (1, groups == 0)):
+        found = metric.result().means(without=without)
+        for order, means in enumerate(found.null):
+            places = spread(shuffled(torch.arange(60), 60, seed=order), 60, 32, seed=order)
+            for block, types in zip(blocks, tokens.sort().values[places], strict=True):
+                for row, kind in enumerate(found.types.tolist()):
+                    expected = h[used & (types == kind)][:, list(block)].mean(0)
+                    torch.testing.assert_close(means[row, list(block)], expected)
+        for row, kind in enumerate(found.types.tolist()):
+            torch.testing.assert_close(found.means[row], h[used & (tokens == kind)].mean(0))
 
 
 def test_neurons_have_permutations_of_their_own():

@@ -53,7 +53,8 @@ def sufficiency(full: Float[Tensor, " n"], only: Float[Tensor, "n n_bins"]) -> F
     .. math:: suff = \frac{1}{|B|} \sum_{k \in B} \left( p_j(x) - p_j(r_k) \right)
 
     Notation, divisor, range [-1, 1] and sample as for :func:`comprehensiveness`; here **lower is more faithful**: 0
-    where the most important tokens alone do as well as the full text, below 0 where they do better.
+    where the most important tokens alone do as well as the full text, below 0 where they do better. A random ranking
+    has what random tokens alone cost this model, so report it beside.
 
     Args:
         full: probability of class j on the full text.

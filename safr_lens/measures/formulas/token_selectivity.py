@@ -33,6 +33,8 @@ def token_selectivity(type_means: Float[Tensor, "n_types d_mlp"]) -> Float[Tenso
     Raises:
         ValueError: fewer than two types.
 
+    Source: our own; the selectivity of Morcos et al. 2018 asked of token types, with an entropy since they are many.
+
     >>> token_selectivity(torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
     tensor([1., 0., nan])
     """

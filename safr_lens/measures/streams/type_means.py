@@ -9,13 +9,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from safr_lens.measures.streams.nulls import shuffled, spread
+from safr_lens.measures.streams.nulls import shuffles, spread
+from safr_lens.measures.streams.places import SlotsOfPlaces
 from safr_lens.measures.streams.streamed import Streamed
 
 MIN_COUNT = 5
 MAX_TYPES = 4000
 N_NULL = 9
 N_BLOCKS = 32
+PIECE = 4096
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,17 @@ class TypeSums:
     Attributes:
         types: token ids.
         sums, sizes: of activations, and of how many tokens.
-        null_sums, null_sizes: the same under a permutation of each block of neurons.
+        null_sums, null_sizes: the same under a permutation of each block of neurons; ``width`` is that of the widest
+            block, and narrower ones are filled up with 0.
         more: sums under further permutations, over all sentences.
     """
 
     types: Int[Tensor, " n_types"]
     sums: Float[Tensor, "n_groups n_types d_mlp"]
     sizes: Int[Tensor, "n_groups n_types"]
-    null_sums: Float[Tensor, "n_groups n_types d_mlp"]
+    null_sums: Float[Tensor, "n_groups n_blocks n_types width"]
     null_sizes: Int[Tensor, "n_groups n_blocks n_types"]
-    more: Float[Tensor, "n_more n_types d_mlp"]
+    more: Float[Tensor, "n_more n_blocks n_types width"]
 
     @property
     def n_groups(self) -> int:
@@ -70,13 +73,15 @@ class TypeSums:
                 kept[name] -= getattr(self, name)[without]
         counts, by_block = kept["sizes"], kept["null_sizes"]
         met = (counts > 0) & (by_block > 0).all(0)
-        widths = torch.tensor([len(block) for block in blocks_of(self.sums.shape[2])])
-        by_neuron = by_block.repeat_interleave(widths, dim=0).T
-        null = [kept["null_sums"][met] / by_neuron[met]]
+        null = [self._by_neuron(kept["null_sums"] / by_block.unsqueeze(2))[met]]
         if without is None:
-            null += [one[met] / counts[met].unsqueeze(1) for one in self.more]
+            null += [self._by_neuron(one)[met] / counts[met].unsqueeze(1) for one in self.more]
         means = kept["sums"][met] / counts[met].unsqueeze(1)
         return TypeMeans(self.types[met], counts[met], means.float(), torch.stack(null).float())
+
+    def _by_neuron(self, table: Float[Tensor, "n_blocks n_types width"]) -> Float[Tensor, "n_types d_mlp"]:
+        blocks = blocks_of(self.sums.shape[2])
+        return torch.cat([part[:, : len(block)] for part, block in zip(table, blocks, strict=True)], dim=1)
 
 
 class TypeActivations(Streamed[TypeSums]):
@@ -85,7 +90,8 @@ class TypeActivations(Streamed[TypeSums]):
     The counts must be known ahead, since a permutation shuffles the types among all tokens of the corpus. Whatever the
     order of updates, and over however many processes, the sums are the same. Blocks of neurons have permutations of
     their own, so that a mean over neurons has the noise of some hundred permutations and not of a few. Memory:
-    ``8 (2 n_groups + n_null - 1) n_types d_mlp`` bytes, however large the corpus.
+    ``8 (2 n_groups + n_null - 1) n_types d_mlp`` bytes, however large the corpus. Shuffled sums are kept block by
+    block: rows as short as a block, scattered over a table as wide as all neurons, would each miss the caches.
 
     Args:
         type_counts: how often each token id occurs in the whole corpus.
@@ -115,21 +121,25 @@ class TypeActivations(Streamed[TypeSums]):
     ) -> None:
         super().__init__()
         self.n_tokens = int(type_counts.sum())
-        self.seed = seed
         order = type_counts.argsort(descending=True, stable=True)[:max_types]
         types = order[type_counts[order] >= max(min_count, 1)].sort().values
-        slots = torch.full((len(type_counts),), -1)
+        slots = torch.full((len(type_counts),), len(types))  # what is left out goes to a spare row
         slots[types] = torch.arange(len(types))
         self.register_buffer("types", types, persistent=False)
         self.register_buffer("slots", slots, persistent=False)
-        self.register_buffer("ends", type_counts.cumsum(0), persistent=False)
+        self.slots_of_places = SlotsOfPlaces(type_counts, slots)
         self.blocks = blocks_of(d_mlp)
-        table = (n_groups, len(types), d_mlp)
-        self.shapes = {"sums": table, "null_sums": table, "more": (n_null - 1, *table[1:])}
+        self.seeds = [seed * 1000 + number for number in range(n_null)]
+        n_rows, n_blocks, width = len(types) + 1, len(self.blocks), max(map(len, self.blocks))
+        self.shapes = {
+            "sums": (n_groups, n_rows, d_mlp),
+            "null_sums": (n_groups, n_blocks, n_rows, width),
+            "more": (n_null - 1, n_blocks, n_rows, width),
+        }
         # empty by default, since torchmetrics keeps a copy of every default
         for name in self.shapes:
             self.add_state(name, torch.zeros(0, dtype=torch.float64), dist_reduce_fx="sum")
-        for name, shape in (("sizes", table[:2]), ("null_sizes", (n_groups, len(self.blocks), len(types)))):
+        for name, shape in (("sizes", (n_groups, n_rows)), ("null_sizes", (n_groups, n_blocks, n_rows))):
             self.add_state(name, torch.zeros(shape, dtype=torch.long), dist_reduce_fx="sum")
         self._make()
 
@@ -157,38 +167,37 @@ class TypeActivations(Streamed[TypeSums]):
             numbers: the number of each in the corpus, from 0; what a permutation permutes.
             groups: the group that the sentence of each belongs to.
         """
+        groups = torch.zeros_like(tokens) if groups is None else groups
+        for part in zip(*(whole.split(PIECE) for whole in (neurons, tokens, numbers, groups)), strict=True):
+            self._add(*part)
+
+    def _add(self, neurons: Tensor, tokens: Tensor, numbers: Tensor, groups: Tensor) -> None:
         neurons = neurons.double()
-        n_types, d_mlp = self.sums.shape[1:]
-        start = torch.zeros_like(tokens) if groups is None else groups * n_types
-        slots = self.slots[tokens]
-        known = slots >= 0
-        cells = (start + slots)[known]
-        self.sums.view(-1, d_mlp).index_add_(0, cells, neurons[known])
+        n_rows = self.sizes.shape[1]
+        cells = groups * n_rows + self.slots[tokens]
+        self.sums.view(-1, neurons.shape[1]).index_add_(0, cells, neurons)
         self.sizes.view(-1).index_add_(0, cells, torch.ones_like(cells))
-        null = self._shuffled_slots(numbers, 0)
-        self._add_blocks(self.null_sums.view(-1, d_mlp), null + start, null >= 0, neurons)
-        self._count_blocks(null, start // max(n_types, 1))
-        for number, table in enumerate(self.more, start=1):
-            shuffled_slots = self._shuffled_slots(numbers, number)
-            self._add_blocks(table, shuffled_slots, shuffled_slots >= 0, neurons)
-
-    def _add_blocks(self, table: Tensor, rows: Tensor, known: Tensor, neurons: Tensor) -> None:
-        for block, places, kept in zip(self.blocks, rows, known, strict=True):
-            table[:, block.start : block.stop].index_add_(0, places[kept], neurons[kept, block.start : block.stop])
-
-    def _count_blocks(self, slots: Int[Tensor, "n_blocks n_tokens"], groups: Int[Tensor, " n_tokens"]) -> None:
-        _, n_blocks, n_types = self.null_sizes.shape
-        numbers = torch.arange(n_blocks, device=slots.device).unsqueeze(1)
-        cells = ((groups * n_blocks + numbers) * n_types + slots)[slots >= 0]
+        first, *others = self._shuffled_slots(numbers)
+        tables = [(self.null_sums, first, groups)]
+        tables += [(self.more, slots, torch.full_like(groups, i)) for i, slots in enumerate(others)]
+        for number, block in enumerate(self.blocks):
+            values = neurons[:, block.start : block.stop].contiguous()
+            for table, slots, outer in tables:
+                cells = (outer * len(self.blocks) + number) * n_rows + slots[number]
+                table.view(-1, table.shape[3])[:, : len(block)].index_add_(0, cells, values)
+        numbers_of_blocks = torch.arange(len(self.blocks), device=groups.device).unsqueeze(1)
+        cells = ((groups * len(self.blocks) + numbers_of_blocks) * n_rows + first).flatten()
         self.null_sizes.view(-1).index_add_(0, cells, torch.ones_like(cells))
 
-    def _shuffled_slots(self, numbers: Tensor, number: int) -> Int[Tensor, "n_blocks n_tokens"]:
-        seed = self.seed * 1000 + number
-        places = spread(shuffled(numbers, self.n_tokens, seed=seed), self.n_tokens, len(self.blocks), seed=seed)
-        return self.slots[torch.searchsorted(self.ends, places, right=True)]
+    def _shuffled_slots(self, numbers: Tensor) -> Int[Tensor, "n_null n_blocks n_tokens"]:
+        orders = zip(shuffles(numbers, self.n_tokens, seeds=self.seeds), self.seeds, strict=True)
+        places = [spread(order, self.n_tokens, len(self.blocks), seed=seed) for order, seed in orders]
+        return self.slots_of_places(torch.stack(places))
 
     def _result(self) -> TypeSums:
-        return TypeSums(self.types, self.sums, self.sizes, self.null_sums, self.null_sizes, self.more)
+        without_spare = [state[..., :-1, :] for state in (self.sums, self.null_sums, self.more)]
+        sums, null_sums, more = without_spare
+        return TypeSums(self.types, sums, self.sizes[:, :-1], null_sums, self.null_sizes[..., :-1], more)
 
 
 def blocks_of(d_mlp: int) -> list[range]:
