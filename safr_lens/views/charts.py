@@ -46,7 +46,7 @@ SETTINGS = {
     "ytick.labelcolor": INK,
     "legend.frameon": False,
     "figure.facecolor": "#ffffff",
-    "image.interpolation": "nearest",
+    "image.interpolation": "none",
 }
 
 
@@ -91,9 +91,16 @@ def _chart(figure: Figure, alt: str) -> Chart:
         figure.savefig(
             written, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None, "Creator": None}
         )
-    svg = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", written.getvalue(), flags=re.DOTALL)
-    svg = svg.replace("font-family: 'DejaVu Sans'", "font-family: 'DejaVu Sans', system-ui, sans-serif")
-    return Chart(svg, visible(alt))
+    return Chart(_slim(written.getvalue()), visible(alt))
+
+
+def _slim(svg: str) -> str:
+    """Return a picture without what no reader sees: a page may hold a hundred of them."""
+    svg = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"\s*\n\s*(?=[<LMz])", "", svg)
+    svg = re.sub(r'(<g) id="[^"]*"(?=[/>])', r"\1", svg).replace("<g/>", "")
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    return svg.replace("</style>", "text{font-family: 'DejaVu Sans', system-ui, sans-serif}</style>", 1)
 
 
 def histogram(
