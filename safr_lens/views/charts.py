@@ -162,7 +162,7 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
         axes.set_yticks(range(len(names)), [shortened(visible(name), 36) for name in names])
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlabel(label)
-        said = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+        said = ", ".join(f"{name} {_said(value)}" for name, value in values.items())
         return _chart(figure, f"Bars of {label}: {said}.")
 
 
@@ -196,7 +196,7 @@ def curves(
             axes.set_ylim(bottom=low)
         axes.legend(fontsize=8)
         ends = ", ".join(
-            f"{name} from {values[0]:.3g} to {values[-1]:.3g}" for name, values in series.items() if values
+            f"{name} from {_said(values[0])} to {_said(values[-1])}" for name, values in series.items() if values
         )
         return _chart(figure, f"{label} by epoch: {ends}.")
 
@@ -252,6 +252,10 @@ def pair_matrix(
             for layer, label in zip(layers, (lower_label, upper_label), strict=True)
         ]
         return _chart(figure, f"Pairs of {n} tokens. {' '.join(said)}")
+
+
+def _said(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "undefined"
 
 
 def _strongest_pair(tokens: Sequence[str], layer: np.ndarray, label: str) -> str:
