@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from safr_lens.data.batching import pad
-from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
 from safr_lens.errors import ConfigError, HookError, TextError
 from safr_lens.models.backbone import HookPoint, edits, make_backbone
 from safr_lens.models.config import ModelConfig
@@ -62,7 +62,7 @@ class HookedClassifier(CheckedHooks):
             raise ConfigError(f"A classifier needs at least two labels; got {list(labels)!r}.")
         self.config = config
         self.tokenizer = tokenizer
-        self.labels = tuple(str(label) for label in labels)
+        self.labels = tuple(without_surrogates(str(label)) for label in labels)
         self.backbone = make_backbone(config, d_vocab=tokenizer.d_vocab, n_classes=len(self.labels))
         self.vmask = VMask(config.d_model, config.d_vmask)
         for name in OWN_HOOKS:

@@ -64,7 +64,9 @@ def top_activations(
     top = TopActivations(k, len(chosen))
     for batch in stream_activations(model, data, name):
         top.update(batch.activations[name][:, chosen].cpu(), batch.example[batch.rows].cpu(), batch.positions.cpu())
-    return _table(model, data, top.compute(), chosen, window)
+    # torchmetrics makes a number of a tensor with one entry
+    found = TopTokens(*(part.reshape(k, len(chosen)) for part in top.compute()))
+    return _table(model, data, found, chosen, window)
 
 
 def _table(model: HookedClassifier, data: Data, top: TopTokens, chosen: list[int], window: int) -> pd.DataFrame:

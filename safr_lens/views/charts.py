@@ -45,7 +45,7 @@ SETTINGS = {
     "ytick.labelcolor": INK,
     "legend.frameon": False,
     "figure.facecolor": "#ffffff",
-    "image.interpolation": "nearest",
+    "image.interpolation": "none",
 }
 
 
@@ -91,9 +91,16 @@ def _drawing(width: float, height: float, inside: tuple[float, float, float, flo
 def _chart(figure: Figure, alt: str) -> Chart:
     written = io.StringIO()
     figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
-    svg = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<!--.*?-->", "", written.getvalue(), flags=re.DOTALL)
-    svg = svg.replace("font-family: 'DejaVu Sans'", "font-family: 'DejaVu Sans', system-ui, sans-serif")
-    return Chart(re.sub(r"\n\s*", "\n", svg), visible(alt))
+    return Chart(_slim(written.getvalue()), visible(alt))
+
+
+def _slim(svg: str) -> str:
+    """Return a picture without what no reader sees: a page may hold a hundred of them."""
+    svg = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"\s*\n\s*(?=[<LMz])", "", svg)
+    svg = re.sub(r'(<g) id="[^"]*"(?=[/>])', r"\1", svg).replace("<g/>", "")
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    return svg.replace("</style>", "text{font-family: 'DejaVu Sans', system-ui, sans-serif}</style>", 1)
 
 
 def histogram(
@@ -157,7 +164,7 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
         axes.set_yticks(range(len(names)), labels)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlabel(label)
-        said = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+        said = ", ".join(f"{name} {_said(value)}" for name, value in values.items())
         return _chart(figure, f"Bars of {label}: {said}.")
 
 
@@ -191,7 +198,7 @@ def curves(
             axes.set_ylim(bottom=low)
         _legend(axes)
         ends = ", ".join(
-            f"{name} from {values[0]:.3g} to {values[-1]:.3g}" for name, values in series.items() if values
+            f"{name} from {_said(values[0])} to {_said(values[-1])}" for name, values in series.items() if values
         )
         return _chart(figure, f"{label} by epoch: {ends}.")
 
@@ -242,6 +249,10 @@ def pair_matrix(
             for layer, label in zip(layers, (lower_label, upper_label), strict=True)
         )
         return _chart(figure, f"Pairs of {n} tokens. {said}")
+
+
+def _said(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "undefined"
 
 
 def _strongest_pair(tokens: Sequence[str], layer: np.ndarray, label: str) -> str:

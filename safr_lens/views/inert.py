@@ -12,7 +12,8 @@ LONGEST = 200
 def visible(text: str) -> str:
     """Return ``text`` so that nothing in it is invisible or reorders what stands beside it.
 
-    Line ends become a sign; control and direction marks become their code point; lone surrogates become U+FFFD.
+    Line ends become a sign; control and direction marks, and code points that are no characters and break an SVG,
+    become their number; lone surrogates become U+FFFD.
 
     >>> visible("one\\ntwo")
     'one↵two'
@@ -48,6 +49,11 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 def _visible(character: str) -> str:
     if character in SHOWN:
         return SHOWN[character]
-    if unicodedata.category(character) in ("Cc", "Cf") and character != "\u200d":  # emoji are joined by U+200D
+    hidden = unicodedata.category(character) in ("Cc", "Cf") and character != "\u200d"  # emoji are joined by U+200D
+    if hidden or _no_character(character):
         return f"[U+{ord(character):04X}]"
     return character
+
+
+def _no_character(character: str) -> bool:
+    return ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF

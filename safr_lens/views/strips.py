@@ -33,7 +33,9 @@ def share_strip(tokens: Sequence[str], values: Sequence[float], *, high: float =
 def evidence_strip(tokens: Sequence[str], values: Sequence[float], *, largest: float | None = None) -> Strip:
     """Return tokens coloured by signed evidence, relative to ``largest`` or to the strongest of them."""
     finite = [abs(value) for value in values if math.isfinite(value)]
-    high = max(largest if largest is not None else max(finite, default=0.0), 1e-12)
+    if largest is None or not math.isfinite(largest):
+        largest = max(finite, default=0.0)
+    high = max(largest, 1e-12)
     return _strip(tokens, values, low=-high, high=high, positive=FOR, negative=AGAINST)
 
 
