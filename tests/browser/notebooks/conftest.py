@@ -49,7 +49,7 @@ def executed(source, tmp_path_factory) -> Executed:
         writer.writerow(["text", "label"])
         writer.writerows([row["text"], LABELS[row["label"]]] for row in rows(160, seed=3))
     data = load_data(str(reviews))
-    for name, penalty in (("unregularised", None), ("safr", SafrPenalty())):
+    for name, penalty in (("unregularised", SafrPenalty(site="none")), ("safr", SafrPenalty())):
         train(tiny_classifier(), data, TrainConfig(epochs=2), penalty=penalty, out=folder / name, progress=False)
     environment = {
         **os.environ,
