@@ -11,10 +11,10 @@ from safr_lens.views.rendering import Rendered, bundle, render, style
 
 @dataclass
 class _Carrier:
-    """The cell whose output holds the bundle, and in which of its runs: run again, it must hold it again."""
+    """The cell whose output holds the bundle, if there is one, and the shell that tells when cells run."""
 
     cell: str | None = None
-    run: int = -1
+    shell: Any = None
 
 
 _carrier = _Carrier()
@@ -36,11 +36,26 @@ def _holds_bundle() -> bool:
     shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None or "google.colab" in sys.modules:  # each output of Colab is a page of its own
         return True
-    run = shell.execution_count
-    header = getattr(shell, "parent_header", None) or {}
+    if _carrier.shell is not shell:
+        _carrier.shell, _carrier.cell = shell, None
+        shell.events.register("pre_run_cell", _before_cell)
+    if _carrier.cell is not None:
+        return False
+    _carrier.cell = _cell(shell)
+    return True
+
+
+def _before_cell(info: Any) -> None:
+    """Forget the cell that held the bundle when its output goes: it runs again, or it was deleted."""
+    gone = [_cell(_carrier.shell), *_told(_carrier.shell).get("deletedCells", [])]
+    if _carrier.cell in gone:
+        _carrier.cell = None
+
+
+def _cell(shell: Any) -> str:
     # the front end's name of the cell, where it tells it
-    cell = str(header.get("metadata", {}).get("cellId") or f"run {run}")
-    holds = _carrier.cell is None or (_carrier.cell == cell and _carrier.run != run)
-    if holds:
-        _carrier.cell, _carrier.run = cell, run
-    return holds
+    return str(_told(shell).get("cellId") or f"run {shell.execution_count}")
+
+
+def _told(shell: Any) -> dict[str, Any]:
+    return (getattr(shell, "parent_header", None) or {}).get("metadata", {})
