@@ -102,7 +102,7 @@ def test_an_interrupted_demo_reuses_the_arm_that_is_finished(call, tmp_path):
     assert (out / "report.html").exists()
 
 
-@pytest.mark.parametrize("command", ["demo", "train", "evaluate", "predict"])
+@pytest.mark.parametrize("command", ["demo", "train", "evaluate", "predict", "analyze", "compare", "report"])
 def test_help_explains_every_option(call, command):
     result = call(command, "--help")
     assert result.exit_code == 0
