@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,16 +15,16 @@ from safr_lens.cli.stages import stages
 if TYPE_CHECKING:
     from safr_lens.comparison import Difference
 
+# one row a run must fit 100 columns; what is left out stands in the table of differences
 SHORT = {
-    "accuracy": "accuracy, %",
-    "reliance_zero": "reliance, points",
+    "accuracy": "accuracy %",
+    "reliance_zero": "reliance points",
     "capacity": "capacity",
-    "token_selectivity": "token selectivity above null",
-    "class_selectivity": "class selectivity above null",
+    "token_selectivity": "token sel. above null",
     "monosemanticity": "MS above null",
     "active_per_token": "active per token",
-    "silent_tokens": "silent tokens, %",
-    "alive_neurons": "alive neurons, %",
+    "silent_tokens": "silent %",
+    "alive_neurons": "alive %",
 }
 
 
@@ -115,7 +116,7 @@ def _show_differences(name: str, baseline: str, rows: list[Difference]) -> None:
                 entry.shown(row.baseline),
                 entry.shown(row.value),
                 entry.shown(row.difference, sign=True),
-                f"{low} to {high}",
+                "" if math.isnan(row.low) else f"{low} to {high}",
                 row.verdict,
             ]
         )
