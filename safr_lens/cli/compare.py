@@ -14,16 +14,16 @@ from safr_lens.cli.stages import stages
 if TYPE_CHECKING:
     from safr_lens.comparison import Difference
 
+# one row a run must fit 100 columns; what is left out stands in the table of differences
 SHORT = {
-    "accuracy": "accuracy, %",
-    "reliance_zero": "reliance, points",
+    "accuracy": "accuracy %",
+    "reliance_zero": "reliance points",
     "capacity": "capacity",
-    "token_selectivity": "token selectivity above null",
-    "class_selectivity": "class selectivity above null",
+    "token_selectivity": "token sel. above null",
     "monosemanticity": "MS above null",
     "active_per_token": "active per token",
-    "silent_tokens": "silent tokens, %",
-    "alive_neurons": "alive neurons, %",
+    "silent_tokens": "silent %",
+    "alive_neurons": "alive %",
 }
 
 

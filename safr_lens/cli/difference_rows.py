@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from safr_lens.cli.output import print_table
@@ -22,7 +23,7 @@ def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> N
                 entry.shown(row.baseline),
                 entry.shown(row.value),
                 entry.shown(row.difference, sign=True),
-                f"{low} to {high}",
+                "" if math.isnan(row.low) else f"{low} to {high}",
                 row.verdict,
             ]
         )

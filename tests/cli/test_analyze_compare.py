@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from safr_lens.cli.compare import SHORT
 from safr_lens.cli.figure_rows import AT_INIT, COLUMNS, figure_rows
 from safr_lens.cli.output import print_table
 from safr_lens.measures.catalogue import CATALOGUE
@@ -51,6 +52,12 @@ def test_the_table_breaks_no_word_or_number_in_100_columns(monkeypatch, capsys):
     words = {word for line in lines for word in line.split("│")[1].split()}
     assert words <= {word for entry in CATALOGUE.values() for word in entry.title.split()}
     assert sum(line.count(" to ") for line in lines) >= 2 * len(CATALOGUE), "intervals are on one line each"
+
+
+def test_the_runs_of_a_comparison_have_their_names_in_100_columns(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    print_table("runs", ["run", *SHORT.values()], [["runs/unregularised", *["-100.0"] * len(SHORT)]])
+    assert "│ runs/unregularised │" in capsys.readouterr().out
 
 
 def test_analyze_json_is_what_it_writes(call, run, corpus, tmp_path):
