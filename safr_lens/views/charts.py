@@ -6,6 +6,7 @@ import base64
 import io
 import math
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -159,7 +160,7 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
             if math.isfinite(low) and math.isfinite(high):
                 axes.plot([low, high], [place, place], color=INK, linewidth=1.4)
         axes.axvline(0, color=SOFT, linewidth=0.8)
-        axes.set_yticks(range(len(names)), [shortened(visible(name), 36) for name in names])
+        axes.set_yticks(range(len(names)), [_label(name, 36) for name in names])
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlabel(label)
         said = ", ".join(f"{name} {_said(value)}" for name, value in values.items())
@@ -266,10 +267,26 @@ def _strongest_pair(tokens: Sequence[str], layer: np.ndarray, label: str) -> str
     return f"{label}: most for {shortened(tokens[i], 24)} and {shortened(tokens[j], 24)}, {pairs[i, j]:.2f}."
 
 
+def _label(name: str, longest: int) -> str:
+    """Return a name that takes no more room than ``longest`` letters of common width."""
+    shown = visible(name)
+    for length in range(longest, 0, -1):
+        label = shortened(shown, length)
+        if sum(_width(character) for character in label) <= 1.2 * longest:
+            break
+    return label
+
+
+def _width(character: str) -> float:
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.7
+    return 1.7 if character in "WMm@%\u2014" else 1.2 if character.isupper() else 1.0
+
+
 def _name_axis(axes: Axes, axis: str, names: Sequence[str], longest: int) -> None:
     step = max(1, math.ceil(len(names) / MOST_LABELS))
     places = range(0, len(names), step)
-    labels = [shortened(visible(names[place]), longest) for place in places]
+    labels = [_label(names[place], longest) for place in places]
     small = {"fontsize": 8 if len(places) <= 32 else 6}
     if axis == "x":
         axes.set_xticks(places, labels, rotation=55, ha="right", rotation_mode="anchor", **small)
