@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -115,7 +116,7 @@ def histogram(
         label: of the value axis.
         unit: what is counted.
     """
-    with _drawing(5.2, 2.5) as (figure, axes):
+    with _drawing(5.2, 2.5 + _legend_height(len(counts))) as (figure, axes):
         # lines of several widths stay apart where they lie on each other
         for number, (name, values) in enumerate(counts.items()):
             heights = np.maximum(np.asarray(values, dtype=float), 0)
@@ -136,7 +137,7 @@ def histogram(
         axes.set_xlabel(label)
         axes.set_ylabel(f"{unit} (log scale)")
         if len(counts) > 1:
-            axes.legend(fontsize=8, ncols=1 + len(counts) // 8)
+            figure.legend(**_legend(len(counts)))
         totals = ", ".join(f"{name} {sum(values):,.0f}" for name, values in counts.items())
         return _chart(figure, f"Histogram of {label} from {edges[0]:.3g} to {edges[-1]:.3g}; {unit}: {totals}.")
 
@@ -182,7 +183,7 @@ def curves(
         marks: an epoch of each that is marked, by name.
         low: the least value of the axis.
     """
-    with _drawing(4.6, 2.5) as (figure, axes):
+    with _drawing(4.6, 2.5 + _legend_height(len(series))) as (figure, axes):
         for number, (name, values) in enumerate(series.items()):
             color, style = SERIES[number % len(SERIES)], ("-", "--", ":", "-.")[number % 4]
             shown = np.asarray(values, dtype=float)
@@ -195,7 +196,7 @@ def curves(
         axes.xaxis.get_major_locator().set_params(integer=True)
         if low is not None:
             axes.set_ylim(bottom=low)
-        axes.legend(fontsize=8)
+        figure.legend(**_legend(len(series)))
         ends = ", ".join(
             f"{name} from {_said(values[0])} to {_said(values[-1])}" for name, values in series.items() if values
         )
@@ -253,6 +254,15 @@ def pair_matrix(
             for layer, label in zip(layers, (lower_label, upper_label), strict=True)
         ]
         return _chart(figure, f"Pairs of {n} tokens. {' '.join(said)}")
+
+
+def _legend(n: int) -> dict[str, Any]:
+    """Where a legend of n lines stands: above the axes, where it hides nothing."""
+    return {"loc": "outside upper left", "fontsize": 8, "ncols": min(n, 2)}
+
+
+def _legend_height(n: int) -> float:
+    return 0.18 * ((n + 1) // 2)
 
 
 def _said(value: float) -> str:
