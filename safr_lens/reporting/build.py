@@ -89,8 +89,8 @@ def build_report(
         texts=_texts(runs, split, analyses),
         facts=[*((one.name, facts_of(one)) for one in runs), ("these figures", dict(measured))],
     )
-    default = f"{run.name} beside {runs[0].name}" if runs[1:] else run.name
-    return View(title or f"How {default} reads text", "report", content)
+    default = f"How {run.name} reads text" + (f", beside {runs[0].name}" if runs[1:] else "")
+    return View(title or default, "report", content)
 
 
 def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measured: Mapping[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ import base64
 import io
 import math
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ FOR, AGAINST, IMPORTANCE = "#4393c3", "#f08a62", "#4db8a8"
 UPPER = LinearSegmentedColormap.from_list("upper", ["#ffffff", SERIES[1]])
 LOWER = LinearSegmentedColormap.from_list("lower", ["#ffffff", SERIES[0]])
 MOST_LABELS = 64
+LEGEND_COLUMNS = 3
 SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "safr_lens",
@@ -114,7 +116,7 @@ def histogram(
         label: of the value axis.
         unit: what is counted.
     """
-    with _drawing(5.2, 2.7, (0.13, 0.18, 0.98, 0.86)) as (figure, axes):
+    with _plot(len(counts)) as (figure, axes):
         # lines of several widths stay apart where they lie on each other
         for number, (name, values) in enumerate(counts.items()):
             heights = np.maximum(np.asarray(values, dtype=float), 0)
@@ -150,7 +152,7 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
     """
     names = list(values)
     finite = [value if math.isfinite(value) else 0.0 for value in values.values()]
-    labels = [shortened(visible(name), 36) for name in names]
+    labels = [_label(name, 36) for name in names]
     height, margin = 0.6 + 0.26 * len(names), 0.2 + 0.07 * max(map(len, labels), default=1)
     with _drawing(5.2, height, (margin / 5.2, 0.5 / height, 0.97, 1 - 0.05 / height)) as (figure, axes):
         axes.barh(range(len(names)), finite, color=[FOR if value >= 0 else AGAINST for value in finite], height=0.7)
@@ -183,7 +185,7 @@ def curves(
         marks: an epoch of each that is marked, by name.
         low: the least value of the axis.
     """
-    with _drawing(5.2, 2.7, (0.13, 0.17, 0.98, 0.86)) as (figure, axes):
+    with _plot(len(series)) as (figure, axes):
         for number, (name, values) in enumerate(series.items()):
             color, style = SERIES[number % len(SERIES)], ("-", "--", ":", "-.")[number % 4]
             shown = np.asarray(values, dtype=float)
@@ -203,10 +205,23 @@ def curves(
         return _chart(figure, f"{label} by epoch: {ends}.")
 
 
+@contextmanager
+def _plot(n: int) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a figure with room for a legend of n lines above its axes, where it hides nothing."""
+    above = 0.1 + 0.19 * math.ceil(n / LEGEND_COLUMNS)
+    height = 2.4 + above
+    with _drawing(5.2, height, (0.13, 0.48 / height, 0.98, 1 - above / height)) as (figure, axes):
+        yield figure, axes
+
+
 def _legend(axes: Axes) -> None:
-    # above the axes, where it hides no line
     axes.legend(
-        fontsize=8, ncols=5, loc="lower left", bbox_to_anchor=(-0.02, 0.98), handlelength=1.6, columnspacing=1.0
+        fontsize=8,
+        ncols=LEGEND_COLUMNS,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.98),
+        handlelength=1.6,
+        columnspacing=1.0,
     )
 
 
@@ -226,7 +241,7 @@ def pair_matrix(
     colors = np.where(below[..., None], LOWER(layers[0]), UPPER(layers[1]))
     colors[np.eye(n, dtype=bool)] = matplotlib.colors.to_rgba("#eef1f5")
     step = max(1, math.ceil(n / MOST_LABELS))
-    labels = [shortened(visible(token), 12) for token in tokens[::step]]
+    labels = [_label(token, 12) for token in tokens[::step]]
     margin = 0.15 + 0.075 * max(map(len, labels), default=1)
     side = 1.2 + 0.17 * min(max(n, 4), MOST_LABELS // 2)
     size = {"fontsize": 8 if len(labels) <= 32 else 6}
@@ -261,3 +276,19 @@ def _strongest_pair(tokens: Sequence[str], layer: np.ndarray, label: str) -> str
         return f"{label}: 0 for all pairs."
     i, j = np.unravel_index(pairs.argmax(), pairs.shape)
     return f"{label}: most for {shortened(tokens[i], 24)} and {shortened(tokens[j], 24)}, {pairs[i, j]:.2f}."
+
+
+def _label(name: str, longest: int) -> str:
+    """Return a name that takes no more room than ``longest`` letters of common width."""
+    shown = visible(name)
+    for length in range(longest, 0, -1):
+        label = shortened(shown, length)
+        if sum(_width(character) for character in label) <= 1.2 * longest:
+            break
+    return label
+
+
+def _width(character: str) -> float:
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.7
+    return 1.7 if character in "WMm@%\u2014" else 1.2 if character.isupper() else 1.0

@@ -51,7 +51,8 @@ def render(template: str, *, prefix: str, **content: Any) -> Rendered:
     def new_id() -> str:
         return f"{prefix}-part-{next(counter)}"
 
-    shared = {"place": place, "new_id": new_id, "prefix": prefix}
+    below = "h2" if content.get("heading") == "h1" else "h3"
+    shared = {"place": place, "new_id": new_id, "prefix": prefix, "below": below}
     html = _environment().get_template(f"{template}.html.jinja").render(**content, **shared)
     return Rendered(Markup(html), placed)
 

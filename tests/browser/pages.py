@@ -22,7 +22,8 @@ UNDRAWN = """() => [
   ...[...document.querySelectorAll('img')].filter((e) => !(e.complete && e.naturalWidth > 20 && e.naturalHeight > 20)),
 ].length"""
 # per holder of a component: its text, its canvases' sizes
-BLANK = """() => [...document.querySelectorAll('.view')].filter((e) => !e.closest('details:not([open])')).filter((e) => {
+BLANK = """() => [...document.querySelectorAll('.view')].filter((e) => {
+  if (e.closest('details:not([open])')) return false;
   const canvases = [...e.querySelectorAll('canvas')];
   return e.clientHeight < 15 || !(e.innerText.trim() || canvases.some((c) => c.width > 20 && c.height > 20));
 }).length"""
@@ -108,7 +109,7 @@ def page_of(views: list[View], path: Path) -> Path:
 
 
 def notebook_page(views: list[View], path: Path) -> Path:
-    """Save views as a notebook shows them: their ``_repr_html_`` one after the other, in a page that allows anything."""
+    """Save views as a notebook shows them: their ``_repr_html_`` one after the other, in a page without a policy."""
     outputs = "\n".join(f"<section>{view._repr_html_()}</section>" for view in views)
     path.write_text(f'<!doctype html><html lang="en"><title>notebook</title><body>{outputs}</body></html>', "utf-8")
     return path

@@ -19,7 +19,8 @@ CLOSE = {"abs": 1e-5, "rel": 1e-5}
 def table_of(page, selector: str) -> torch.Tensor:
     """The ``data-value`` of each cell of a table, row by row."""
     rows = page.eval_on_selector_all(
-        f"{selector} tbody tr", "all => all.map((row) => [...row.querySelectorAll('[data-value]')].map((one) => one.dataset.value))"
+        f"{selector} tbody tr",
+        "all => all.map((row) => [...row.querySelectorAll('[data-value]')].map((one) => one.dataset.value))",
     )
     return torch.tensor([[float(value) for value in row] for row in rows], dtype=torch.float64)
 

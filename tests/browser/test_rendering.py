@@ -33,7 +33,5 @@ def test_views_in_a_notebook_are_drawn_side_by_side(shown, open_page, tmp_path):
 def test_a_blank_page_would_be_seen(open_page, tmp_path):
     (tmp_path / "blank.html").write_text('<div class="view"><div class="static"></div></div><img src="data:,">')
     page = open_page(tmp_path / "blank.html")
-    from tests.browser.pages import BLANK, UNDRAWN
-
     assert page.evaluate(UNDRAWN) == 2
     assert page.evaluate(BLANK) == 1

@@ -290,3 +290,10 @@ class Changing:
 def test_data_that_change_between_the_two_readings_are_an_error(make_model, texts, second):
     with pytest.raises(DataError, match="other texts when it was read again"):
         top_activations(make_model(), Changing(list(texts), second), range(32))
+
+
+def test_one_text_of_one_neuron():
+    model, texts = planted_model()
+    found, more = (top_activations(model, texts, MONOSEMANTIC, k=k) for k in (1, 2))
+    assert len(found) == 1
+    pd.testing.assert_frame_equal(found, more.head(1))

@@ -53,6 +53,15 @@ window.safrLens ??= (() => {
     });
     CircuitsVis.render(target.id, CircuitsVis[holder.dataset.component], JSON.parse(holder.textContent));
   };
+  // what a narrow screen scrolls sideways, the keyboard must reach
+  const reach = () => {
+    for (const box of document.querySelectorAll(".safr-lens .picture, .safr-lens .view")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    }
+  };
+  addEventListener("load", reach);
+  addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true);
   return {
     drawAll: (prefix = "") => {
       for (const holder of document.querySelectorAll("script[data-view]")) {
