@@ -39,9 +39,17 @@ window.safrLens ??= (() => {
       });
     }
   };
+  let copies = 0;
+  const place = (holder) => {
+    const target = holder.parentElement.querySelector(`[id="${holder.dataset.view}"]`);
+    // a front end may show an output twice, and circuitsvis finds places by their id alone
+    if (target && target !== document.getElementById(target.id)) target.id = `${target.id}-copy-${++copies}`;
+    return target;
+  };
   const draw = (holder) => {
-    const target = document.getElementById(holder.dataset.view);
-    if (!target || holder.dataset.drawn !== undefined) return;
+    if (holder.dataset.drawn !== undefined) return;
+    const target = place(holder);
+    if (!target) return;
     const closed = target.closest("details:not([open])");
     if (closed) {
       closed.addEventListener("toggle", () => draw(holder), { once: true });

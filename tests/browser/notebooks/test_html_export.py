@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from nbconvert import HTMLExporter
 
-from tests.browser.notebooks.conftest import VIEWS, Executed
+from tests.browser.notebooks.conftest import TOKENS, VIEWS, Executed
 
 # nbconvert's pages ask for RequireJS and MathJax here
 CDN = "https://cdnjs.cloudflare.com/"
@@ -40,20 +40,7 @@ def test_every_view_is_drawn(shown):
 
 def test_tokens_are_shown_as_text(shown):
     first = shown.locator(".safr-lens .colored-tokens").first
-    assert first.inner_text().split() == [
-        "the",
-        "acting",
-        "is",
-        "warm",
-        "and",
-        "funny",
-        ",",
-        "but",
-        "the",
-        "story",
-        "is",
-        "dull",
-    ]
+    assert first.inner_text().split() == TOKENS
 
 
 def test_nothing_goes_wrong(shown):
