@@ -32,6 +32,7 @@ class DataConfig:
         streaming: read the data anew at each pass.
         tokenizer: ``"word"`` or ``"bpe"``.
         min_frequency: words seen less often are unknown.
+        word_vectors_from: data whose training split gives the word vectors that a training may use; by default ``data``.
     """
 
     data: str | None = None
@@ -41,6 +42,7 @@ class DataConfig:
     streaming: bool = False
     tokenizer: str = "word"
     min_frequency: int = 2
+    word_vectors_from: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("tokenizer", self.tokenizer, KINDS)

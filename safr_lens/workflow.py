@@ -12,11 +12,11 @@ from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import SPLITS, Split, TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
-from safr_lens.data.tokenizer import train_tokenizer
+from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, near_matches
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
-from safr_lens.measures.words.word_vectors import word_vectors
+from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.settings import DataConfig, Settings
 from safr_lens.training.loop import TrainResult, train
@@ -60,6 +60,7 @@ def train_run(
         data,
         settings.train,
         penalty=settings.penalty,
+        word_vectors=_other_vectors(settings.data.word_vectors_from, tokenizer),
         out=out,
         resume=resume,
         overwrite=overwrite,
@@ -208,6 +209,11 @@ def _without_seed(run: str) -> str:
         return json.dumps(settings | {"train": settings["train"] | {"seed": None}}, sort_keys=True)
     except (OSError, ValueError, KeyError, TypeError):
         return run  # a model without its record, as from the Hub: a group of its own
+
+
+def _other_vectors(source: str | None, tokenizer: TextTokenizer) -> WordVectors | None:
+    """Word vectors of the training split of other data, so that its held-out texts can judge them."""
+    return None if source is None else word_vectors(Texts(load_data(source)["train"]), tokenizer)
 
 
 def _load(config: DataConfig) -> TextData:

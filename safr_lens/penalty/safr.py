@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from safr_lens.errors import ConfigError
@@ -19,28 +19,56 @@ from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.information import information
 from safr_lens.penalty.neurons import neuron_importance, neuron_interaction
+from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
+from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
 from safr_lens.penalty.schedule import Schedule, as_schedule
 
 SITES = ("neurons", "embedding", "none")
+PAIRS = ("attention", "words", "both")
+SCOPES = ("text", "batch")
+SPARSE_TOKENS = ("important", "all")
+WEIGHTS = ("importance_weight", "interaction_weight", "information_weight", "l1_weight", "mono_weight")
 INFORMATION_WEIGHT = Schedule(start=1.0, end=0.1, delay=1.0, epochs=0.0)
 Terms = dict[str, Float[Tensor, ""]]
+
+
+@dataclass(frozen=True)
+class TokenWords:
+    """Which words the tokens of a batch are.
+
+    Attributes:
+        tokens: token ids.
+        vectors: the word vector of each token id; NaN or zero where there is none.
+    """
+
+    tokens: Int[Tensor, "batch pos"]
+    vectors: Float[Tensor, "d_vocab d_embed"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SafrPenalty:
     """The terms that SAFR adds to the cross-entropy, each returned by name and unweighted.
 
-    ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info``; terms of several
-    layers are averaged. Adding padding never changes a term.
+    ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info`` and, for rivals of
+    SAFR, ``+ l1_weight L_1 + mono_weight L_mono``; terms of several layers are averaged. Adding padding never changes a
+    term.
 
     Attributes:
         site: ``"neurons"`` (MLP activations), ``"embedding"`` (the authors' release) or ``"none"`` (the information
             term alone: the unregularised classifier).
         importance_weight, interaction_weight, information_weight: a number, or a :class:`Schedule` over epochs.
+        l1_weight: of :func:`activation_l1`, whatever the site.
+        mono_weight: of :func:`monosemanticity_loss` with the word vectors of the training, whatever the site.
         layers: which layers' neurons and attention; by default the last (for ``"embedding"``, the first layer's
             attention).
+        pairs: which pairs of tokens are correlated at site ``"neurons"``: ``"attention"``
+            (:func:`attention_correlation`), ``"words"`` (:func:`word_correlation` with the word vectors of the
+            training), or ``"both"`` (the larger of the two).
+        scope: pairs within each ``"text"``, or across the texts of a ``"batch"``.
+        batch_tokens: with scope ``"batch"``, at most so many tokens are drawn.
         threshold: of :func:`attention_correlation`.
-        l1_ratio: of :func:`neuron_importance`.
+        word_threshold: of :func:`word_correlation`.
+        l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`.
         importance_grad: let the SAFR terms change which tokens count as important. Off, since a penalty that is
             weighted by q could otherwise be lowered by calling its dear tokens unimportant.
         correlation_grad: let them change which pairs count as correlated.
@@ -59,16 +87,28 @@ class SafrPenalty:
     layers: tuple[int, ...] | None = None
     threshold: float = 2.0
     l1_ratio: float = 0.5
+    l1_weight: float | Schedule | Mapping[str, float] = 0.0
+    mono_weight: float | Schedule | Mapping[str, float] = 0.0
+    pairs: str = "attention"
+    scope: str = "text"
+    batch_tokens: int = 512
+    word_threshold: float = 0.5
+    overlap_ratio: float = 1.0
+    sparse_tokens: str = "important"
     importance_grad: bool = False
     correlation_grad: bool = False
 
     def __post_init__(self) -> None:
         check_choice("site", self.site, SITES)
-        for term in ("importance", "interaction", "information"):
-            name = f"{term}_weight"
+        check_choice("pairs", self.pairs, PAIRS)
+        check_choice("scope", self.scope, SCOPES)
+        check_choice("sparse_tokens", self.sparse_tokens, SPARSE_TOKENS)
+        for name in WEIGHTS:
             object.__setattr__(self, name, as_schedule(name, getattr(self, name)))
-        check_number("threshold", self.threshold, low=0.0)
-        check_number("l1_ratio", self.l1_ratio, low=0.0)
+        for name in ("threshold", "l1_ratio", "overlap_ratio"):
+            check_number(name, getattr(self, name), low=0.0)
+        check_number("word_threshold", self.word_threshold, low=0.0, high=0.999)
+        check_number("batch_tokens", self.batch_tokens, low=2, whole=True)
         if self.layers is not None:
             if not isinstance(self.layers, Sequence) or isinstance(self.layers, str) or not self.layers:
                 raise ConfigError(f"layers must be a list of layers such as [0]; got {self.layers!r}.")
@@ -89,40 +129,90 @@ class SafrPenalty:
                 raise ConfigError(f"layers names layer {layer}, but the model has {n_layers} (0 to {n_layers - 1}).")
         return self.layers
 
+    @property
+    def needs_words(self) -> bool:
+        """Whether the terms need word vectors."""
+        related = self.site == "neurons" and self.pairs != "attention"
+        return related or self._has("mono_weight")
+
     def hook_names(self, n_layers: int) -> list[str]:
         """Return the hook points whose activations :meth:`terms` needs."""
-        if self.site == "none":
-            return []
         layers = self.chosen_layers(n_layers)
-        patterns = [pattern_hook(layer) for layer in layers]
-        first = ["hook_embed"] if self.site == "embedding" else [neurons_hook(layer) for layer in layers]
-        return first + patterns
+        names = ["hook_embed"] if self.site == "embedding" else []
+        if self.site == "neurons" or self._has("l1_weight") or self._has("mono_weight"):
+            names += [neurons_hook(layer) for layer in layers]
+        return names if self.site == "none" else names + [pattern_hook(layer) for layer in layers]
 
-    def terms(self, output: ClassifierOutput, n_layers: int) -> Terms:
-        """Return every term of a batch by name, unweighted."""
+    def terms(self, output: ClassifierOutput, n_layers: int, words: TokenWords | None = None) -> Terms:
+        """Return every term of a batch by name, unweighted.
+
+        Args:
+            output: of the classifier, with :meth:`hook_names` captured.
+            n_layers: of the classifier.
+            words: of the batch, where :attr:`needs_words` is true.
+
+        Raises:
+            ConfigError: words are needed and missing.
+        """
+        if self.needs_words and words is None:
+            raise ConfigError("These terms compare tokens by their words; give words=TokenWords(tokens, vectors).")
+        layers = self.chosen_layers(n_layers)
         terms = {"information": information(output.importance, output.mask)}
-        if self.site == "neurons":
-            terms |= _mean([self._neuron_terms(output, layer) for layer in self.chosen_layers(n_layers)])
-        elif self.site == "embedding":
+        if self.site == "embedding":
             seen, mask = output.activations, output.mask
-            patterns = [seen[pattern_hook(layer)] for layer in self.chosen_layers(n_layers)]
-            interactions = [{"interaction": embedding_interaction(pattern, mask)} for pattern in patterns]
+            interactions = [{"interaction": embedding_interaction(seen[pattern_hook(layer)], mask)} for layer in layers]
             terms |= {"importance": embedding_importance(seen["hook_embed"], mask), **_mean(interactions)}
+        by_layer = [self._safr_terms(output, layer, words) | self._rival_terms(output, layer, words) for layer in layers]
+        return terms | _mean(by_layer)
+
+    def _rival_terms(self, output: ClassifierOutput, layer: int, words: TokenWords | None) -> Terms:
+        terms = {}
+        if self._has("l1_weight"):
+            terms["l1"] = activation_l1(output.activations[neurons_hook(layer)], output.mask)
+        if self._has("mono_weight"):
+            vectors = words.vectors[words.tokens]
+            terms["mono"] = monosemanticity_loss(output.activations[neurons_hook(layer)], vectors, output.mask)
         return terms
 
-    def _neuron_terms(self, output: ClassifierOutput, layer: int) -> Terms:
-        neurons = output.activations[neurons_hook(layer)]
-        pattern = output.activations[pattern_hook(layer)]
+    def _safr_terms(self, output: ClassifierOutput, layer: int, words: TokenWords | None) -> Terms:
+        if self.site != "neurons":
+            return {}
+        neurons, mask = output.activations[neurons_hook(layer)], output.mask
         q = output.importance if self.importance_grad else output.importance.detach()
-        correlation = attention_correlation(pattern, output.mask, self.threshold, keep_grad=self.correlation_grad)
+        places = drawn_tokens(mask, self.batch_tokens) if self.scope == "batch" else None
+        correlation = self._correlation(output.activations[pattern_hook(layer)], mask, words, places)
+        if places is not None:  # the drawn tokens are one long text
+            neurons, q = (values.flatten(0, 1)[places].unsqueeze(0) for values in (neurons, q))
+            mask = torch.ones_like(q, dtype=torch.bool)
+        ratios = {"overlap_ratio": self.overlap_ratio, "sparse_tokens": self.sparse_tokens}
         return {
-            "importance": neuron_importance(neurons, q, correlation, output.mask, self.l1_ratio),
-            "interaction": neuron_interaction(neurons, q, correlation, output.mask),
+            "importance": neuron_importance(neurons, q, correlation, mask, self.l1_ratio, **ratios),
+            "interaction": neuron_interaction(neurons, q, correlation, mask),
         }
+
+    def _correlation(
+        self, pattern: Tensor, mask: Tensor, words: TokenWords | None, places: Tensor | None
+    ) -> Float[Tensor, "batch pos pos"]:
+        found = []
+        if self.pairs != "words":
+            attended = attention_correlation(pattern, mask, self.threshold, keep_grad=self.correlation_grad)
+            found.append(attended if places is None else across_texts(attended, places).unsqueeze(0))
+        if self.pairs != "attention":
+            tokens = words.tokens
+            if places is not None:
+                tokens = tokens.flatten()[places].unsqueeze(0)
+                mask = torch.ones_like(tokens, dtype=torch.bool)
+            found.append(word_correlation(tokens, words.vectors, mask, self.word_threshold))
+        return found[0] if len(found) == 1 else torch.maximum(*found)
+
+    def _has(self, weight: str) -> bool:
+        schedule = getattr(self, weight)
+        return schedule.start > 0 or schedule.end > 0
 
     def weights(self, epoch: float) -> dict[str, float]:
         """Return the weight of each term at a point of the training, in epochs."""
         names = ["information"] if self.site == "none" else ["information", "importance", "interaction"]
+        names += [term for term in ("l1", "mono") if self._has(f"{term}_weight")]
         return {name: getattr(self, f"{name}_weight").at(epoch) for name in names}
 
     @property

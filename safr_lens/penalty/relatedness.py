@@ -1,0 +1,97 @@
+"""Which pairs of tokens are related by the company that their words keep, and pairs across the texts of a batch."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from safr_lens.penalty.correlation import real_pairs
+
+
+def word_correlation(
+    tokens: Int[Tensor, "batch pos"],
+    vectors: Float[Tensor, "d_vocab d_embed"],
+    mask: Bool[Tensor, "batch pos"],
+    threshold: float = 0.5,
+) -> Float[Tensor, "batch pos pos"]:
+    r"""Relatedness of token pairs by their word vectors.
+
+    .. math:: T_{ij} = \frac{relu(\cos(v_i, v_j) - \tau)}{1 - \tau}, \qquad T_{ij} = 1
+              \text{ where both are the same word}
+
+    with v the vector of a token's word, for :math:`i \ne j` both real. A word without a vector is related to itself
+    alone.
+
+    Args:
+        tokens: token ids.
+        vectors: one row a token id, of any length; NaN or zero where a word has none.
+        mask: True at real tokens.
+        threshold: tau, the cosine above which words count as related, from 0 up to, but not including, 1.
+
+    Returns:
+        T in [0, 1], symmetric, zero on the diagonal and at padding. It has no gradient.
+
+    Source: ours.
+
+    >>> vectors = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 2.0]])
+    >>> word_correlation(torch.tensor([[0, 1, 2, 0]]), vectors, torch.ones(1, 4, dtype=torch.bool))[0, 0]
+    tensor([0.0000, 0.6000, 0.0000, 1.0000])
+    """
+    unit = unit_or_zero(vectors)[tokens]
+    cosine = unit @ unit.transpose(1, 2)
+    related = torch.relu(cosine - threshold) / (1 - threshold)
+    same = tokens.unsqueeze(1) == tokens.unsqueeze(2)
+    return torch.where(same, 1.0, related.clamp_max(1.0)) * real_pairs(mask)
+
+
+def unit_or_zero(vectors: Float[Tensor, "n d_embed"]) -> Float[Tensor, "n d_embed"]:
+    """Return the rows at unit length; zero where a row is zero or not finite.
+
+    >>> unit_or_zero(torch.tensor([[3.0, 4.0], [float("nan"), 1.0], [0.0, 0.0]]))
+    tensor([[0.6000, 0.8000],
+            [0.0000, 0.0000],
+            [0.0000, 0.0000]])
+    """
+    vectors = vectors.detach().float()
+    length = vectors.norm(dim=1, keepdim=True)
+    known = length.isfinite() & (length > 0)
+    return torch.where(known, vectors / torch.where(known, length, 1.0), 0.0)
+
+
+def drawn_tokens(
+    mask: Bool[Tensor, "batch pos"], max_tokens: int, *, generator: torch.Generator | None = None
+) -> Int[Tensor, " n_drawn"]:
+    """Return the places of at most ``max_tokens`` real tokens in the flattened batch, all of them where they fit.
+
+    Padding neither takes places nor changes which tokens are drawn.
+
+    >>> drawn_tokens(torch.tensor([[True, True, False], [True, False, False]]), 10)
+    tensor([0, 1, 3])
+    """
+    places = mask.flatten().nonzero().flatten()
+    if len(places) <= max_tokens:
+        return places
+    chosen = torch.randperm(len(places), generator=generator)[:max_tokens].sort().values
+    return places[chosen.to(places.device)]
+
+
+def across_texts(
+    correlation: Float[Tensor, "batch pos pos"], places: Int[Tensor, " n_drawn"]
+) -> Float[Tensor, "n_drawn n_drawn"]:
+    """Lay the pairs within texts out over drawn tokens; pairs of tokens of two texts get 0.
+
+    Args:
+        correlation: of the pairs within each text.
+        places: of the drawn tokens in the flattened batch.
+
+    >>> within = torch.tensor([[[0.0, 0.5], [0.5, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    >>> across_texts(within, torch.tensor([0, 1, 2]))
+    tensor([[0.0000, 0.5000, 0.0000],
+            [0.5000, 0.0000, 0.0000],
+            [0.0000, 0.0000, 0.0000]])
+    """
+    length = correlation.shape[1]
+    text, position = places // length, places % length
+    found = correlation[text.unsqueeze(1), position.unsqueeze(1), position.unsqueeze(0)]
+    return found * (text.unsqueeze(1) == text.unsqueeze(0))
