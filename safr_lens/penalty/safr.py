@@ -162,7 +162,9 @@ class SafrPenalty:
             seen, mask = output.activations, output.mask
             interactions = [{"interaction": embedding_interaction(seen[pattern_hook(layer)], mask)} for layer in layers]
             terms |= {"importance": embedding_importance(seen["hook_embed"], mask), **_mean(interactions)}
-        by_layer = [self._safr_terms(output, layer, words) | self._rival_terms(output, layer, words) for layer in layers]
+        by_layer = [
+            self._safr_terms(output, layer, words) | self._rival_terms(output, layer, words) for layer in layers
+        ]
         return terms | _mean(by_layer)
 
     def _rival_terms(self, output: ClassifierOutput, layer: int, words: TokenWords | None) -> Terms:
