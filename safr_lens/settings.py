@@ -32,7 +32,8 @@ class DataConfig:
         streaming: read the data anew at each pass.
         tokenizer: ``"word"`` or ``"bpe"``.
         min_frequency: words seen less often are unknown.
-        word_vectors_from: data whose training split gives the word vectors that a training may use; by default ``data``.
+        word_vectors_from: data whose training split gives the word vectors that a training may use; by default
+            that of ``data``.
     """
 
     data: str | None = None

@@ -56,7 +56,8 @@ def neuron_importance(
                              + \lambda \, \|h_i\|_1 / (\sqrt{d_{mlp}} \|h_i\|_2) \right]}
                              {\sum_i q_i}
 
-    With ``sparse_tokens="all"`` the part with lambda is a plain mean over tokens instead of one weighted by q. The sums over i run over all real tokens of the batch, those over j over the real tokens of the same text.
+    The sums over i run over all real tokens of the batch, those over j over the real tokens of the same text. With
+    ``sparse_tokens="all"`` the part with lambda is a plain mean over tokens instead of one weighted by q.
 
     Args:
         neurons: h, MLP activations after the non-linearity.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -24,6 +23,7 @@ def activation_l1(neurons: Float[Tensor, "batch pos d_mlp"], mask: Bool[Tensor, 
         A scalar, at least 0. It is of degree 1 in the scale of the neurons, and a readout through a LayerNorm does not
         know that scale, so part of it is lowered for free.
 
+    >>> import torch
     >>> activation_l1(torch.tensor([[[1.0, -3.0], [7.0, 7.0]]]), torch.tensor([[True, False]]))
     tensor(2.)
     """
@@ -60,6 +60,7 @@ def monosemanticity_loss(
     Source: the one-pass form of the score of Pach et al. 2025 (arXiv 2504.02821) as an objective, after
     arXiv 2602.12403; derived from the equation.
 
+    >>> import torch
     >>> neurons = torch.tensor([[[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]])
     >>> vectors = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
     >>> monosemanticity_loss(neurons, vectors, torch.ones(1, 3, dtype=torch.bool))

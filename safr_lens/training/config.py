@@ -19,8 +19,8 @@ class TrainConfig:
         max_grad_norm: gradients are clipped to this norm.
         gradient_accumulation_steps: batches an optimizer step.
         mixed_precision: ``"no"`` or ``"bf16"``.
-        embedding_start: where the token embedding starts: ``"random"``, or ``"words"``: word vectors of the training split
-            (or of other texts that are given), rotated at random into ``d_model``.
+        embedding_start: where the token embedding starts: ``"random"``, or ``"words"``: word vectors of the training
+            split (or of other texts that are given), rotated at random into ``d_model``.
         seed: of weights, gates, dropout and the order of the data; one seed, one result on one machine
             with the same number of threads.
 
