@@ -7,6 +7,7 @@ from torch import Tensor
 
 from safr_lens.data.dataset import TextData
 from safr_lens.data.texts import Texts
+from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
 from safr_lens.measures.words.embedding_table import embedding_table
 from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
@@ -39,13 +40,12 @@ def training_vectors(
             )
         return None
     if given is None:
-        given = _from_training_split(model, data)
+        given = own_vectors(data, model.tokenizer, widest=model.config.d_model)
     return embedding_table(given, model.tokenizer)
 
 
-def _from_training_split(model: HookedClassifier, data: TextData) -> WordVectors:
-    texts, widest = Texts(data["train"]), model.config.d_model
-    small = word_vectors(texts, model.tokenizer, d_embed=min(D_EMBED_SMALL, widest))
-    if int(small.counts.sum()) < SMALL:
-        return small
-    return word_vectors(texts, model.tokenizer, d_embed=min(D_EMBED, widest))
+def own_vectors(data: TextData, tokenizer: TextTokenizer, *, widest: int = D_EMBED) -> WordVectors:
+    """Return word vectors of the training split, shorter ones where it is small."""
+    texts = Texts(data["train"])
+    small = word_vectors(texts, tokenizer, d_embed=min(D_EMBED_SMALL, widest))
+    return small if int(small.counts.sum()) < SMALL else word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))

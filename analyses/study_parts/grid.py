@@ -1,0 +1,111 @@
+"""The cells of the study: methods, weights, seeds and data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+START = {"embedding_start": "words", "word_vectors_from": "imdb"}
+SAFR = {"site": "neurons", "l1_ratio": 1.0}
+ACROSS = {**SAFR, "scope": "batch"}
+BASELINE = "unregularised"
+DATA = ("rotten_tomatoes", "sst2", "imdb")
+SEEDS = {"choose": (0, 1), "final": (2, 3, 4, 5, 6)}
+IMDB_SEEDS = 3
+# seconds of one cell on one CPU core of its own, to plan with
+SECONDS = {"rotten_tomatoes": 170, "sst2": 170, "imdb": 700}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train, and the settings among which one is chosen on the validation split.
+
+    Attributes:
+        name: as tables and figures call it.
+        settings: that all its weights share.
+        weights: label of each setting, and what it sets.
+        final: whether the chosen setting is trained with the seeds of the final stage.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    weights: Mapping[str, Mapping[str, Any]]
+    final: bool = True
+
+
+def _pair(importance: float, interaction: float) -> dict[str, float]:
+    return {"importance_weight": importance, "interaction_weight": interaction}
+
+
+def _weights(name: str, *values: float) -> dict[str, dict[str, float]]:
+    return {f"{value:g}": {name: value} for value in values}
+
+
+PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.1, 0.1), (0.3, 0.3), (0.3, 1.0), (1.0, 0.3))}
+METHODS = (
+    Method(BASELINE, {"site": "none", **START}, {"-": {}}),
+    Method("unregularised, random start", {"site": "none"}, {"-": {}}),
+    Method("L1", {"site": "none", **START}, _weights("l1_weight", 1.0, 3.0, 10.0)),
+    Method("SoLU", {"site": "none", "act_fn": "solu_ln", **START}, {"-": {}}),
+    Method("MonoLoss", {"site": "none", **START}, _weights("mono_weight", 0.3, 1.0, 3.0)),
+    Method("release", {"site": "embedding", **START}, {"1/1": _pair(1, 1), "0.1/0.1": _pair(0.1, 0.1)}),
+    Method("SAFR, default", {**START}, {"-": {}}),
+    Method("SAFR, words", {**ACROSS, "pairs": "words", **START}, PAIRS),
+    Method("SAFR, both", {**ACROSS, "pairs": "both", **START}, PAIRS),
+    Method("unregularised, residual", {"site": "none", "readout": "residual", **START}, {"-": {}}),
+    Method("release, residual", {"site": "embedding", "readout": "residual"}, {"1/1": _pair(1, 1)}),
+    Method("SAFR, residual", {**ACROSS, "pairs": "both", "readout": "residual", **START}, {"0.3/0.3": _pair(0.3, 0.3)}),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and its measurement."""
+
+    stage: str
+    data: str
+    method: str
+    weight: str
+    seed: int
+    settings: Mapping[str, Any]
+
+    @property
+    def split(self) -> str:
+        """Which split is measured: settings are chosen without a look at the test split."""
+        return "validation" if self.stage == "choose" else "test"
+
+    @property
+    def file(self) -> str:
+        """Name of its file; other settings have another name."""
+        settings = json.dumps(dict(self.settings), sort_keys=True)
+        name = f"{self.data}-{self.method}-{self.weight}-{self.seed}".replace("/", "+").replace(", ", "_")
+        return f"{name.replace(' ', '_')}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}.json"
+
+
+def cells(
+    stage: str, data: tuple[str, ...], seeds: tuple[int, ...] | None, chosen: Mapping[str, Mapping[str, str]]
+) -> Iterator[Cell]:
+    """Yield the cells of a stage, the cheapest data first and seed by seed, so that a part of it is of use.
+
+    Args:
+        stage: ``"choose"``: every weight, measured on validation; ``"final"``: the chosen weight, on test.
+        data: which data sets.
+        seeds: by default those of the stage (three on imdb).
+        chosen: for ``"final"``: the label of the weight by data and method; imdb takes that of rotten_tomatoes.
+    """
+    for name in (one for one in DATA if one in data):
+        if stage == "choose" and name == "imdb":
+            continue
+        default = SEEDS[stage][:IMDB_SEEDS] if name == "imdb" else SEEDS[stage]
+        for seed in seeds or default:
+            for method in METHODS:
+                labels = list(method.weights)
+                if stage == "final":
+                    picked = chosen.get(name if name in chosen else "rotten_tomatoes", {}).get(method.name)
+                    labels = [picked] if picked in method.weights else labels[:1] if len(labels) == 1 else []
+                for label in labels:
+                    settings = {**method.settings, **method.weights[label]}
+                    yield Cell(stage, name, method.name, label, seed, settings)
