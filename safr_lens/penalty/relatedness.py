@@ -17,11 +17,10 @@ def word_correlation(
 ) -> Float[Tensor, "batch pos pos"]:
     r"""Relatedness of token pairs by their word vectors.
 
-    .. math:: T_{ij} = \frac{relu(\cos(v_i, v_j) - \tau)}{1 - \tau}, \qquad T_{ij} = 1
-              \text{ where both are the same word}
+    .. math:: T_{ij} = \frac{relu(\cos(v_i, v_j) - \tau)}{1 - \tau}
 
-    with v the vector of a token's word, for :math:`i \ne j` both real. A word without a vector is related to itself
-    alone.
+    with v the vector of a token's word, for :math:`i \ne j` both real; 1 where both are the same word. A word without a
+    vector is related to none, so that unknown words, which share an id, do not count as the same.
 
     Args:
         tokens: token ids.
@@ -40,9 +39,7 @@ def word_correlation(
     """
     unit = unit_or_zero(vectors)[tokens]
     cosine = unit @ unit.transpose(1, 2)
-    related = torch.relu(cosine - threshold) / (1 - threshold)
-    same = tokens.unsqueeze(1) == tokens.unsqueeze(2)
-    return torch.where(same, 1.0, related.clamp_max(1.0)) * real_pairs(mask)
+    return (torch.relu(cosine - threshold) / (1 - threshold)).clamp_max(1.0) * real_pairs(mask)
 
 
 def unit_or_zero(vectors: Float[Tensor, "n d_embed"]) -> Float[Tensor, "n d_embed"]:
@@ -60,20 +57,47 @@ def unit_or_zero(vectors: Float[Tensor, "n d_embed"]) -> Float[Tensor, "n d_embe
 
 
 def drawn_tokens(
-    mask: Bool[Tensor, "batch pos"], max_tokens: int, *, generator: torch.Generator | None = None
+    tokens: Int[Tensor, "batch pos"],
+    mask: Bool[Tensor, "batch pos"],
+    max_tokens: int,
+    *,
+    max_occurrences: int | None = None,
+    generator: torch.Generator | None = None,
 ) -> Int[Tensor, " n_drawn"]:
-    """Return the places of at most ``max_tokens`` real tokens in the flattened batch, all of them where they fit.
+    """Return the places of real tokens drawn from the flattened batch, in rising order.
 
-    Padding neither takes places nor changes which tokens are drawn.
+    All are taken where they fit. Padding neither takes places nor changes which tokens are drawn.
 
-    >>> drawn_tokens(torch.tensor([[True, True, False], [True, False, False]]), 10)
+    Args:
+        tokens: token ids.
+        mask: True at real tokens.
+        max_tokens: at most so many.
+        max_occurrences: of each word at most so many, so that frequent words do not decide everything.
+        generator: by default the global one.
+
+    >>> tokens, mask = torch.tensor([[5, 5, 0], [7, 0, 0]]), torch.tensor([[True, True, False], [True, False, False]])
+    >>> drawn_tokens(tokens, mask, 10)
     tensor([0, 1, 3])
+    >>> len(drawn_tokens(tokens, mask, 10, max_occurrences=1))
+    2
     """
     places = mask.flatten().nonzero().flatten()
-    if len(places) <= max_tokens:
+    if len(places) <= max_tokens and max_occurrences is None:
         return places
-    chosen = torch.randperm(len(places), generator=generator)[:max_tokens].sort().values
-    return places[chosen.to(places.device)]
+    drawn = places[torch.randperm(len(places), generator=generator).to(places.device)]
+    if max_occurrences is not None:
+        drawn = drawn[_occurrence(tokens.flatten()[drawn]) < max_occurrences]
+    return drawn[:max_tokens].sort().values
+
+
+def _occurrence(tokens: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """Return how many tokens of the same type stand ahead of each."""
+    order = tokens.argsort(stable=True)
+    ordered = tokens[order]
+    first = torch.searchsorted(ordered, ordered)
+    found = torch.empty_like(order)
+    found[order] = torch.arange(len(tokens), device=tokens.device) - first
+    return found
 
 
 def across_texts(

@@ -38,11 +38,11 @@ class TokenWords:
 
     Attributes:
         tokens: token ids.
-        vectors: the word vector of each token id; NaN or zero where there is none.
+        vectors: the word vector of each token id, where word vectors are used; NaN or zero where there is none.
     """
 
     tokens: Int[Tensor, "batch pos"]
-    vectors: Float[Tensor, "d_vocab d_embed"]
+    vectors: Float[Tensor, "d_vocab d_embed"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,8 @@ class SafrPenalty:
             (:func:`attention_correlation`), ``"words"`` (:func:`word_correlation` with the word vectors of the
             training), or ``"both"`` (the larger of the two).
         scope: pairs within each ``"text"``, or across the texts of a ``"batch"``.
-        batch_tokens: with scope ``"batch"``, at most so many tokens are drawn.
+        batch_tokens, batch_occurrences: with scope ``"batch"``, at most so many tokens are drawn, and of each word at
+            most so many, so that frequent words do not decide everything.
         threshold: of :func:`attention_correlation`.
         word_threshold: of :func:`word_correlation`.
         l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`.
@@ -92,6 +93,7 @@ class SafrPenalty:
     pairs: str = "attention"
     scope: str = "text"
     batch_tokens: int = 512
+    batch_occurrences: int | None = None
     word_threshold: float = 0.5
     overlap_ratio: float = 1.0
     sparse_tokens: str = "important"
@@ -109,6 +111,8 @@ class SafrPenalty:
             check_number(name, getattr(self, name), low=0.0)
         check_number("word_threshold", self.word_threshold, low=0.0, high=0.999)
         check_number("batch_tokens", self.batch_tokens, low=2, whole=True)
+        if self.batch_occurrences is not None:
+            check_number("batch_occurrences", self.batch_occurrences, low=1, whole=True)
         if self.layers is not None:
             if not isinstance(self.layers, Sequence) or isinstance(self.layers, str) or not self.layers:
                 raise ConfigError(f"layers must be a list of layers such as [0]; got {self.layers!r}.")
@@ -154,8 +158,10 @@ class SafrPenalty:
         Raises:
             ConfigError: words are needed and missing.
         """
-        if self.needs_words and words is None:
+        if self.needs_words and (words is None or words.vectors is None):
             raise ConfigError("These terms compare tokens by their words; give words=TokenWords(tokens, vectors).")
+        if self.site == "neurons" and self.scope == "batch" and words is None:
+            raise ConfigError("Tokens are drawn from the batch by their words; give words=TokenWords(tokens).")
         layers = self.chosen_layers(n_layers)
         terms = {"information": information(output.importance, output.mask)}
         if self.site == "embedding":
@@ -181,7 +187,7 @@ class SafrPenalty:
             return {}
         neurons, mask = output.activations[neurons_hook(layer)], output.mask
         q = output.importance if self.importance_grad else output.importance.detach()
-        places = drawn_tokens(mask, self.batch_tokens) if self.scope == "batch" else None
+        places = self._drawn(words, mask) if self.scope == "batch" else None
         correlation = self._correlation(output.activations[pattern_hook(layer)], mask, words, places)
         if places is not None:  # the drawn tokens are one long text
             neurons, q = (values.flatten(0, 1)[places].unsqueeze(0) for values in (neurons, q))
@@ -191,6 +197,9 @@ class SafrPenalty:
             "importance": neuron_importance(neurons, q, correlation, mask, self.l1_ratio, **ratios),
             "interaction": neuron_interaction(neurons, q, correlation, mask),
         }
+
+    def _drawn(self, words: TokenWords, mask: Tensor) -> Int[Tensor, " n_drawn"]:
+        return drawn_tokens(words.tokens, mask, self.batch_tokens, max_occurrences=self.batch_occurrences)
 
     def _correlation(
         self, pattern: Tensor, mask: Tensor, words: TokenWords | None, places: Tensor | None

@@ -34,8 +34,8 @@ def batch_terms(
     """
     output = forward(batch.tokens, batch.mask, capture=penalty.hook_names(n_layers))
     cross_entropy = F.cross_entropy(output.logits.float(), batch.labels)
-    words = TokenWords(batch.tokens, vectors) if vectors is not None else None
-    return {"cross_entropy": cross_entropy, **penalty.terms(output, n_layers, words)}
+    terms = penalty.terms(output, n_layers, TokenWords(batch.tokens, vectors))
+    return {"cross_entropy": cross_entropy, **terms}
 
 
 def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: Mapping[str, float]) -> Float[Tensor, ""]:

@@ -55,21 +55,35 @@ def test_word_correlation_does_not_know_the_length_of_vectors(random_batch):
 def test_padding_does_not_change_which_tokens_are_drawn(random_batch, lengths, n_extra, seed, at_most):
     mask = random_batch(lengths).mask
     wide = torch.cat([mask, torch.zeros(len(lengths), n_extra, dtype=torch.bool)], 1)
-    names = torch.arange(sum(lengths))
-    drawn = []
-    for one in (mask, wide):
-        numbered = torch.zeros(one.shape, dtype=torch.long)
-        numbered[one] = names
-        drawn.append(numbered.flatten()[drawn_tokens(one, at_most, generator=torch.Generator().manual_seed(seed))])
-    assert drawn[0].tolist() == drawn[1].tolist()
-    assert len(drawn[0]) == min(at_most, sum(lengths)) == len(set(drawn[0].tolist()))
+    names, types = torch.arange(sum(lengths)), random_words(mask, seed)[0][mask]
+    for occurrences in (None, 2):
+        drawn = []
+        for one in (mask, wide):
+            numbered, tokens = torch.zeros((2, *one.shape), dtype=torch.long)
+            numbered[one], tokens[one] = names, types
+            generator = torch.Generator().manual_seed(seed)
+            places = drawn_tokens(tokens, one, at_most, max_occurrences=occurrences, generator=generator)
+            drawn.append(numbered.flatten()[places].tolist())
+        assert drawn[0] == drawn[1] == sorted(set(drawn[0]))
+        counts = torch.bincount(types)
+        n_kept = sum(counts.tolist()) if occurrences is None else int(counts.clamp_max(occurrences).sum())
+        assert len(drawn[0]) == min(at_most, n_kept)
+        if occurrences:
+            assert torch.bincount(types[drawn[0]]).max() <= occurrences
+
+
+def test_every_occurrence_of_a_word_may_be_drawn():
+    tokens, mask = torch.tensor([[3, 3, 3, 4]]), torch.ones(1, 4, dtype=torch.bool)
+    g = torch.Generator().manual_seed(0)
+    seen = [drawn_tokens(tokens, mask, 9, max_occurrences=1, generator=g).tolist() for _ in range(50)]
+    assert {first for first, _ in seen} == {0, 1, 2} and {last for _, last in seen} == {3}
 
 
 @few
 @given(lengths=ragged, seed=seeds)
 def test_pairs_across_texts_are_those_within_and_zero_elsewhere(random_batch, lengths, seed):
     b = random_batch(lengths, seed=seed)
-    found = across_texts(b.correlation, drawn_tokens(b.mask, 100))
+    found = across_texts(b.correlation, drawn_tokens(b.mask.long(), b.mask, 100))
     expected = torch.block_diag(*(c[:n, :n] for c, n in zip(b.correlation, lengths, strict=True)))
     torch.testing.assert_close(found, expected)
 
@@ -132,6 +146,16 @@ def test_terms_that_need_words_say_so(make_model, texts):
     assert not SafrPenalty(site="none", pairs="words", l1_weight=1.0).needs_words
 
 
+def test_drawing_by_words_needs_tokens_alone(make_model, texts):
+    model = make_model()
+    penalty = SafrPenalty(scope="batch", batch_occurrences=1)
+    assert not penalty.needs_words
+    output, words = captured(model, texts, penalty)
+    with pytest.raises(ConfigError, match=r"words=TokenWords\(tokens\)"):
+        penalty.terms(output, 1)
+    assert penalty.terms(output, 1, TokenWords(words.tokens))["importance"].isfinite()
+
+
 def test_rivals_are_terms_of_any_site_and_absent_without_a_weight(make_model, texts):
     model = make_model()
     for site in ("none", "neurons", "embedding"):
@@ -145,7 +169,14 @@ def test_rivals_are_terms_of_any_site_and_absent_without_a_weight(make_model, te
 
 @pytest.mark.parametrize(
     ("name", "bad"),
-    [("pairs", "word"), ("scope", "texts"), ("sparse_tokens", "none"), ("word_threshold", 1.0), ("batch_tokens", 1)],
+    [
+        ("pairs", "word"),
+        ("scope", "texts"),
+        ("sparse_tokens", "none"),
+        ("word_threshold", 1.0),
+        ("batch_tokens", 1),
+        ("batch_occurrences", 0),
+    ],
 )
 def test_a_setting_without_meaning_is_an_error(name, bad):
     with pytest.raises(ConfigError, match=name):

@@ -117,7 +117,7 @@ def information(importance, mask):
 
 
 def word_correlation(tokens, vectors, mask, threshold=0.5):
-    """T_ij = relu(cos(v_i, v_j) - tau) / (1 - tau), 1 for the same word; a word without a vector has only itself."""
+    """T_ij = relu(cos(v_i, v_j) - tau) / (1 - tau); a word without a vector is related to none."""
 
     def known(vector):
         return all(math.isfinite(x) for x in vector) and norm(vector) > 0
@@ -127,9 +127,7 @@ def word_correlation(tokens, vectors, mask, threshold=0.5):
         related = [[0.0] * len(ids) for _ in ids]
         for i, j in pairs(mask_row):
             a, b = vectors[ids[i]], vectors[ids[j]]
-            if ids[i] == ids[j]:
-                related[i][j] = 1.0
-            elif known(a) and known(b):
+            if known(a) and known(b):
                 related[i][j] = max(0.0, cosine(a, b) - threshold) / (1 - threshold)
         found.append(related)
     return found
