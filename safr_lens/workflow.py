@@ -46,7 +46,7 @@ def train_run(
     Raises:
         SafrLensError: whatever is wrong with settings, data or folder; nothing is written then.
     """
-    data = data or _load(settings.data)
+    data = data or load_settings_data(settings.data)
     tokenizer = train_tokenizer(
         (row["text"] for row in data["train"]),
         kind=settings.data.tokenizer,
@@ -83,7 +83,10 @@ def finished_run(folder: Path, settings: Settings, data: TextData) -> tuple[Hook
         found = metrics["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
-    check_same(found, describe(settings.model, data, settings.train, settings.penalty), folder)
+    asked = describe(settings.model, data, settings.train, settings.penalty)
+    if "word_vectors" in found["data"]:  # made from data and settings, which are compared
+        asked["data"]["word_vectors"] = found["data"]["word_vectors"]
+    check_same(found, asked, folder)
     return HookedClassifier.from_pretrained(folder), metrics
 
 
@@ -216,7 +219,8 @@ def _other_vectors(source: str | None, tokenizer: TextTokenizer) -> WordVectors 
     return None if source is None else word_vectors(Texts(load_data(source)["train"]), tokenizer)
 
 
-def _load(config: DataConfig) -> TextData:
+def load_settings_data(config: DataConfig) -> TextData:
+    """Load the data that settings name."""
     source: Any = config.data
     if config.test_data is not None:
         if not Path(str(source)).is_file():

@@ -11,6 +11,7 @@ from safr_lens.cli.compare import compare
 from safr_lens.cli.demo import demo
 from safr_lens.cli.evaluate import evaluate
 from safr_lens.cli.predict import predict
+from safr_lens.cli.sweep import sweep
 from safr_lens.cli.train import train
 
 app = typer.Typer(
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, evaluate, predict, analyze, compare):
+for command in (demo, train, evaluate, predict, analyze, compare, sweep):
     app.command()(command)
 
 

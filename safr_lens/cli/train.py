@@ -21,6 +21,10 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with settings; options given here win over it.")
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Settings under a name: release, light or strong; options given here win over it."),
+    ] = None,
     site: Annotated[
         str | None,
         typer.Option(help="Where the penalty acts: neurons, embedding (the authors' release), or none."),
@@ -93,6 +97,7 @@ def train(
 
     options: dict[str, Any] = {
         "data": data,
+        "preset": preset,
         "site": site,
         "importance_weight": importance_weight,
         "interaction_weight": interaction_weight,

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import neurons_hook, pattern_hook
-from safr_lens.models.config import check_choice, check_number
+from safr_lens.models.config import check_choice, check_number, strict_kwargs
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.information import information
 from safr_lens.penalty.neurons import neuron_importance, neuron_interaction
+from safr_lens.penalty.presets import PRESETS, preset_fields
 from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
 from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
 from safr_lens.penalty.schedule import Schedule, as_schedule
@@ -119,6 +120,22 @@ class SafrPenalty:
             object.__setattr__(self, "layers", tuple(self.layers))
             for layer in self.layers:
                 check_number("layers", layer, low=0, whole=True)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> SafrPenalty:
+        """Return the penalty of a preset: ``"release"``, ``"light"`` or ``"strong"``, with changes of your own.
+
+        The last two compare words by their vectors, and are meant for ``TrainConfig(embedding_start="words")``; the
+        setting ``preset`` of a settings file or of ``safr-lens train`` sets both.
+
+        Raises:
+            ConfigError: an unknown preset, or changes without meaning.
+
+        >>> SafrPenalty.preset("release", importance_weight=0.1).site
+        'embedding'
+        """
+        check_choice("preset", name, tuple(PRESETS))
+        return cls(**{**preset_fields(name), **strict_kwargs(cls, changes, what="the changes to a preset")})
 
     def chosen_layers(self, n_layers: int) -> tuple[int, ...]:
         """Return the layers of a model with ``n_layers`` that the penalty looks at.
