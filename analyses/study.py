@@ -1,9 +1,9 @@
 """Is SAFR worth using? Methods × weights × seeds × data, each trained and measured; tables, figures and a page.
 
-Stage "choose" trains every weight with two seeds and measures on the validation split; stage "final" trains the chosen
-weight of each method with other seeds and measures on the test split. Each cell is one JSON file, written when it is
-done and skipped when it is there, so the study can be stopped and called again at any point. Without --stage, tables
-and figures are made anew from what is there.
+Stage "ablate" changes one lever of SAFR at a time, stage "choose" trains every weight of every method, both with two
+seeds and measured on the validation split; stage "final" trains the chosen weight of each method with other seeds and
+measures on the test split. Each cell is one JSON file, written when it is done and skipped when it is there, so the
+study can be stopped and called again at any point. Without --stage, tables and figures are made anew from what is there.
 
 Example: python analyses/study.py --stage choose --data rotten_tomatoes --plan
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from study_parts.cell import run_cell
 from study_parts.figures import pareto
-from study_parts.grid import DATA, METHODS, SECONDS, Cell, cells
+from study_parts.grid import ABLATIONS, DATA, METHODS, SECONDS, Cell, cells
 from study_parts.results import write_results
 from study_parts.sources import Source, load_source
 from study_parts.table import chosen_weights, judged, read_cells, tidy, write_table
@@ -28,6 +28,7 @@ from safr_lens.atomic import write_json
 
 RESULTS = Path(__file__).parent / "results" / "study"
 FAITHFULNESS_TEXTS = 100
+NAMES = [method.name for method in (*METHODS, *ABLATIONS)]
 
 
 def asked_cells(options: argparse.Namespace) -> list[Cell]:
@@ -100,10 +101,12 @@ def _part(text: str) -> tuple[int, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stage", nargs="+", choices=["choose", "final"], help="what to run; without it, report only")
+    parser.add_argument(
+        "--stage", nargs="+", choices=["ablate", "choose", "final"], help="what to run; without it, report only"
+    )
     parser.add_argument("--data", nargs="+", default=["rotten_tomatoes"], choices=list(DATA))
     parser.add_argument("--sst2", type=Path, help="folder with SST-2's train.tsv and validation.tsv")
-    parser.add_argument("--only", nargs="+", choices=[method.name for method in METHODS], help="these methods alone")
+    parser.add_argument("--only", nargs="+", choices=NAMES, help="these methods alone")
     parser.add_argument("--seeds", nargs="+", type=int, help="by default those of the stage")
     parser.add_argument("--plan", action="store_true", help="print what would run, and its cost")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="run every N-th cell, from the I-th")

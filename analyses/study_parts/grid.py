@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-START = {"embedding_start": "words", "word_vectors_from": "imdb"}
+START = {"embedding_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
 ACROSS = {**SAFR, "scope": "batch"}
+RELATED = {**ACROSS, "pairs": "words", **START}
 BASELINE = "unregularised"
 DATA = ("rotten_tomatoes", "sst2", "imdb")
-SEEDS = {"choose": (0, 1), "final": (2, 3, 4, 5, 6)}
+SEEDS = {"ablate": (0, 1), "choose": (0, 1), "final": (2, 3, 4, 5, 6)}
 IMDB_SEEDS = 3
 # seconds of one cell on one CPU core of its own, to plan with
 SECONDS = {"rotten_tomatoes": 170, "sst2": 170, "imdb": 700}
@@ -44,6 +45,14 @@ def _weights(name: str, *values: float) -> dict[str, dict[str, float]]:
     return {f"{value:g}": {name: value} for value in values}
 
 
+def _late(weight: float) -> dict[str, float]:
+    return {"start": 0.0, "end": weight, "delay": 1.0, "epochs": 1.0}
+
+
+def _informed(weight: float) -> dict[str, float]:
+    return {"start": 1.0, "end": weight, "delay": 1.0, "epochs": 0.0}
+
+
 PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.1, 0.1), (0.3, 0.3), (0.3, 1.0), (1.0, 0.3))}
 METHODS = (
     Method(BASELINE, {"site": "none", **START}, {"-": {}}),
@@ -53,11 +62,37 @@ METHODS = (
     Method("MonoLoss", {"site": "none", **START}, _weights("mono_weight", 0.3, 1.0, 3.0)),
     Method("release", {"site": "embedding", **START}, {"1/1": _pair(1, 1), "0.1/0.1": _pair(0.1, 0.1)}),
     Method("SAFR, default", {**START}, {"-": {}}),
-    Method("SAFR, words", {**ACROSS, "pairs": "words", **START}, PAIRS),
+    Method("SAFR, words", RELATED, PAIRS),
     Method("SAFR, both", {**ACROSS, "pairs": "both", **START}, PAIRS),
     Method("unregularised, residual", {"site": "none", "readout": "residual", **START}, {"-": {}}),
     Method("release, residual", {"site": "embedding", "readout": "residual"}, {"1/1": _pair(1, 1)}),
     Method("SAFR, residual", {**ACROSS, "pairs": "both", "readout": "residual", **START}, {"0.3/0.3": _pair(0.3, 0.3)}),
+)
+MIDDLE = _pair(0.3, 0.3)
+# levers of SAFR one at a time, against pairs of related words across the batch at 0.3/0.3
+ABLATIONS = (
+    Method("base", {**RELATED, **MIDDLE}, {"-": {}}),
+    Method("random start", {**RELATED, **MIDDLE, "embedding_start": "random"}, {"-": {}}),
+    Method("pairs", {**RELATED, **MIDDLE}, {"attention": {"pairs": "attention"}, "both": {"pairs": "both"}}),
+    Method("within texts", {**RELATED, **MIDDLE}, {"-": {"scope": "text"}}),
+    Method("occurrences of a word", {**RELATED, **MIDDLE}, {"2": {"batch_occurrences": 2}}),
+    Method(
+        "weights",
+        RELATED,
+        {"1/0.3": _pair(1, 0.3), "1/1": _pair(1, 1), "0.3/0": _pair(0.3, 0), "0.1/0.3": _pair(0.1, 0.3)},
+    ),
+    Method("l1_ratio", {**RELATED, **MIDDLE}, _weights("l1_ratio", 0.3, 2.0, 4.0)),
+    Method("no overlap part", {**RELATED, **MIDDLE}, _weights("overlap_ratio", 0.0)),
+    Method("word_threshold", {**RELATED, **MIDDLE}, _weights("word_threshold", 0.3, 0.7)),
+    Method("sparsity of all tokens", {**RELATED, **MIDDLE}, {"-": {"sparse_tokens": "all"}}),
+    Method(
+        "later start",
+        {**RELATED, **MIDDLE},
+        {"epoch 2": {"importance_weight": _late(0.3), "interaction_weight": _late(0.3)}},
+    ),
+    Method("d_mlp", {**RELATED, **MIDDLE}, {"256": {"d_mlp": 256}, "4096": {"d_mlp": 4096}}),
+    Method("vectors of more reviews", {**RELATED, **MIDDLE, "word_vectors_from": "imdb"}, {"-": {}}),
+    Method("information weight", {**RELATED, **MIDDLE}, {"0.3": {"information_weight": _informed(0.3)}}),
 )
 
 
@@ -75,7 +110,7 @@ class Cell:
     @property
     def split(self) -> str:
         """Which split is measured: settings are chosen without a look at the test split."""
-        return "validation" if self.stage == "choose" else "test"
+        return "test" if self.stage == "final" else "validation"
 
     @property
     def file(self) -> str:
@@ -91,17 +126,18 @@ def cells(
     """Yield the cells of a stage, the cheapest data first and seed by seed, so that a part of it is of use.
 
     Args:
-        stage: ``"choose"``: every weight, measured on validation; ``"final"``: the chosen weight, on test.
+        stage: ``"ablate"``: the levers of SAFR; ``"choose"``: every weight of every method, both measured on
+            validation; ``"final"``: the chosen weight, on test.
         data: which data sets.
         seeds: by default those of the stage (three on imdb).
         chosen: for ``"final"``: the label of the weight by data and method; imdb takes that of rotten_tomatoes.
     """
     for name in (one for one in DATA if one in data):
-        if stage == "choose" and name == "imdb":
+        if stage != "final" and name == "imdb":
             continue
         default = SEEDS[stage][:IMDB_SEEDS] if name == "imdb" else SEEDS[stage]
         for seed in seeds or default:
-            for method in METHODS:
+            for method in ABLATIONS if stage == "ablate" else METHODS:
                 labels = list(method.weights)
                 if stage == "final":
                     picked = chosen.get(name if name in chosen else "rotten_tomatoes", {}).get(method.name)

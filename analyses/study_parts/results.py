@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from safr_lens.atomic import write_text
-from study_parts.grid import BASELINE, METHODS
+from study_parts.grid import ABLATIONS, BASELINE, METHODS
 from study_parts.targets import target_rows
 
 COLUMNS = {
@@ -34,10 +34,13 @@ def write_results(
 ) -> None:
     """Write everything that a reader needs to judge the study, and how to repeat it."""
     parts = [_intro(cells)]
-    for stage, split in (("final", "test"), ("choose", "validation")):
+    for stage, split in (("final", "test"), ("choose", "validation"), ("ablate", "validation")):
         for data, rows in wide[wide["stage"] == stage].groupby("data"):
             seeds = ", ".join(map(str, sorted(rows["seed"].unique())))
-            parts.append(f"## {data}, {split} split, seeds {seeds}\n\n{_table(rows, chosen.get(data, {}), stage)}")
+            title = f"## {'Levers of SAFR: ' if stage == 'ablate' else ''}{data}, {split} split, seeds {seeds}"
+            parts.append(f"{title}\n\n{_table(rows, chosen.get(data, {}), stage)}")
+            if stage == "ablate":
+                continue
             parts.append(f"### {data}: how close to the targets\n\n{target_rows(rows, chosen.get(data, {}))}")
     parts += [f"![{path.stem}]({path.relative_to(out.parent)})" for path in figures]
     parts.append("## What the neurons that matter most answer to\n\n" + _words(cells, chosen))
@@ -61,7 +64,7 @@ def _table(rows: pd.DataFrame, chosen: dict[str, str], stage: str) -> str:
     names = [name for name in COLUMNS if name in rows and rows[name].notna().any()]
     lines = ["| method | weight | seeds | " + " | ".join(COLUMNS[name][0] for name in names) + " |"]
     lines.append("|---" * (len(names) + 3) + "|")
-    order = {method.name: place for place, method in enumerate(METHODS)}
+    order = {method.name: place for place, method in enumerate((*METHODS, *ABLATIONS))}
     for (method, weight), part in sorted(
         rows.groupby(["method", "weight"]), key=lambda item: order.get(item[0][0], 99)
     ):
@@ -86,7 +89,7 @@ def _words(cells: list[dict[str, Any]], chosen: dict[str, dict[str, str]]) -> st
     for cell in sorted(cells, key=lambda cell: (cell["data"], cell["seed"])):
         key = (cell["data"], cell["method"])
         wanted = chosen.get(cell["data"], {}).get(cell["method"], cell["weight"])
-        if key in seen or cell["weight"] != wanted or "residual" in cell["method"]:
+        if cell["stage"] == "ablate" or key in seen or cell["weight"] != wanted or "residual" in cell["method"]:
             continue
         seen.add(key)
         lines.append(f"**{cell['data']}, {cell['method']}, {cell['weight']}, seed {cell['seed']}**")
