@@ -3,7 +3,8 @@
 Stage "ablate" changes one lever of SAFR at a time, stage "choose" trains every weight of every method, both with two
 seeds and measured on the validation split; stage "final" trains the chosen weight of each method with other seeds and
 measures on the test split. Each cell is one JSON file, written when it is done and skipped when it is there, so the
-study can be stopped and called again at any point. Without --stage, tables and figures are made anew from what is there.
+study can be stopped and called again at any point. Without --stage, tables and figures are made anew from the cells
+that are there.
 
 Example: python analyses/study.py --stage choose --data rotten_tomatoes --plan
 """

@@ -53,7 +53,7 @@ def _informed(weight: float) -> dict[str, float]:
     return {"start": 1.0, "end": weight, "delay": 1.0, "epochs": 0.0}
 
 
-PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.1, 0.1), (0.3, 0.3), (0.3, 1.0), (1.0, 0.3))}
+PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (1.0, 0.3), (1.0, 1.0), (3.0, 1.0), (3.0, 3.0))}
 METHODS = (
     Method(BASELINE, {"site": "none", **START}, {"-": {}}),
     Method("unregularised, random start", {"site": "none"}, {"-": {}}),
@@ -79,7 +79,7 @@ ABLATIONS = (
     Method(
         "weights",
         RELATED,
-        {"1/0.3": _pair(1, 0.3), "1/1": _pair(1, 1), "0.3/0": _pair(0.3, 0), "0.1/0.3": _pair(0.1, 0.3)},
+        {"0.3/0": _pair(0.3, 0), "0.1/0.3": _pair(0.1, 0.3)},
     ),
     Method("l1_ratio", {**RELATED, **MIDDLE}, _weights("l1_ratio", 0.3, 2.0, 4.0)),
     Method("no overlap part", {**RELATED, **MIDDLE}, _weights("overlap_ratio", 0.0)),
