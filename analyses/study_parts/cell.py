@@ -16,6 +16,7 @@ from safr_lens.json_values import without_nan
 from safr_lens.settings import make_settings
 from safr_lens.training.metrics import PACKAGES, _version
 from study_parts.concepts import concepts
+from study_parts.embedding import embedding_figures
 from study_parts.sources import Source
 
 N_SHUFFLES = 2
@@ -53,6 +54,7 @@ def run_cell(
     cell = {
         "split": split,
         "figures": {name: figure.to_dict() for name, figure in found.figures.items()},
+        "embedding": embedding_figures(result.model, rows),
         "probes": _probes(result.model, rows),
         "neurons": _shown(found),
         "validation_accuracy": result.metrics["validation"]["accuracy"],

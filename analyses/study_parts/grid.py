@@ -75,7 +75,11 @@ ABLATIONS = (
     Method("random start", {**RELATED, **MIDDLE, "embedding_start": "random"}, {"-": {}}),
     Method("pairs", {**RELATED, **MIDDLE}, {"attention": {"pairs": "attention"}, "both": {"pairs": "both"}}),
     Method("within texts", {**RELATED, **MIDDLE}, {"-": {"scope": "text"}}),
-    Method("occurrences of a word", {**RELATED, **MIDDLE}, {"2": {"batch_occurrences": 2}}),
+    Method(
+        "occurrences of a word",
+        {**RELATED, **MIDDLE},
+        {"2": {"batch_occurrences": 2}, "2, at 3/3": {"batch_occurrences": 2, **_pair(3, 3)}},
+    ),
     Method(
         "weights",
         RELATED,
