@@ -11,7 +11,7 @@ from typing import Any
 START = {"embedding_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
 ACROSS = {**SAFR, "scope": "batch"}
-RELATED = {**ACROSS, "pairs": "words", **START}
+RELATED = {**ACROSS, "pairs": "words", "batch_occurrences": 2, **START}
 BASELINE = "unregularised"
 DATA = ("rotten_tomatoes", "sst2", "imdb")
 SEEDS = {"ablate": (0, 1), "choose": (0, 1), "final": (2, 3, 4, 5, 6)}
@@ -53,7 +53,7 @@ def _informed(weight: float) -> dict[str, float]:
     return {"start": 1.0, "end": weight, "delay": 1.0, "epochs": 0.0}
 
 
-PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (1.0, 0.3), (1.0, 1.0), (3.0, 1.0), (3.0, 3.0))}
+PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (1.0, 1.0), (3.0, 3.0), (3.0, 10.0))}
 METHODS = (
     Method(BASELINE, {"site": "none", **START}, {"-": {}}),
     Method("unregularised, random start", {"site": "none"}, {"-": {}}),
@@ -63,40 +63,28 @@ METHODS = (
     Method("release", {"site": "embedding", **START}, {"1/1": _pair(1, 1), "0.1/0.1": _pair(0.1, 0.1)}),
     Method("SAFR, default", {**START}, {"-": {}}),
     Method("SAFR, words", RELATED, PAIRS),
-    Method("SAFR, both", {**ACROSS, "pairs": "both", **START}, PAIRS),
+    Method("SAFR, both", {**RELATED, "pairs": "both"}, {"3/3": _pair(3, 3)}),
     Method("unregularised, residual", {"site": "none", "readout": "residual", **START}, {"-": {}}),
     Method("release, residual", {"site": "embedding", "readout": "residual"}, {"1/1": _pair(1, 1)}),
-    Method("SAFR, residual", {**ACROSS, "pairs": "both", "readout": "residual", **START}, {"0.3/0.3": _pair(0.3, 0.3)}),
+    Method("SAFR, residual", {**RELATED, "readout": "residual"}, {"3/3": _pair(3, 3)}),
 )
-MIDDLE = _pair(0.3, 0.3)
-# levers of SAFR one at a time, against pairs of related words across the batch at 0.3/0.3
+STRONG = {**RELATED, **_pair(3, 3)}
+# levers of SAFR one at a time, against "SAFR, words" at 3/3
 ABLATIONS = (
-    Method("base", {**RELATED, **MIDDLE}, {"-": {}}),
-    Method("random start", {**RELATED, **MIDDLE, "embedding_start": "random"}, {"-": {}}),
-    Method("pairs", {**RELATED, **MIDDLE}, {"attention": {"pairs": "attention"}, "both": {"pairs": "both"}}),
-    Method("within texts", {**RELATED, **MIDDLE}, {"-": {"scope": "text"}}),
-    Method(
-        "occurrences of a word",
-        {**RELATED, **MIDDLE},
-        {"2": {"batch_occurrences": 2}, "2, at 3/3": {"batch_occurrences": 2, **_pair(3, 3)}},
-    ),
-    Method(
-        "weights",
-        RELATED,
-        {"0.3/0": _pair(0.3, 0), "0.1/0.3": _pair(0.1, 0.3)},
-    ),
-    Method("l1_ratio", {**RELATED, **MIDDLE}, _weights("l1_ratio", 0.3, 2.0, 4.0)),
-    Method("no overlap part", {**RELATED, **MIDDLE}, _weights("overlap_ratio", 0.0)),
-    Method("word_threshold", {**RELATED, **MIDDLE}, _weights("word_threshold", 0.3, 0.7)),
-    Method("sparsity of all tokens", {**RELATED, **MIDDLE}, {"-": {"sparse_tokens": "all"}}),
-    Method(
-        "later start",
-        {**RELATED, **MIDDLE},
-        {"epoch 2": {"importance_weight": _late(0.3), "interaction_weight": _late(0.3)}},
-    ),
-    Method("d_mlp", {**RELATED, **MIDDLE}, {"256": {"d_mlp": 256}, "4096": {"d_mlp": 4096}}),
-    Method("vectors of more reviews", {**RELATED, **MIDDLE, "word_vectors_from": "imdb"}, {"-": {}}),
-    Method("information weight", {**RELATED, **MIDDLE}, {"0.3": {"information_weight": _informed(0.3)}}),
+    Method("occurrences of a word", STRONG, {"all": {"batch_occurrences": None}, "1": {"batch_occurrences": 1}}),
+    Method("all occurrences, lighter", {**RELATED, "batch_occurrences": None}, {"0.3/0.3": _pair(0.3, 0.3)}),
+    Method("random start", STRONG, {"-": {"embedding_start": "random"}}),
+    Method("pairs", STRONG, {"attention": {"pairs": "attention"}, "both": {"pairs": "both"}}),
+    Method("within texts", {**STRONG, "batch_occurrences": None}, {"-": {"scope": "text"}}),
+    Method("weights", RELATED, {"3/0": _pair(3, 0), "3/1": _pair(3, 1), "10/10": _pair(10, 10)}),
+    Method("l1_ratio", STRONG, _weights("l1_ratio", 0.0, 0.3, 3.0)),
+    Method("no overlap part", STRONG, _weights("overlap_ratio", 0.0)),
+    Method("word_threshold", STRONG, _weights("word_threshold", 0.3, 0.7)),
+    Method("sparsity of all tokens", STRONG, {"-": {"sparse_tokens": "all"}}),
+    Method("later start", RELATED, {"epoch 2": {"importance_weight": _late(3.0), "interaction_weight": _late(3.0)}}),
+    Method("d_mlp", STRONG, _weights("d_mlp", 256, 4096)),
+    Method("vectors of more reviews", STRONG, {"-": {"word_vectors_from": "imdb"}}),
+    Method("information weight", STRONG, {"0.3": {"information_weight": _informed(0.3)}}),
 )
 
 
