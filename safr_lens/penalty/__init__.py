@@ -6,8 +6,9 @@ from safr_lens.penalty.information import information
 from safr_lens.penalty.neurons import density, neuron_importance, neuron_interaction, overlap
 from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
 from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
-from safr_lens.penalty.safr import SafrPenalty, TokenWords
+from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.penalty.schedule import Schedule
+from safr_lens.penalty.terms import TokenWords
 
 __all__ = [
     "SafrPenalty",

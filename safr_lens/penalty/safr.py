@@ -7,22 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
-
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import neurons_hook, pattern_hook
 from safr_lens.models.config import check_choice, check_number, strict_kwargs
 from safr_lens.models.output import ClassifierOutput
-from safr_lens.penalty.correlation import attention_correlation
-from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.information import information
-from safr_lens.penalty.neurons import neuron_importance, neuron_interaction
 from safr_lens.penalty.presets import PRESETS, preset_fields
-from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
-from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
 from safr_lens.penalty.schedule import Schedule, as_schedule
+from safr_lens.penalty.terms import Terms, TokenWords, embedding_terms, mean_terms, neuron_terms, rival_terms
 
 SITES = ("neurons", "embedding", "none")
 PAIRS = ("attention", "words", "both")
@@ -30,20 +22,6 @@ SCOPES = ("text", "batch")
 SPARSE_TOKENS = ("important", "all")
 WEIGHTS = ("importance_weight", "interaction_weight", "information_weight", "l1_weight", "mono_weight")
 INFORMATION_WEIGHT = Schedule(start=1.0, end=0.1, delay=1.0, epochs=0.0)
-Terms = dict[str, Float[Tensor, ""]]
-
-
-@dataclass(frozen=True)
-class TokenWords:
-    """Which words the tokens of a batch are.
-
-    Attributes:
-        tokens: token ids.
-        vectors: the word vector of each token id, where word vectors are used; NaN or zero where there is none.
-    """
-
-    tokens: Int[Tensor, "batch pos"]
-    vectors: Float[Tensor, "d_vocab d_embed"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,14 +132,14 @@ class SafrPenalty:
     def needs_words(self) -> bool:
         """Whether the terms need word vectors."""
         related = self.site == "neurons" and self.pairs != "attention"
-        return related or self._has("mono_weight")
+        return related or "mono" in self.rivals
 
     def hook_names(self, n_layers: int) -> list[str]:
         """Return the hook points whose activations :meth:`terms` needs."""
-        layers = self.chosen_layers(n_layers)
+        layers, last = self.chosen_layers(n_layers), self.layers or (n_layers - 1,)
         names = ["hook_embed"] if self.site == "embedding" else []
-        if self.site == "neurons" or self._has("l1_weight") or self._has("mono_weight"):
-            names += [neurons_hook(layer) for layer in layers]
+        if self.site == "neurons" or self.rivals:
+            names += [neurons_hook(layer) for layer in last]
         return names if self.site == "none" else names + [pattern_hook(layer) for layer in layers]
 
     def terms(self, output: ClassifierOutput, n_layers: int, words: TokenWords | None = None) -> Terms:
@@ -179,69 +157,24 @@ class SafrPenalty:
             raise ConfigError("These terms compare tokens by their words; give words=TokenWords(tokens, vectors).")
         if self.site == "neurons" and self.scope == "batch" and words is None:
             raise ConfigError("Tokens are drawn from the batch by their words; give words=TokenWords(tokens).")
-        layers = self.chosen_layers(n_layers)
+        layers, last = self.chosen_layers(n_layers), self.layers or (n_layers - 1,)
         terms = {"information": information(output.importance, output.mask)}
         if self.site == "embedding":
-            seen, mask = output.activations, output.mask
-            interactions = [{"interaction": embedding_interaction(seen[pattern_hook(layer)], mask)} for layer in layers]
-            terms |= {"importance": embedding_importance(seen["hook_embed"], mask), **_mean(interactions)}
-        by_layer = [
-            self._safr_terms(output, layer, words) | self._rival_terms(output, layer, words) for layer in layers
-        ]
-        return terms | _mean(by_layer)
+            terms |= embedding_terms(output, layers)
+        if self.site == "neurons":
+            terms |= mean_terms([neuron_terms(self, output, layer, words) for layer in layers])
+        return terms | mean_terms([rival_terms(output, layer, words, self.rivals) for layer in last])
 
-    def _rival_terms(self, output: ClassifierOutput, layer: int, words: TokenWords | None) -> Terms:
-        terms = {}
-        if self._has("l1_weight"):
-            terms["l1"] = activation_l1(output.activations[neurons_hook(layer)], output.mask)
-        if self._has("mono_weight"):
-            vectors = words.vectors[words.tokens]
-            terms["mono"] = monosemanticity_loss(output.activations[neurons_hook(layer)], vectors, output.mask)
-        return terms
-
-    def _safr_terms(self, output: ClassifierOutput, layer: int, words: TokenWords | None) -> Terms:
-        if self.site != "neurons":
-            return {}
-        neurons, mask = output.activations[neurons_hook(layer)], output.mask
-        q = output.importance if self.importance_grad else output.importance.detach()
-        places = self._drawn(words, mask) if self.scope == "batch" else None
-        correlation = self._correlation(output.activations[pattern_hook(layer)], mask, words, places)
-        if places is not None:  # the drawn tokens are one long text
-            neurons, q = (values.flatten(0, 1)[places].unsqueeze(0) for values in (neurons, q))
-            mask = torch.ones_like(q, dtype=torch.bool)
-        ratios = {"overlap_ratio": self.overlap_ratio, "sparse_tokens": self.sparse_tokens}
-        return {
-            "importance": neuron_importance(neurons, q, correlation, mask, self.l1_ratio, **ratios),
-            "interaction": neuron_interaction(neurons, q, correlation, mask),
-        }
-
-    def _drawn(self, words: TokenWords, mask: Tensor) -> Int[Tensor, " n_drawn"]:
-        return drawn_tokens(words.tokens, mask, self.batch_tokens, max_occurrences=self.batch_occurrences)
-
-    def _correlation(
-        self, pattern: Tensor, mask: Tensor, words: TokenWords | None, places: Tensor | None
-    ) -> Float[Tensor, "batch pos pos"]:
-        found = []
-        if self.pairs != "words":
-            attended = attention_correlation(pattern, mask, self.threshold, keep_grad=self.correlation_grad)
-            found.append(attended if places is None else across_texts(attended, places).unsqueeze(0))
-        if self.pairs != "attention":
-            tokens = words.tokens
-            if places is not None:
-                tokens = tokens.flatten()[places].unsqueeze(0)
-                mask = torch.ones_like(tokens, dtype=torch.bool)
-            found.append(word_correlation(tokens, words.vectors, mask, self.word_threshold))
-        return found[0] if len(found) == 1 else torch.maximum(*found)
-
-    def _has(self, weight: str) -> bool:
-        schedule = getattr(self, weight)
-        return schedule.start > 0 or schedule.end > 0
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The terms of rivals that have a weight: ``"l1"``, ``"mono"``."""
+        schedules = {name: getattr(self, f"{name}_weight") for name in ("l1", "mono")}
+        return tuple(name for name, schedule in schedules.items() if schedule.start > 0 or schedule.end > 0)
 
     def weights(self, epoch: float) -> dict[str, float]:
         """Return the weight of each term at a point of the training, in epochs."""
         names = ["information"] if self.site == "none" else ["information", "importance", "interaction"]
-        names += [term for term in ("l1", "mono") if self._has(f"{term}_weight")]
-        return {name: getattr(self, f"{name}_weight").at(epoch) for name in names}
+        return {name: getattr(self, f"{name}_weight").at(epoch) for name in (*names, *self.rivals)}
 
     @property
     def settled(self) -> float:
@@ -252,7 +185,3 @@ class SafrPenalty:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them; ``SafrPenalty(**d)`` makes the same penalty."""
         return dataclasses.asdict(self)
-
-
-def _mean(layers: list[Terms]) -> Terms:
-    return {name: torch.stack([terms[name] for terms in layers]).mean() for name in layers[0]}
