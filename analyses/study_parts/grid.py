@@ -63,6 +63,7 @@ METHODS = (
     Method("release", {"site": "embedding", **START}, {"1/1": _pair(1, 1), "0.1/0.1": _pair(0.1, 0.1)}),
     Method("SAFR, default", {**START}, {"-": {}}),
     Method("SAFR, words", RELATED, PAIRS),
+    Method("SAFR, words + MonoLoss", {**RELATED, **_pair(3, 3)}, _weights("mono_weight", 1.0, 3.0)),
     Method("SAFR, both", {**RELATED, "pairs": "both"}, {"3/3": _pair(3, 3)}),
     Method("unregularised, residual", {"site": "none", "readout": "residual", **START}, {"-": {}}),
     Method("release, residual", {"site": "embedding", "readout": "residual"}, {"1/1": _pair(1, 1)}),
