@@ -15,6 +15,7 @@ import yaml
 from safr_lens.data.tokenizer import KINDS
 from safr_lens.errors import ConfigError, near_matches
 from safr_lens.models.config import ModelConfig, check_choice, check_number
+from safr_lens.penalty.presets import preset_fields
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 
@@ -32,6 +33,8 @@ class DataConfig:
         streaming: read the data anew at each pass.
         tokenizer: ``"word"`` or ``"bpe"``.
         min_frequency: words seen less often are unknown.
+        word_vectors_from: data whose training split gives the word vectors that a training may use; by default
+            that of ``data``.
     """
 
     data: str | None = None
@@ -41,6 +44,7 @@ class DataConfig:
     streaming: bool = False
     tokenizer: str = "word"
     min_frequency: int = 2
+    word_vectors_from: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("tokenizer", self.tokenizer, KINDS)
@@ -71,10 +75,22 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     """
     known = {field.name: part for part in PARTS for field in dataclasses.fields(part)}
     for key in values:
-        if key not in known:
+        if key not in known and key != "preset":
             raise ConfigError(f"Unknown setting {key!r}.{near_matches(key, known)} Known: {', '.join(sorted(known))}.")
-    parts = [part(**{k: v for k, v in values.items() if known[k] is part}) for part in PARTS]
+    if "preset" in values:
+        values = {**preset_settings(values["preset"]), **{k: v for k, v in values.items() if k != "preset"}}
+    parts = [part(**{k: v for k, v in values.items() if known.get(k) is part}) for part in PARTS]
     return Settings(*parts)
+
+
+def preset_settings(name: str) -> dict[str, Any]:
+    """Return what a preset of the penalty sets; one that uses word vectors starts the embedding from them too.
+
+    Raises:
+        ConfigError: an unknown preset.
+    """
+    penalty = SafrPenalty.preset(name)
+    return preset_fields(name) | ({"embedding_start": "words"} if penalty.needs_words else {})
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import SPLITS, Split, TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
-from safr_lens.data.tokenizer import train_tokenizer
+from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, near_matches
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
-from safr_lens.measures.words.word_vectors import word_vectors
+from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.settings import DataConfig, Settings
 from safr_lens.training.loop import TrainResult, train
@@ -46,7 +46,7 @@ def train_run(
     Raises:
         SafrLensError: whatever is wrong with settings, data or folder; nothing is written then.
     """
-    data = data or _load(settings.data)
+    data = data or load_settings_data(settings.data)
     tokenizer = train_tokenizer(
         (row["text"] for row in data["train"]),
         kind=settings.data.tokenizer,
@@ -60,6 +60,7 @@ def train_run(
         data,
         settings.train,
         penalty=settings.penalty,
+        word_vectors=_other_vectors(settings.data.word_vectors_from, tokenizer),
         out=out,
         resume=resume,
         overwrite=overwrite,
@@ -82,7 +83,10 @@ def finished_run(folder: Path, settings: Settings, data: TextData) -> tuple[Hook
         found = metrics["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
-    check_same(found, describe(settings.model, data, settings.train, settings.penalty), folder)
+    asked = describe(settings.model, data, settings.train, settings.penalty)
+    if "word_vectors" in found["data"]:  # made from data and settings, which are compared
+        asked["data"]["word_vectors"] = found["data"]["word_vectors"]
+    check_same(found, asked, folder)
     return HookedClassifier.from_pretrained(folder), metrics
 
 
@@ -210,7 +214,13 @@ def _without_seed(run: str) -> str:
         return run  # a model without its record, as from the Hub: a group of its own
 
 
-def _load(config: DataConfig) -> TextData:
+def _other_vectors(source: str | None, tokenizer: TextTokenizer) -> WordVectors | None:
+    """Word vectors of the training split of other data, so that its held-out texts can judge them."""
+    return None if source is None else word_vectors(Texts(load_data(source)["train"]), tokenizer)
+
+
+def load_settings_data(config: DataConfig) -> TextData:
+    """Load the data that settings name."""
     source: Any = config.data
     if config.test_data is not None:
         if not Path(str(source)).is_file():

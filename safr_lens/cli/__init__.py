@@ -12,6 +12,7 @@ from safr_lens.cli.demo import demo
 from safr_lens.cli.evaluate import evaluate
 from safr_lens.cli.predict import predict
 from safr_lens.cli.report import report
+from safr_lens.cli.sweep import sweep
 from safr_lens.cli.train import train
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, evaluate, predict, analyze, compare, report):
+for command in (demo, train, evaluate, predict, analyze, compare, report, sweep):
     app.command()(command)
 
 

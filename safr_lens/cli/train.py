@@ -21,6 +21,10 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with settings; options given here win over it.")
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Settings under a name: release, light or strong; options given here win over it."),
+    ] = None,
     site: Annotated[
         str | None,
         typer.Option(help="Where the penalty acts: neurons, embedding (the authors' release), or none."),
@@ -33,6 +37,25 @@ def train(
     ] = None,
     information_weight: Annotated[
         float | None, typer.Option(help="Keeps VMASK's importance informative (default: annealed).")
+    ] = None,
+    pairs: Annotated[
+        str | None, typer.Option(help="Correlated pairs: attention (default), words (their vectors), or both.")
+    ] = None,
+    scope: Annotated[str | None, typer.Option(help="Pairs within each text (default), or across a batch.")] = None,
+    l1_weight: Annotated[
+        float | None, typer.Option(help="A rival: L1 on the neurons' activations (default 0).")
+    ] = None,
+    mono_weight: Annotated[
+        float | None, typer.Option(help="A rival: the monosemanticity score as a loss (default 0).")
+    ] = None,
+    act_fn: Annotated[
+        str | None, typer.Option(help="Of the MLP: relu (default), solu_ln (a rival), gelu, gelu_new or silu.")
+    ] = None,
+    embedding_start: Annotated[
+        str | None, typer.Option(help="Where the embedding starts: random (default), or words (their vectors).")
+    ] = None,
+    word_vectors_from: Annotated[
+        str | None, typer.Option(help="Data whose training split gives these vectors; by default that of --data.")
     ] = None,
     readout: Annotated[
         str | None, typer.Option(help="neurons: the class is read from the last MLP alone; residual: from everything.")
@@ -57,12 +80,14 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on standard output.")] = False,
 ) -> None:
-    """Train a classifier with SAFR.
+    """Train a classifier with SAFR, or with a rival of it.
 
     Writes model.safetensors, config.json, tokenizer.json, metrics.json and history.jsonl to --out. Every setting of
     model, training and penalty can stand in the --config file, under the names used here (with underscores).
 
-    Example: safr-lens train --data rotten_tomatoes --out runs/safr
+    Examples: safr-lens train --data rotten_tomatoes --out runs/safr
+
+    safr-lens train --data rotten_tomatoes --site none --l1-weight 3 --out runs/l1
     """
     from accelerate import PartialState
 
@@ -72,10 +97,18 @@ def train(
 
     options: dict[str, Any] = {
         "data": data,
+        "preset": preset,
         "site": site,
         "importance_weight": importance_weight,
         "interaction_weight": interaction_weight,
         "information_weight": information_weight,
+        "pairs": pairs,
+        "scope": scope,
+        "l1_weight": l1_weight,
+        "mono_weight": mono_weight,
+        "act_fn": act_fn,
+        "embedding_start": embedding_start,
+        "word_vectors_from": word_vectors_from,
         "readout": readout,
         "epochs": epochs,
         "seed": seed,

@@ -18,7 +18,7 @@ from safr_lens.measures.streams.nulls import shuffled
 from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
 from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
 from safr_lens.measures.streams.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
-from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.backbone import neurons_hook, reading_hook
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 
@@ -88,13 +88,13 @@ def collect_statistics(
     layer = checked_layer(model, layer)
     census = take_census(model, data)
     streams = _Streams.of(model, census, layer, min_count, max_types, n_groups, effects, seed)
-    hooks = [neurons_hook(layer), "hook_pooled"]
+    hooks = [reading_hook(model.config, layer), "hook_pooled"]
     if streams.ablation is not None:
-        hooks.insert(1, f"blocks.{layer}.hook_resid_post")
+        hooks = list(dict.fromkeys([hooks[0], neurons_hook(layer), f"blocks.{layer}.hook_resid_post", "hook_pooled"]))
     process, n_processes = process_share()
     done = 0
     for batch in stream_activations(model, data, hooks, process=process, n_processes=n_processes):
-        streams.update(batch, census, layer)
+        streams.update(batch, census, layer, reading=hooks[0])
         done += len(batch.example) * n_processes
         if on_texts:
             on_texts(min(done, census.n_texts), census.n_texts)
@@ -146,8 +146,8 @@ class _Streams:
                 metric.to(model.device)
         return streams
 
-    def update(self, batch: ActivationBatch, census: Census, layer: int) -> None:
-        neurons = batch.activations[neurons_hook(layer)].float()
+    def update(self, batch: ActivationBatch, census: Census, layer: int, *, reading: str) -> None:
+        neurons = batch.activations[reading].float()
         lengths, place = batch.lengths, shuffled(batch.example, census.n_texts, seed=self.seed)
         groups = place % self.n_groups
         self.activity.update(neurons)
@@ -161,7 +161,8 @@ class _Streams:
             self.ranks.update(neurons[drawn[batch.rows]])
         if self.ablation is not None:
             resid_post = batch.activations[f"blocks.{layer}.hook_resid_post"]
-            self.ablation.update(neurons, resid_post, lengths, batch.labels)
+            written = batch.activations[neurons_hook(layer)].float()
+            self.ablation.update(written, resid_post, lengths, batch.labels)
 
     def result(self, layer: int, census: Census) -> NeuronStatistics:
         return NeuronStatistics(

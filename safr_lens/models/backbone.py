@@ -24,6 +24,7 @@ __all__ = [
     "make_backbone",
     "neurons_hook",
     "pattern_hook",
+    "reading_hook",
 ]
 
 Edit = Callable[[Tensor], Tensor | None]
@@ -55,8 +56,18 @@ def make_backbone(config: ModelConfig, *, d_vocab: int, n_classes: int) -> Hooke
 
 
 def neurons_hook(layer: int) -> str:
-    """Return the name of the hook point of the MLP activations after the non-linearity."""
+    """Return the name of the hook point of the MLP activations that ``W_out`` reads."""
     return f"blocks.{layer}.mlp.hook_post"
+
+
+def reading_hook(config: ModelConfig, layer: int) -> str:
+    """Return the name of the hook point where neurons are read by people and measures.
+
+    It is what ``W_out`` reads, but for ``"solu_ln"``: there a LayerNorm over neurons follows the non-linearity, after
+    which half of them are below 0 whatever they answer to. SoLU's authors read neurons ahead of it, at
+    ``blocks.L.mlp.hook_mid``, and so do we; contributions to logits and ablations are still those of ``hook_post``.
+    """
+    return f"blocks.{layer}.mlp.hook_mid" if config.act_fn == "solu_ln" else neurons_hook(layer)
 
 
 def pattern_hook(layer: int) -> str:

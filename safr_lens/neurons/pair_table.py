@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from safr_lens.models.backbone import neurons_hook, pattern_hook
+from safr_lens.models.backbone import pattern_hook, reading_hook
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_number
@@ -67,9 +67,10 @@ def pair_table(
     layer = checked_layer(model, layer)
     tokens, mask = model.to_tokens(text, truncate=truncate)
     words = model.to_str_tokens(text, truncate=truncate)
+    name = reading_hook(model.config, layer)
     with evaluating(model):
-        seen = model(tokens, mask, capture=[neurons_hook(layer), pattern_hook(layer)]).activations
-    neurons = seen[neurons_hook(layer)].float()
+        seen = model(tokens, mask, capture=[name, pattern_hook(layer)]).activations
+    neurons = seen[name].float()
     first, second = torch.triu_indices(len(words), len(words), offset=1, device=neurons.device)
     listed, shares = _shared_neurons(neurons[0], top)
     active = (neurons[0] > 0).double()

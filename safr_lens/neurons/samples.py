@@ -12,7 +12,7 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.errors import DataError
-from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.backbone import reading_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.concept import Labeller
 from safr_lens.neurons.draw import DrawnSample, token_draws
@@ -56,7 +56,7 @@ def concept_samples(
     positives, negatives = DrawnSample(max_samples // 2), DrawnSample(max_samples)
     counts = {True: 0, False: 0}
     n_texts = 0
-    for batch in stream_activations(model, data, name := neurons_hook(layer)):
+    for batch in stream_activations(model, data, name := reading_hook(model.config, layer)):
         n_texts += len(batch.example)
         neurons, example, draws = _rows(batch, batch.activations[name].float(), labeller.level, seed)
         labels = labeller.of_batch(batch)

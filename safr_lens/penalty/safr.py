@@ -7,40 +7,48 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import neurons_hook, pattern_hook
-from safr_lens.models.config import check_choice, check_number
+from safr_lens.models.config import check_choice, check_number, strict_kwargs
 from safr_lens.models.output import ClassifierOutput
-from safr_lens.penalty.correlation import attention_correlation
-from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.information import information
-from safr_lens.penalty.neurons import neuron_importance, neuron_interaction
+from safr_lens.penalty.presets import PRESETS, preset_fields
 from safr_lens.penalty.schedule import Schedule, as_schedule
+from safr_lens.penalty.terms import Terms, TokenWords, embedding_terms, mean_terms, neuron_terms, rival_terms
 
 SITES = ("neurons", "embedding", "none")
+PAIRS = ("attention", "words", "both")
+SCOPES = ("text", "batch")
+SPARSE_TOKENS = ("important", "all")
+WEIGHTS = ("importance_weight", "interaction_weight", "information_weight", "l1_weight", "mono_weight")
 INFORMATION_WEIGHT = Schedule(start=1.0, end=0.1, delay=1.0, epochs=0.0)
-Terms = dict[str, Float[Tensor, ""]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SafrPenalty:
     """The terms that SAFR adds to the cross-entropy, each returned by name and unweighted.
 
-    ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info``; terms of several
-    layers are averaged. Adding padding never changes a term.
+    ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info`` and, for rivals of
+    SAFR, ``+ l1_weight L_1 + mono_weight L_mono``; terms of several layers are averaged. Adding padding never changes a
+    term.
 
     Attributes:
         site: ``"neurons"`` (MLP activations), ``"embedding"`` (the authors' release) or ``"none"`` (the information
             term alone: the unregularised classifier).
         importance_weight, interaction_weight, information_weight: a number, or a :class:`Schedule` over epochs.
+        l1_weight: of :func:`activation_l1`, whatever the site.
+        mono_weight: of :func:`monosemanticity_loss` with the word vectors of the training, whatever the site.
         layers: which layers' neurons and attention; by default the last (for ``"embedding"``, the first layer's
             attention).
+        pairs: which pairs of tokens are correlated at site ``"neurons"``: ``"attention"``
+            (:func:`attention_correlation`), ``"words"`` (:func:`word_correlation` with the word vectors of the
+            training), or ``"both"`` (the larger of the two).
+        scope: pairs within each ``"text"``, or across the texts of a ``"batch"``.
+        batch_tokens, batch_occurrences: with scope ``"batch"``, at most so many tokens are drawn, and of each word at
+            most so many, so that frequent words do not decide everything.
         threshold: of :func:`attention_correlation`.
-        l1_ratio: of :func:`neuron_importance`.
+        word_threshold: of :func:`word_correlation`.
+        l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`.
         importance_grad: let the SAFR terms change which tokens count as important. Off, since a penalty that is
             weighted by q could otherwise be lowered by calling its dear tokens unimportant.
         correlation_grad: let them change which pairs count as correlated.
@@ -59,22 +67,53 @@ class SafrPenalty:
     layers: tuple[int, ...] | None = None
     threshold: float = 2.0
     l1_ratio: float = 0.5
+    l1_weight: float | Schedule | Mapping[str, float] = 0.0
+    mono_weight: float | Schedule | Mapping[str, float] = 0.0
+    pairs: str = "attention"
+    scope: str = "text"
+    batch_tokens: int = 512
+    batch_occurrences: int | None = None
+    word_threshold: float = 0.5
+    overlap_ratio: float = 1.0
+    sparse_tokens: str = "important"
     importance_grad: bool = False
     correlation_grad: bool = False
 
     def __post_init__(self) -> None:
         check_choice("site", self.site, SITES)
-        for term in ("importance", "interaction", "information"):
-            name = f"{term}_weight"
+        check_choice("pairs", self.pairs, PAIRS)
+        check_choice("scope", self.scope, SCOPES)
+        check_choice("sparse_tokens", self.sparse_tokens, SPARSE_TOKENS)
+        for name in WEIGHTS:
             object.__setattr__(self, name, as_schedule(name, getattr(self, name)))
-        check_number("threshold", self.threshold, low=0.0)
-        check_number("l1_ratio", self.l1_ratio, low=0.0)
+        for name in ("threshold", "l1_ratio", "overlap_ratio"):
+            check_number(name, getattr(self, name), low=0.0)
+        check_number("word_threshold", self.word_threshold, low=0.0, high=0.999)
+        check_number("batch_tokens", self.batch_tokens, low=2, whole=True)
+        if self.batch_occurrences is not None:
+            check_number("batch_occurrences", self.batch_occurrences, low=1, whole=True)
         if self.layers is not None:
             if not isinstance(self.layers, Sequence) or isinstance(self.layers, str) or not self.layers:
                 raise ConfigError(f"layers must be a list of layers such as [0]; got {self.layers!r}.")
             object.__setattr__(self, "layers", tuple(self.layers))
             for layer in self.layers:
                 check_number("layers", layer, low=0, whole=True)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> SafrPenalty:
+        """Return the penalty of a preset: ``"release"``, ``"light"`` or ``"strong"``, with changes of your own.
+
+        The last two compare words by their vectors, and are meant for ``TrainConfig(embedding_start="words")``; the
+        setting ``preset`` of a settings file or of ``safr-lens train`` sets both.
+
+        Raises:
+            ConfigError: an unknown preset, or changes without meaning.
+
+        >>> SafrPenalty.preset("release", importance_weight=0.1).site
+        'embedding'
+        """
+        check_choice("preset", name, tuple(PRESETS))
+        return cls(**{**preset_fields(name), **strict_kwargs(cls, changes, what="the changes to a preset")})
 
     def chosen_layers(self, n_layers: int) -> tuple[int, ...]:
         """Return the layers of a model with ``n_layers`` that the penalty looks at.
@@ -89,41 +128,53 @@ class SafrPenalty:
                 raise ConfigError(f"layers names layer {layer}, but the model has {n_layers} (0 to {n_layers - 1}).")
         return self.layers
 
+    @property
+    def needs_words(self) -> bool:
+        """Whether the terms need word vectors."""
+        related = self.site == "neurons" and self.pairs != "attention"
+        return related or "mono" in self.rivals
+
     def hook_names(self, n_layers: int) -> list[str]:
         """Return the hook points whose activations :meth:`terms` needs."""
-        if self.site == "none":
-            return []
-        layers = self.chosen_layers(n_layers)
-        patterns = [pattern_hook(layer) for layer in layers]
-        first = ["hook_embed"] if self.site == "embedding" else [neurons_hook(layer) for layer in layers]
-        return first + patterns
+        layers, last = self.chosen_layers(n_layers), self.layers or (n_layers - 1,)
+        names = ["hook_embed"] if self.site == "embedding" else []
+        if self.site == "neurons" or self.rivals:
+            names += [neurons_hook(layer) for layer in last]
+        return names if self.site == "none" else names + [pattern_hook(layer) for layer in layers]
 
-    def terms(self, output: ClassifierOutput, n_layers: int) -> Terms:
-        """Return every term of a batch by name, unweighted."""
+    def terms(self, output: ClassifierOutput, n_layers: int, words: TokenWords | None = None) -> Terms:
+        """Return every term of a batch by name, unweighted.
+
+        Args:
+            output: of the classifier, with :meth:`hook_names` captured.
+            n_layers: of the classifier.
+            words: of the batch, where :attr:`needs_words` is true.
+
+        Raises:
+            ConfigError: words are needed and missing.
+        """
+        if self.needs_words and (words is None or words.vectors is None):
+            raise ConfigError("These terms compare tokens by their words; give words=TokenWords(tokens, vectors).")
+        if self.site == "neurons" and self.scope == "batch" and words is None:
+            raise ConfigError("Tokens are drawn from the batch by their words; give words=TokenWords(tokens).")
+        layers, last = self.chosen_layers(n_layers), self.layers or (n_layers - 1,)
         terms = {"information": information(output.importance, output.mask)}
+        if self.site == "embedding":
+            terms |= embedding_terms(output, layers)
         if self.site == "neurons":
-            terms |= _mean([self._neuron_terms(output, layer) for layer in self.chosen_layers(n_layers)])
-        elif self.site == "embedding":
-            seen, mask = output.activations, output.mask
-            patterns = [seen[pattern_hook(layer)] for layer in self.chosen_layers(n_layers)]
-            interactions = [{"interaction": embedding_interaction(pattern, mask)} for pattern in patterns]
-            terms |= {"importance": embedding_importance(seen["hook_embed"], mask), **_mean(interactions)}
-        return terms
+            terms |= mean_terms([neuron_terms(self, output, layer, words) for layer in layers])
+        return terms | mean_terms([rival_terms(output, layer, words, self.rivals) for layer in last])
 
-    def _neuron_terms(self, output: ClassifierOutput, layer: int) -> Terms:
-        neurons = output.activations[neurons_hook(layer)]
-        pattern = output.activations[pattern_hook(layer)]
-        q = output.importance if self.importance_grad else output.importance.detach()
-        correlation = attention_correlation(pattern, output.mask, self.threshold, keep_grad=self.correlation_grad)
-        return {
-            "importance": neuron_importance(neurons, q, correlation, output.mask, self.l1_ratio),
-            "interaction": neuron_interaction(neurons, q, correlation, output.mask),
-        }
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The terms of rivals that have a weight: ``"l1"``, ``"mono"``."""
+        schedules = {name: getattr(self, f"{name}_weight") for name in ("l1", "mono")}
+        return tuple(name for name, schedule in schedules.items() if schedule.start > 0 or schedule.end > 0)
 
     def weights(self, epoch: float) -> dict[str, float]:
         """Return the weight of each term at a point of the training, in epochs."""
         names = ["information"] if self.site == "none" else ["information", "importance", "interaction"]
-        return {name: getattr(self, f"{name}_weight").at(epoch) for name in names}
+        return {name: getattr(self, f"{name}_weight").at(epoch) for name in (*names, *self.rivals)}
 
     @property
     def settled(self) -> float:
@@ -134,7 +185,3 @@ class SafrPenalty:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them; ``SafrPenalty(**d)`` makes the same penalty."""
         return dataclasses.asdict(self)
-
-
-def _mean(layers: list[Terms]) -> Terms:
-    return {name: torch.stack([terms[name] for terms in layers]).mean() for name in layers[0]}

@@ -19,6 +19,8 @@ class TrainConfig:
         max_grad_norm: gradients are clipped to this norm.
         gradient_accumulation_steps: batches an optimizer step.
         mixed_precision: ``"no"`` or ``"bf16"``.
+        embedding_start: where the token embedding starts: ``"random"``, or ``"words"``: word vectors of the training
+            split (or of other texts that are given), rotated at random into ``d_model``.
         seed: of weights, gates, dropout and the order of the data; one seed, one result on one machine
             with the same number of threads.
 
@@ -33,6 +35,7 @@ class TrainConfig:
     max_grad_norm: float = 1.0
     gradient_accumulation_steps: int = 1
     mixed_precision: str = "no"
+    embedding_start: str = "random"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -42,3 +45,4 @@ class TrainConfig:
         check_number("learning_rate", self.learning_rate, low=1e-9, high=10.0)
         check_number("max_grad_norm", self.max_grad_norm, low=1e-9)
         check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))
+        check_choice("embedding_start", self.embedding_start, ("random", "words"))

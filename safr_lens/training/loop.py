@@ -19,7 +19,9 @@ from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
 from safr_lens.errors import DataError, TrainingError
 from safr_lens.measures.evaluation import evaluate
+from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.word_start import start_from_words
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
@@ -29,6 +31,7 @@ from safr_lens.training.repeatable import repeatable
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.same_settings import describe
 from safr_lens.training.step import batch_terms, weighted_sum
+from safr_lens.training.words import training_vectors
 
 Weights = dict[str, torch.Tensor]
 
@@ -56,6 +59,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     penalty: SafrPenalty | None = None,
+    word_vectors: WordVectors | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -72,6 +76,7 @@ def train(
         data: train, validation and test splits.
         config: epochs, batches, optimizer, seed.
         penalty: the terms beside the cross-entropy; by default SAFR on neurons.
+        word_vectors: where penalty or embedding start from word vectors; by default made from the training split.
         out: a folder for weights, ``metrics.json`` and ``history.jsonl``; without it nothing is written.
         resume: go on with the unfinished training in ``out``, if there is one.
         overwrite: replace a finished training in ``out``.
@@ -101,10 +106,11 @@ def train(
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
     penalty.chosen_layers(model.config.n_layers)
     _check_data(model, data)
-    settings = describe(model.config, data, config, penalty)
+    vectors = training_vectors(model, data, config, penalty, word_vectors)
+    settings = describe(model.config, data, config, penalty, vectors)
     folder = RunFolder(Path(out), settings, resume=resume, overwrite=overwrite) if out is not None else None
     started = time.perf_counter()
-    trainer = _Trainer(model, data, config, penalty, folder)
+    trainer = _Trainer(model, data, config, penalty, folder, vectors)
     with (
         repeatable(trainer.accelerator.device),
         TrainProgress(
@@ -126,12 +132,16 @@ class _Trainer:
         config: TrainConfig,
         penalty: SafrPenalty,
         folder: RunFolder | None,
+        vectors: torch.Tensor | None,
     ) -> None:
         self.model, self.data, self.config, self.penalty, self.folder = model, data, config, penalty, folder
         # without cpu=True, several processes without accelerators would each train on their own
         self.accelerator = Accelerator(cpu=not torch.accelerator.is_available())
         self.is_main = self.accelerator.is_main_process
+        if config.embedding_start == "words":
+            start_from_words(model, vectors, seed=config.seed)
         model.to(self.accelerator.device)
+        self.vectors = vectors.to(self.accelerator.device) if penalty.needs_words else None
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
@@ -197,6 +207,7 @@ class _Trainer:
                         batch.to(self.accelerator.device),
                         self.penalty,
                         n_layers=self.model.config.n_layers,
+                        vectors=self.vectors,
                     )
                     loss = weighted_sum(terms, weights) / len(group)
                 self._finite("loss", loss.item(), epoch)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from safr_lens.data.dataset import TextData
 from safr_lens.errors import CheckpointError
@@ -13,9 +16,21 @@ from safr_lens.models.config import ModelConfig
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 
+_DEFAULTS = {
+    "model": dataclasses.asdict(ModelConfig()),
+    "train": dataclasses.asdict(TrainConfig()),
+    "penalty": SafrPenalty().to_dict(),
+}
 
-def describe(model: ModelConfig, data: TextData, train: TrainConfig, penalty: SafrPenalty) -> dict[str, Any]:
-    """Return the settings of a training as JSON holds them."""
+
+def describe(
+    model: ModelConfig,
+    data: TextData,
+    train: TrainConfig,
+    penalty: SafrPenalty,
+    vectors: torch.Tensor | None = None,
+) -> dict[str, Any]:
+    """Return the settings of a training as JSON holds them; word vectors by a checksum."""
     rows = {} if data.streaming else {name: len(split) for name, split in data.items()}
     described = {
         "model": dataclasses.asdict(model),
@@ -23,14 +38,24 @@ def describe(model: ModelConfig, data: TextData, train: TrainConfig, penalty: Sa
         "penalty": penalty.to_dict(),
         "data": {"source": data.source, "rows": rows},
     }
+    if vectors is not None:
+        described["data"]["word_vectors"] = checksum(vectors)
     return json.loads(json.dumps(described))
+
+
+def checksum(vectors: torch.Tensor) -> str:
+    """Return a checksum of which words have a vector, and its length: with other threads the values round otherwise."""
+    known = vectors.isfinite().all(1).numpy().tobytes()
+    return f"{vectors.shape[1]}-{hashlib.sha256(known).hexdigest()[:12]}"
 
 
 def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
     """Raise a CheckpointError that names the first setting in which two trainings differ.
 
-    The number of epochs may differ: that is the same training, longer or shorter.
+    The number of epochs may differ: that is the same training, longer or shorter. A setting that an older version did
+    not know had its default.
     """
+    saved = {part: _DEFAULTS.get(part, {}) | (values or {}) for part, values in saved.items()}
     for part in sorted(saved.keys() | asked.keys()):
         old, new = saved.get(part) or {}, asked.get(part) or {}
         for name in sorted(old.keys() | new.keys()):

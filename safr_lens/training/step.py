@@ -11,11 +11,19 @@ from torch.nn import functional as F
 from safr_lens.data.batching import Batch
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.penalty.terms import TokenWords
 
 Forward = Callable[..., ClassifierOutput]
 
 
-def batch_terms(forward: Forward, batch: Batch, penalty: SafrPenalty, *, n_layers: int) -> dict[str, Float[Tensor, ""]]:
+def batch_terms(
+    forward: Forward,
+    batch: Batch,
+    penalty: SafrPenalty,
+    *,
+    n_layers: int,
+    vectors: Float[Tensor, "d_vocab d_embed"] | None = None,
+) -> dict[str, Float[Tensor, ""]]:
     """Return the cross-entropy and every term of the penalty, by name and unweighted.
 
     Args:
@@ -23,10 +31,12 @@ def batch_terms(forward: Forward, batch: Batch, penalty: SafrPenalty, *, n_layer
         batch: token ids, mask, labels.
         penalty: which terms.
         n_layers: of the classifier.
+        vectors: a word vector for each token id, where the penalty needs them.
     """
     output = forward(batch.tokens, batch.mask, capture=penalty.hook_names(n_layers))
     cross_entropy = F.cross_entropy(output.logits.float(), batch.labels)
-    return {"cross_entropy": cross_entropy, **penalty.terms(output, n_layers)}
+    terms = penalty.terms(output, n_layers, TokenWords(batch.tokens, vectors))
+    return {"cross_entropy": cross_entropy, **terms}
 
 
 def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: Mapping[str, float]) -> Float[Tensor, ""]:

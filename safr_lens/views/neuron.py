@@ -13,7 +13,7 @@ from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.analysis import Analysis
 from safr_lens.measures.estimate import jackknife
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
-from safr_lens.models.backbone import neurons_hook
+from safr_lens.models.backbone import reading_hook
 from safr_lens.models.choose import checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_number
@@ -198,14 +198,14 @@ def _texts(data: Data, numbers: set[int]) -> dict[int, str]:
 def _activations(model: HookedClassifier, text: str, number: int, layer: int) -> tuple[list[str], list[float]]:
     tokens, mask = model.to_tokens(text, truncate=True)
     with evaluating(model):
-        seen = model.activations(tokens, mask, names=[neurons_hook(layer)])
-    return model.to_str_tokens(text, truncate=True), seen[neurons_hook(layer)][0, :, number].float().tolist()
+        seen = model.activations(tokens, mask, names=[name := reading_hook(model.config, layer)])
+    return model.to_str_tokens(text, truncate=True), seen[name][0, :, number].float().tolist()
 
 
 def _histogram(model: HookedClassifier, data: Data, number: int, layer: int, high: float) -> Chart:
     edges = torch.linspace(0.0, high * (1 + 1e-6), N_BINS + 1)
     counts = torch.zeros(len(model.labels) + 1, N_BINS)
-    name = neurons_hook(layer)
+    name = reading_hook(model.config, layer)
     for batch in stream_activations(model, data, name):
         values = batch.activations[name][:, number].float().cpu()
         labels = batch.labels[batch.rows].cpu()

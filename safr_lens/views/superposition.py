@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safr_lens.measures.formulas.superposition import capacity
-from safr_lens.models.backbone import neurons_hook, pattern_hook
+from safr_lens.models.backbone import pattern_hook, reading_hook
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
@@ -60,9 +60,10 @@ def superposition(
     layer = checked_layer(model, layer)
     tokens, mask = model.to_tokens(text, truncate=truncate)
     words = model.to_str_tokens(text, truncate=truncate)
+    name = reading_hook(model.config, layer)
     with evaluating(model):
-        seen = model(tokens, mask, capture=[neurons_hook(layer), pattern_hook(layer)]).activations
-    neurons = seen[neurons_hook(layer)].float()
+        seen = model(tokens, mask, capture=[name, pattern_hook(layer)]).activations
+    neurons = seen[name].float()
     shares = capacity(neurons[0]).cpu()
     defined = shares[~shares.isnan()]
     least = sorted(range(len(words)), key=lambda i: (shares[i].isnan().item(), shares[i].item()))[:N_BARS]

@@ -46,9 +46,14 @@ def attention_correlation(pattern, mask, threshold=2.0):
     return found
 
 
-def neuron_importance(neurons, importance, correlation, mask, l1_ratio=1.0):
-    """L_imp = sum_i q_i [s_i + l1_ratio ||h_i||_1 / (sqrt(d_mlp) ||h_i||_2)] / sum_i q_i."""
-    above = below = 0.0
+def neuron_importance(
+    neurons, importance, correlation, mask, l1_ratio=1.0, overlap_ratio=1.0, sparse_tokens="important"
+):
+    """L_imp = sum_i q_i [overlap_ratio s_i + l1_ratio ||h_i||_1 / (sqrt(d_mlp) ||h_i||_2)] / sum_i q_i.
+
+    With sparse_tokens = "all" the sparsity part has weight 1 instead of q_i.
+    """
+    above = below = dense = n_tokens = 0.0
     for h, q, c, mask_row in zip(neurons, importance, correlation, mask, strict=True):
         for i in real(mask_row):
             others = [j for j in real(mask_row) if j != i]
@@ -57,9 +62,12 @@ def neuron_importance(neurons, importance, correlation, mask, l1_ratio=1.0):
             shared = squares / weight if weight > 0 else 0.0
             length = norm(h[i])
             sparsity = sum(abs(x) for x in h[i]) / (math.sqrt(len(h[i])) * length) if length > 0 else 0.0
-            above += q[i] * (shared + l1_ratio * sparsity)
+            important = sparse_tokens == "important"
+            above += q[i] * (overlap_ratio * shared + l1_ratio * sparsity * important)
+            dense += l1_ratio * sparsity * (not important)
             below += q[i]
-    return above / below if below > 0 else 0.0
+            n_tokens += 1
+    return (above / below if below > 0 else 0.0) + dense / n_tokens
 
 
 def neuron_interaction(neurons, importance, correlation, mask):
@@ -106,3 +114,43 @@ def information(importance, mask):
         xlogx(q[i]) + xlogx(1 - q[i]) for q, mask_row in zip(importance, mask, strict=True) for i in real(mask_row)
     ]
     return sum(found) / len(found)
+
+
+def word_correlation(tokens, vectors, mask, threshold=0.5):
+    """T_ij = relu(cos(v_i, v_j) - tau) / (1 - tau); a word without a vector is related to none."""
+
+    def known(vector):
+        return all(math.isfinite(x) for x in vector) and norm(vector) > 0
+
+    found = []
+    for ids, mask_row in zip(tokens, mask, strict=True):
+        related = [[0.0] * len(ids) for _ in ids]
+        for i, j in pairs(mask_row):
+            a, b = vectors[ids[i]], vectors[ids[j]]
+            if known(a) and known(b):
+                related[i][j] = max(0.0, cosine(a, b) - threshold) / (1 - threshold)
+        found.append(related)
+    return found
+
+
+def activation_l1(neurons, mask):
+    """sum_i ||h_i||_1 / (N d_mlp)."""
+    kept = [h[i] for h, mask_row in zip(neurons, mask, strict=True) for i in real(mask_row)]
+    return sum(abs(x) for h in kept for x in h) / (len(kept) * len(kept[0]))
+
+
+def monosemanticity_loss(neurons, vectors, mask):
+    """1 - mean_n MS_n over all pairs of two different real tokens with a vector, ã scaled to [0, 1] for each neuron."""
+    rows = []
+    for h, e, mask_row in zip(neurons, vectors, mask, strict=True):
+        rows += [(h[i], e[i]) for i in real(mask_row) if all(math.isfinite(x) for x in e[i]) and norm(e[i]) > 0]
+    scores = []
+    for n in range(len(neurons[0][0])):
+        values = [h[n] for h, _ in rows]
+        if len(rows) < 2 or sum(value > min(values) for value in values) < 2:
+            continue
+        a = [(value - min(values)) / (max(values) - min(values)) for value in values]
+        both = [(i, j) for i in range(len(rows)) for j in range(len(rows)) if i != j]
+        above = sum(a[i] * a[j] * cosine(rows[i][1], rows[j][1]) for i, j in both)
+        scores.append(above / sum(a[i] * a[j] for i, j in both))
+    return 1 - sum(scores) / len(scores) if scores else 1.0

@@ -1,0 +1,131 @@
+"""Is SAFR worth using? Methods × weights × seeds × data, each trained and measured; tables, figures and a page.
+
+Stage "ablate" changes one lever of SAFR at a time, stage "choose" trains every weight of every method, both with two
+seeds and measured on the validation split; stage "final" trains the chosen weight of each method with other seeds and
+measures on the test split. Each cell is one JSON file, written when it is done and skipped when it is there, so the
+study can be stopped and called again at any point. Without --stage, tables and figures are made anew from the cells
+that are there.
+
+Example: python analyses/study.py --stage choose --data rotten_tomatoes --plan
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import torch
+from study_parts.cell import run_cell
+from study_parts.figures import pareto
+from study_parts.grid import ABLATIONS, DATA, METHODS, SECONDS, Cell, cells
+from study_parts.results import write_results
+from study_parts.sources import Source, load_source
+from study_parts.table import chosen_weights, judged, read_cells, tidy, write_table
+
+from safr_lens.atomic import write_json
+
+RESULTS = Path(__file__).parent / "results" / "study"
+FAITHFULNESS_TEXTS = 100
+NAMES = [method.name for method in (*METHODS, *ABLATIONS)]
+
+
+def asked_cells(options: argparse.Namespace) -> list[Cell]:
+    """Return the cells that the options ask for and that are not there yet."""
+    found = []
+    done = read_cells(options.out)
+    chosen = chosen_weights(judged(tidy(done))) if done else {}
+    for stage in options.stage or ():
+        asked = cells(stage, tuple(options.data), tuple(options.seeds) if options.seeds else None, chosen)
+        found += [cell for cell in asked if not options.only or cell.method in options.only]
+    found = [cell for cell in found if not (options.out / cell.stage / cell.file).exists()]
+    part, parts = options.part
+    return found[part - 1 :: parts]
+
+
+def plan(asked: list[Cell]) -> None:
+    """Print what would run, and about how long it takes on one CPU core."""
+    for cell in asked:
+        print(f"{cell.stage:7} {cell.data:16} {cell.method:28} {cell.weight:9} seed {cell.seed}")
+    hours = sum(SECONDS[cell.data] for cell in asked) / 3600
+    print(
+        f"{len(asked)} cells, about {hours:.1f} hours of one CPU core, {hours / 2:.1f} hours on two (--part 1/2, 2/2)"
+    )
+
+
+def run(asked: list[Cell], options: argparse.Namespace) -> None:
+    """Run cells one after another and write each when it is done."""
+    sources: dict[str, Source] = {}
+    for number, cell in enumerate(asked, start=1):
+        if cell.data not in sources:
+            sources = {cell.data: load_source(cell.data, sst2=options.sst2, limit=options.limit)}
+        started = time.perf_counter()
+        settings = {**cell.settings, **({"epochs": options.epochs} if options.epochs else {})}
+        texts = FAITHFULNESS_TEXTS if cell.stage == "final" else 0
+        found = run_cell(
+            sources[cell.data],
+            settings,
+            split=cell.split,
+            seed=cell.seed,
+            faithfulness=min(texts, options.limit or texts),
+        )
+        write_json(options.out / cell.stage / cell.file, {**dataclasses.asdict(cell), **found})
+        passed = time.perf_counter() - started
+        print(f"{number} of {len(asked)}: {cell.file} in {passed:.0f} s", flush=True)
+
+
+def report(out: Path) -> None:
+    """Write tables, figures and the page from the cells that are there."""
+    done = read_cells(out)
+    if not done:
+        print(f"No cell in {out} yet; run one with --stage choose.")
+        return
+    table = tidy(done)
+    wide = judged(table)
+    chosen = chosen_weights(wide)
+    write_table(table, out)
+    write_json(out / "chosen.json", chosen)
+    figures = [path for stage in ("choose", "final") for path in pareto(wide, out, stage=stage)]
+    write_results(wide, done, chosen, out, figures)
+    print(f"{len(done)} cells: {out / 'cells.csv'}, {out.parent / 'results.md'}")
+    print(json.dumps(chosen, indent=2))
+
+
+def _part(text: str) -> tuple[int, int]:
+    part, parts = (int(number) for number in text.split("/"))
+    if not 1 <= part <= parts:
+        raise ValueError
+    return part, parts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--stage", nargs="+", choices=["ablate", "choose", "final"], help="what to run; without it, report only"
+    )
+    parser.add_argument("--data", nargs="+", default=["rotten_tomatoes"], choices=list(DATA))
+    parser.add_argument("--sst2", type=Path, help="folder with SST-2's train.tsv and validation.tsv")
+    parser.add_argument("--only", nargs="+", choices=NAMES, help="these methods alone")
+    parser.add_argument("--seeds", nargs="+", type=int, help="by default those of the stage")
+    parser.add_argument("--plan", action="store_true", help="print what would run, and its cost")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="run every N-th cell, from the I-th")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument("--limit", type=int, help="texts of each split, for a quick look")
+    parser.add_argument("--epochs", type=int, help="at most so many")
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS, help="folder of the cells; results.md is written beside it"
+    )
+    options = parser.parse_args()
+    asked = asked_cells(options)
+    if options.plan:
+        plan(asked)
+        return
+    torch.set_num_threads(options.threads)
+    run(asked, options)
+    report(options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What ``analyses/study.py`` is made of."""

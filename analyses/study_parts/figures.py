@@ -1,0 +1,67 @@
+"""Pareto figures: each measure of readability against accuracy, one line a method, seeds as a band."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from safr_lens.atomic import replacing
+
+MEASURES = {
+    "capacity": "capacity",
+    "token_selectivity": "token selectivity, above its null",
+    "class_selectivity": "class selectivity, above its null",
+    "monosemanticity": "monosemanticity, above its null",
+    "probe auc, polarity": "AUC of the best neuron for polarity, above its null",
+    "probe f1, words": "mean F1 of the best neuron for word concepts, above its null",
+}
+# Okabe and Ito's colours, which colour-blind people can tell apart
+COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#999933", "#7F7F7F")
+MARKERS = "osD^vP*Xh<>d"
+
+
+def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
+    """Draw one figure a data set with a panel a measure, and return the files."""
+    written = []
+    for data, part in wide[wide["stage"] == stage].groupby("data"):
+        figure, panels = plt.subplots(2, 3, figsize=(14, 8))
+        for panel, (measure, title) in zip(panels.flat, MEASURES.items(), strict=True):
+            _panel(panel, part, measure, title)
+        handles, names = panels.flat[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="lower center", ncols=5, frameon=False, fontsize=8)
+        split = "validation" if stage == "choose" else "test"
+        n_seeds = part["seed"].nunique()
+        figure.suptitle(f"{data}, {split} split, {n_seeds} seeds: upper right is better; bands span the seeds")
+        figure.tight_layout(rect=(0, 0.08, 1, 1))
+        path = out / f"pareto_{stage}_{data}.png"
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=90)
+        plt.close(figure)
+        written.append(path)
+    return written
+
+
+def _panel(panel: plt.Axes, part: pd.DataFrame, measure: str, title: str) -> None:
+    if measure in part:
+        for number, (method, rows) in enumerate(part.groupby("method", sort=False)):
+            by_weight = rows.groupby("weight")
+            points = pd.DataFrame(
+                {
+                    "x": 100 * by_weight["accuracy"].mean(),
+                    "y": by_weight[measure].mean(),
+                    "low": by_weight[measure].min(),
+                    "high": by_weight[measure].max(),
+                }
+            ).sort_values("x")
+            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+            panel.plot(points["x"], points["y"], label=method, markersize=5, linewidth=1, **style)
+            if len(points) > 1:
+                panel.fill_between(points["x"], points["low"], points["high"], color=style["color"], alpha=0.12)
+            panel.vlines(points["x"], points["low"], points["high"], color=style["color"], linewidth=1, alpha=0.5)
+    panel.set_xlabel("accuracy, %")
+    panel.set_title(title, fontsize=9)

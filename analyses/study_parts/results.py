@@ -1,0 +1,98 @@
+"""``results.md``: what the study found so far, written from the table alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from safr_lens.atomic import write_text
+from study_parts.grid import ABLATIONS, BASELINE, METHODS
+from study_parts.targets import target_rows
+
+COLUMNS = {
+    "accuracy": ("accuracy, %", 100, 1),
+    "reliance_zero": ("reliance, points", 100, 1),
+    "silent_tokens": ("silent, %", 100, 1),
+    "alive_neurons": ("alive, %", 100, 0),
+    "active_per_token": ("active per token", 1, 0),
+    "capacity": ("capacity", 1, 3),
+    "token_selectivity": ("token sel. above null", 1, 3),
+    "class_selectivity": ("class sel. above null", 1, 3),
+    "monosemanticity": ("MS above null", 1, 4),
+    "probe auc, polarity": ("k=1 polarity, AUC above null", 1, 3),
+    "probe f1, words": ("k=1 words, F1 above null", 1, 3),
+    "probe auc, words": ("k=1 words, AUC above null", 1, 3),
+    "comprehensiveness": ("compr. above random", 1, 3),
+    "sufficiency": ("suff. below random is better", 1, 3),
+}
+
+
+def write_results(
+    wide: pd.DataFrame, cells: list[dict[str, Any]], chosen: dict[str, dict[str, str]], out: Path, figures: list[Path]
+) -> None:
+    """Write everything that a reader needs to judge the study, and how to repeat it."""
+    parts = [_intro(cells)]
+    for stage, split in (("final", "test"), ("choose", "validation"), ("ablate", "validation")):
+        for data, rows in wide[wide["stage"] == stage].groupby("data"):
+            seeds = ", ".join(map(str, sorted(rows["seed"].unique())))
+            title = f"## {'Levers of SAFR: ' if stage == 'ablate' else ''}{data}, {split} split, seeds {seeds}"
+            parts.append(f"{title}\n\n{_table(rows, chosen.get(data, {}), stage)}")
+            if stage == "ablate":
+                continue
+            parts.append(f"### {data}: how close to the targets\n\n{target_rows(rows, chosen.get(data, {}))}")
+    parts += [f"![{path.stem}]({path.relative_to(out.parent)})" for path in figures]
+    parts.append("## What the neurons that matter most answer to\n\n" + _words(cells, chosen))
+    write_text(out.parent / "results.md", "\n\n".join(part for part in parts if part) + "\n")
+
+
+def _intro(cells: list[dict[str, Any]]) -> str:
+    hours = sum(cell["seconds_training"] + cell["seconds_measuring"] for cell in cells) / 3600
+    devices = ", ".join(sorted({f"{cell['device']}, {cell['threads']} thread(s)" for cell in cells}))
+    return (
+        "# Study: is SAFR worth using?\n\nWritten by `python analyses/study.py`; do not edit.\n\n"
+        f"{len(cells)} cells, {hours:.1f} hours in all ({devices}; other work shared the cores, so time is an upper "
+        "bound). Figures are mean ± standard deviation over seeds; those with a null are given above it. Settings are "
+        "chosen on the validation split alone (bold: the chosen one); the test split is measured in the final stage "
+        "only. "
+        "MS is judged with word vectors from texts that neither the training nor its word vectors saw."
+    )
+
+
+def _table(rows: pd.DataFrame, chosen: dict[str, str], stage: str) -> str:
+    names = [name for name in COLUMNS if name in rows and rows[name].notna().any()]
+    lines = ["| method | weight | seeds | " + " | ".join(COLUMNS[name][0] for name in names) + " |"]
+    lines.append("|---" * (len(names) + 3) + "|")
+    order = {method.name: place for place, method in enumerate((*METHODS, *ABLATIONS))}
+    for (method, weight), part in sorted(
+        rows.groupby(["method", "weight"]), key=lambda item: order.get(item[0][0], 99)
+    ):
+        label = f"**{weight}**" if stage == "choose" and chosen.get(method) == weight else weight
+        cells = [_spread(part[name], *COLUMNS[name][1:]) for name in names]
+        lines.append(f"| {method} | {label} | {len(part)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _spread(values: pd.Series, scale: float, digits: int) -> str:
+    values = scale * values.dropna()
+    if values.empty:
+        return "–"
+    shown = f"{values.mean():.{digits}f}"
+    return shown if len(values) < 2 else f"{shown} ± {values.std():.{digits}f}"
+
+
+def _words(cells: list[dict[str, Any]], chosen: dict[str, dict[str, str]]) -> str:
+    """Return the strongest neurons' words of one run a method: the first seed of the chosen weight."""
+    lines = []
+    seen: set[tuple[str, str]] = set()
+    for cell in sorted(cells, key=lambda cell: (cell["data"], cell["seed"])):
+        key = (cell["data"], cell["method"])
+        wanted = chosen.get(cell["data"], {}).get(cell["method"], cell["weight"])
+        if cell["stage"] == "ablate" or key in seen or cell["weight"] != wanted or "residual" in cell["method"]:
+            continue
+        seen.add(key)
+        lines.append(f"**{cell['data']}, {cell['method']}, {cell['weight']}, seed {cell['seed']}**")
+        lines += [f"- {', '.join(neuron['top_words'][:7])}" for neuron in cell["neurons"][:6]]
+        lines.append("")
+    return "\n".join(lines) if lines else f"No cell of {BASELINE} or another method yet."

@@ -1,0 +1,95 @@
+"""The data of the study, and word vectors for training and for judging, from texts that do not overlap."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from safr_lens import TextData, load_data, train_tokenizer
+from safr_lens.data.dataset import SPLITS
+from safr_lens.data.texts import Texts
+from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.errors import DataError
+from safr_lens.measures import word_vectors
+from safr_lens.measures.words.word_vectors import WordVectors
+from safr_lens.training.words import own_vectors
+
+IMDB_ROWS = {"train": 6000, "validation": 1000, "test": 2000}
+IMDB_LENGTH = 256
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set of the study.
+
+    Attributes:
+        data: its splits.
+        tokenizer: made from its training split.
+        own: word vectors of the training split.
+        reviews: word vectors of the packaged imdb training reviews (for ``imdb``, the same as ``own``).
+        judge: word vectors that the monosemanticity score is measured with, from texts that neither a training nor the
+            other vectors saw.
+        settings: of the model and training that this data needs.
+        note: what the data is.
+    """
+
+    data: TextData
+    tokenizer: TextTokenizer
+    own: WordVectors
+    reviews: WordVectors
+    judge: WordVectors
+    settings: dict[str, int]
+    note: str
+
+
+def load_source(name: str, *, sst2: Path | None = None, limit: int | None = None) -> Source:
+    """Load ``rotten_tomatoes``, ``sst2`` (from a folder with train.tsv and validation.tsv) or ``imdb``.
+
+    Args:
+        name: of the data.
+        sst2: folder of SST-2; its validation split is the test split here, as its test labels are not public.
+        limit: at most so many texts of each split, for a quick look.
+    """
+    if name == "sst2":
+        if sst2 is None:
+            raise DataError(
+                "SST-2 is not packaged. Name a folder with its train.tsv and validation.tsv: --sst2 FOLDER."
+            )
+        data = load_data({"train": sst2 / "train.tsv", "test": sst2 / "validation.tsv"})
+        data = dataclasses.replace(data, source="sst2")
+    else:
+        data = load_data(name)
+    reviews, settings, note = _imdb(), {}, "all rows"
+    judged_by, reviewed = (reviews["validation"], reviews["test"]), (reviews["train"],)
+    if name == "imdb":
+        chosen = {split: _spaced(data[split], IMDB_ROWS[split]) for split in SPLITS}
+        others = [
+            row for i, row in enumerate(data["train"]) if i not in _places(len(data["train"]), IMDB_ROWS["train"])
+        ]
+        judged_by, reviewed = (others,), (chosen["train"],)
+        data = dataclasses.replace(data, splits=chosen)
+        settings, note = {"n_ctx": IMDB_LENGTH}, f"{IMDB_ROWS} evenly spaced rows, cut to {IMDB_LENGTH} tokens"
+    if limit is not None:
+        data = dataclasses.replace(data, splits={split: _spaced(data[split], limit) for split in SPLITS})
+        judged_by, reviewed = (tuple(_spaced(part, limit) for part in parts) for parts in (judged_by, reviewed))
+    tokenizer = train_tokenizer(data["train"]["text"])
+    own = own_vectors(data, tokenizer)
+    reviews, judge = (word_vectors(Texts(*parts), tokenizer) for parts in (reviewed, judged_by))
+    return Source(data, tokenizer, own, reviews, judge, settings, note)
+
+
+@functools.cache
+def _imdb() -> TextData:
+    return load_data("imdb")
+
+
+def _places(n: int, kept: int) -> set[int]:
+    return {round(i * n / kept) for i in range(kept)} if kept < n else set(range(n))
+
+
+def _spaced(split, kept: int):
+    """Return rows evenly spaced, since they may be sorted by class."""
+    places = sorted(_places(len(split), kept))
+    return split.select(places) if hasattr(split, "select") else [split[i] for i in places]

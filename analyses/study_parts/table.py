@@ -1,0 +1,96 @@
+"""The cells on disk as one tidy table: one row a cell and measure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from safr_lens.atomic import replacing
+from study_parts.grid import BASELINE
+
+KEYS = ["stage", "data", "method", "weight", "seed"]
+BUDGET = 0.005
+LEAST_RELIANCE, MOST_SILENT, LEAST_ALIVE = 0.15, 0.05, 0.25
+
+
+def read_cells(folder: Path) -> list[dict[str, Any]]:
+    """Return all finished cells, in the order of their names."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.json"))]
+
+
+def tidy(cells: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return one row a cell and measure: value, interval, null, and what stands above the null (``judged``)."""
+    return pd.DataFrame([row for cell in cells for row in _rows(cell)])
+
+
+def _rows(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    key = {name: cell[name] for name in KEYS}
+    yield {**key, "measure": "validation_accuracy", "value": cell["validation_accuracy"]}
+    yield {**key, "measure": "seconds", "value": cell["seconds_training"] + cell["seconds_measuring"]}
+    for name, figure in cell["figures"].items():
+        above, null = figure.get("above_null"), figure.get("null")
+        row = {"value": figure["value"], "low": figure["low"], "high": figure["high"]}
+        if above:
+            row |= {
+                "null": null["value"],
+                "above": above["value"],
+                "above_low": above["low"],
+                "above_high": above["high"],
+            }
+        yield {**key, "measure": name, **row}
+    for name, value in cell["embedding"].items():
+        yield {**key, "measure": f"embedding {name}", "value": value}
+    for concept, probe in cell["probes"].items():
+        for score in ("auc", "f1"):
+            low, high = probe[f"{score}_interval"]
+            row = {"value": probe[score], "low": low, "high": high}
+            row |= {"null": probe[f"{score}_null"], "above": probe[f"{score}_above_null"]}
+            yield {**key, "measure": f"probe {score}, {concept}", **row}
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a cell, one column a measure: above its null where it has one."""
+    values = table["above"].where(table["above"].notna(), table["value"])
+    wide = table.assign(judged=values).pivot_table("judged", KEYS, "measure", dropna=False, observed=True)
+    wide = wide.dropna(how="all").reset_index()
+    words = [name for name in wide if name.startswith("probe") and not name.endswith("polarity")]
+    for score in ("auc", "f1"):
+        wide[f"probe {score}, words"] = wide[[name for name in words if name.startswith(f"probe {score}")]].mean(axis=1)
+    return wide
+
+
+def chosen_weights(wide: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return the setting of each method, by data: the most meaningful within the budget of accuracy.
+
+    Within the budget is a setting whose mean validation accuracy is at most half a point under that of the
+    unregularised classifier, whose reliance is at least 15 points, with under 5 % silent tokens and at least a quarter
+    of the neurons alive. Among these the one with the highest monosemanticity above its null is taken; where none is
+    within the budget, the most accurate one.
+    """
+    seen = wide[wide["stage"] == "choose"]
+    found: dict[str, dict[str, str]] = {}
+    for data, part in seen.groupby("data"):
+        means = part.groupby(["method", "weight"]).mean(numeric_only=True)
+        if BASELINE not in means.index.get_level_values(0):
+            continue
+        least = means.loc[BASELINE, "validation_accuracy"].iloc[0] - BUDGET
+        fits = (means["validation_accuracy"] >= least) & (means["reliance_zero"] >= LEAST_RELIANCE)
+        fits &= (means["silent_tokens"] < MOST_SILENT) & (means["alive_neurons"] >= LEAST_ALIVE)
+        found[data] = {}
+        for method, settings in means.groupby(level=0):
+            allowed = settings[fits.loc[settings.index]]
+            best = allowed["monosemanticity"].idxmax() if len(allowed) else settings["validation_accuracy"].idxmax()
+            found[data][method] = best[1]
+    return found
+
+
+def write_table(table: pd.DataFrame, out: Path) -> None:
+    """Write the tidy table as parquet and csv."""
+    with replacing(out / "cells.parquet") as path:
+        table.to_parquet(path, index=False)
+    with replacing(out / "cells.csv") as path:
+        table.round(5).to_csv(path, index=False)

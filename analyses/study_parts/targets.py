@@ -1,0 +1,66 @@
+"""How close each method comes to what the study was asked to reach."""
+
+from __future__ import annotations
+
+import pandas as pd
+from scipy import stats
+
+from study_parts.grid import BASELINE
+
+RIVALS = (BASELINE, "L1", "SoLU", "MonoLoss", "release")
+
+
+def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
+    """Return one line a method (its chosen weight): each target, and whether the mean over seeds meets it."""
+    rows = rows[
+        [chosen.get(method, weight) == weight for method, weight in zip(rows["method"], rows["weight"], strict=True)]
+    ]
+    means = rows.groupby("method").mean(numeric_only=True)
+    if BASELINE not in means.index:
+        return "The unregularised classifier has not been measured yet."
+    base = means.loc[BASELINE]
+    rivals = means[means.index.isin(RIVALS)]
+    lines = [
+        "| method | accuracy lost, points (paired over seeds) | reliance ≥ 15 | silent < 5 % | alive ≥ 25 % "
+        "| capacity × 3 | token sel. × 8 | MS × 10 | MS above rivals | k=1 concepts won of all |",
+        "|---" * 10 + "|",
+    ]
+    for method in (name for name in means.index if name.startswith("SAFR") and "residual" not in name):
+        mean = means.loc[method]
+        lines.append(
+            f"| {method}, {chosen.get(method, '-')} | {_lost(rows, method)} | {_met(100 * mean['reliance_zero'], 15)} "
+            f"| {_met(-100 * mean['silent_tokens'], -5)} | {_met(100 * mean['alive_neurons'], 25)} "
+            f"| {_times(mean, base, 'capacity', 3)} | {_times(mean, base, 'token_selectivity', 8)} "
+            f"| {_times(mean, base, 'monosemanticity', 10)} "
+            f"| {_met(mean['monosemanticity'] - rivals['monosemanticity'].max(), 0, digits=4)} "
+            f"| {_won(mean, rivals)} |"
+        )
+    return "\n".join(lines)
+
+
+def _lost(rows: pd.DataFrame, method: str) -> str:
+    by_seed = rows.pivot_table("accuracy", "seed", "method")
+    lost = 100 * (by_seed[BASELINE] - by_seed[method]).dropna()
+    shown = f"{lost.mean():+.1f}"
+    if len(lost) > 1 and lost.std() > 0:
+        low, high = stats.t.interval(0.95, len(lost) - 1, lost.mean(), stats.sem(lost))
+        shown += f" ({low:+.1f} to {high:+.1f})"
+    return shown + (" ✓" if lost.mean() <= 0.5 else " ✗")
+
+
+def _met(value: float, least: float, *, digits: int = 1) -> str:
+    return f"{abs(value) if least else value:.{digits}f} {'✓' if value >= least else '✗'}"
+
+
+def _times(mean: pd.Series, base: pd.Series, measure: str, least: float) -> str:
+    if not base[measure] > 0:
+        return f"{mean[measure]:.4f} (unregularised {base[measure]:.4f})"
+    ratio = mean[measure] / base[measure]
+    return f"× {ratio:.1f} {'✓' if ratio >= least else '✗'}"
+
+
+def _won(mean: pd.Series, rivals: pd.DataFrame) -> str:
+    names = [name for name in mean.index if name.startswith("probe f1") and not name.endswith(("words", "polarity"))]
+    won = [name.removeprefix("probe f1, ") for name in names if mean[name] > rivals[name].max()]
+    polarity = "polarity won" if mean["probe auc, polarity"] > rivals["probe auc, polarity"].max() else "polarity lost"
+    return f"{len(won)} of {len(names)} ({', '.join(won) or 'none'}); {polarity}"

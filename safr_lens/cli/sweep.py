@@ -1,0 +1,104 @@
+"""``safr-lens sweep``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from safr_lens.cli.guard import guarded
+from safr_lens.cli.output import points, print_json, print_table, say
+
+COLUMNS = (
+    "strength",
+    "accuracy, %",
+    "points lost",
+    "reliance, points",
+    "capacity",
+    "token selectivity above null",
+    "active per token",
+    "silent, %",
+)
+
+
+@guarded
+def sweep(
+    data: Annotated[
+        str | None,
+        typer.Option(help="rotten_tomatoes, imdb, a Hub id (org/name), a csv/tsv/jsonl/parquet file, or a folder."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs and sweep.json.")] = None,
+    budget: Annotated[float, typer.Option(min=0, help="Points of validation accuracy that may be lost.")] = 0.5,
+    strengths: Annotated[
+        str, typer.Option(help="Multiples of the importance and interaction weights.")
+    ] = "0.25,0.5,1,2,4",
+    seeds: Annotated[str, typer.Option(help="Of the trainings; several, as in 0,1,2, tell the spread.")] = "0",
+    config: Annotated[
+        Path | None, typer.Option(help="YAML or JSON file with settings, as for safr-lens train.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Whose weights are multiplied: release, light or strong.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most so many for each training.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Train anew what is in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+) -> None:
+    """Find the strongest SAFR within an accuracy budget, on the validation split.
+
+    Trains the unregularised classifier and one a strength (times seeds). Interrupted, it goes on where it stopped when
+    started again.
+
+    Example: safr-lens sweep --data rotten_tomatoes --budget 0.5 --seeds 0,1 --out runs/sweep
+    """
+    from safr_lens.errors import ConfigError
+    from safr_lens.settings import make_settings, read_settings
+    from safr_lens.sweep import sweep as run_sweep
+
+    options: dict[str, Any] = {"data": data, "preset": preset, "epochs": epochs}
+    from_file = read_settings(config) if config else {}
+    settings = make_settings(from_file | {name: value for name, value in options.items() if value is not None})
+    if settings.data.data is None:
+        raise ConfigError("No data named. Use --data, e.g. --data rotten_tomatoes.")
+    if out is None:
+        raise ConfigError("No folder named for the runs. Use --out, e.g. --out runs/sweep.")
+    found = run_sweep(
+        settings,
+        out=out,
+        strengths=_numbers("strengths", strengths, float),
+        budget=budget / 100,
+        seeds=_numbers("seeds", seeds, int),
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    if as_json:
+        print_json(found.to_dict())
+        return
+    rows = [_row(step, chosen=step == found.chosen) for step in found.steps]
+    print_table(f"On the validation split, means over {len(found.seeds)} seed(s)", COLUMNS, rows)
+    if found.chosen is None:
+        say(f"Every strength costs more than {budget:g} points. Try weaker ones, or a larger --budget.")
+    else:
+        say(f"The strongest within {budget:g} points: {', '.join(found.chosen.runs)}")
+
+
+def _row(step: Any, *, chosen: bool) -> list[str]:
+    name = "unregularised" if step.strength == 0 else f"{step.strength:g}"
+    return [
+        f"{name} ←" if chosen else name,
+        points(step.accuracy),
+        points(step.lost),
+        points(step.reliance),
+        f"{step.mean('capacity'):.3f}",
+        f"{step.mean('token_selectivity_above_null'):.3f}",
+        f"{step.mean('active_per_token'):.0f}",
+        points(step.mean("silent_tokens")),
+    ]
+
+
+def _numbers(name: str, text: str, kind: type) -> list[Any]:
+    from safr_lens.errors import ConfigError
+
+    try:
+        return [kind(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ConfigError(f"--{name} is a list of numbers such as 0,1,2; got {text!r}.") from None

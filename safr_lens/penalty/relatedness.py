@@ -1,0 +1,121 @@
+"""Which pairs of tokens are related by the company that their words keep, and pairs across the texts of a batch."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from safr_lens.penalty.correlation import real_pairs
+
+
+def word_correlation(
+    tokens: Int[Tensor, "batch pos"],
+    vectors: Float[Tensor, "d_vocab d_embed"],
+    mask: Bool[Tensor, "batch pos"],
+    threshold: float = 0.5,
+) -> Float[Tensor, "batch pos pos"]:
+    r"""Relatedness of token pairs by their word vectors.
+
+    .. math:: T_{ij} = \frac{relu(\cos(v_i, v_j) - \tau)}{1 - \tau}
+
+    with v the vector of a token's word, for :math:`i \ne j` both real; 1 where both are the same word. A word without a
+    vector is related to none, so that unknown words, which share an id, do not count as the same.
+
+    Args:
+        tokens: token ids.
+        vectors: one row a token id, of any length; NaN or zero where a word has none.
+        mask: True at real tokens.
+        threshold: tau, the cosine above which words count as related, from 0 up to, but not including, 1.
+
+    Returns:
+        T in [0, 1], symmetric, zero on the diagonal and at padding. It has no gradient.
+
+    Source: ours.
+
+    >>> vectors = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 2.0]])
+    >>> word_correlation(torch.tensor([[0, 1, 2, 0]]), vectors, torch.ones(1, 4, dtype=torch.bool))[0, 0]
+    tensor([0.0000, 0.6000, 0.0000, 1.0000])
+    """
+    unit = unit_or_zero(vectors)[tokens]
+    cosine = unit @ unit.transpose(1, 2)
+    return (torch.relu(cosine - threshold) / (1 - threshold)).clamp_max(1.0) * real_pairs(mask)
+
+
+def unit_or_zero(vectors: Float[Tensor, "n d_embed"]) -> Float[Tensor, "n d_embed"]:
+    """Return the rows at unit length; zero where a row is zero or not finite.
+
+    >>> unit_or_zero(torch.tensor([[3.0, 4.0], [float("nan"), 1.0], [0.0, 0.0]]))
+    tensor([[0.6000, 0.8000],
+            [0.0000, 0.0000],
+            [0.0000, 0.0000]])
+    """
+    vectors = vectors.detach().float()
+    length = vectors.norm(dim=1, keepdim=True)
+    known = length.isfinite() & (length > 0)
+    return torch.where(known, vectors / torch.where(known, length, 1.0), 0.0)
+
+
+def drawn_tokens(
+    tokens: Int[Tensor, "batch pos"],
+    mask: Bool[Tensor, "batch pos"],
+    max_tokens: int,
+    *,
+    max_occurrences: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Int[Tensor, " n_drawn"]:
+    """Return the places of real tokens drawn from the flattened batch, in rising order.
+
+    All are taken where they fit. Padding neither takes places nor changes which tokens are drawn.
+
+    Args:
+        tokens: token ids.
+        mask: True at real tokens.
+        max_tokens: at most so many.
+        max_occurrences: of each word at most so many, so that frequent words do not decide everything.
+        generator: by default the global one.
+
+    >>> tokens, mask = torch.tensor([[5, 5, 0], [7, 0, 0]]), torch.tensor([[True, True, False], [True, False, False]])
+    >>> drawn_tokens(tokens, mask, 10)
+    tensor([0, 1, 3])
+    >>> len(drawn_tokens(tokens, mask, 10, max_occurrences=1))
+    2
+    """
+    places = mask.flatten().nonzero().flatten()
+    if len(places) <= max_tokens and max_occurrences is None:
+        return places
+    drawn = places[torch.randperm(len(places), generator=generator).to(places.device)]
+    if max_occurrences is not None:
+        drawn = drawn[_occurrence(tokens.flatten()[drawn]) < max_occurrences]
+    return drawn[:max_tokens].sort().values
+
+
+def _occurrence(tokens: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """Return how many tokens of the same type stand ahead of each."""
+    order = tokens.argsort(stable=True)
+    ordered = tokens[order]
+    first = torch.searchsorted(ordered, ordered)
+    found = torch.empty_like(order)
+    found[order] = torch.arange(len(tokens), device=tokens.device) - first
+    return found
+
+
+def across_texts(
+    correlation: Float[Tensor, "batch pos pos"], places: Int[Tensor, " n_drawn"]
+) -> Float[Tensor, "n_drawn n_drawn"]:
+    """Lay the pairs within texts out over drawn tokens; pairs of tokens of two texts get 0.
+
+    Args:
+        correlation: of the pairs within each text.
+        places: of the drawn tokens in the flattened batch.
+
+    >>> within = torch.tensor([[[0.0, 0.5], [0.5, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    >>> across_texts(within, torch.tensor([0, 1, 2]))
+    tensor([[0.0000, 0.5000, 0.0000],
+            [0.5000, 0.0000, 0.0000],
+            [0.0000, 0.0000, 0.0000]])
+    """
+    length = correlation.shape[1]
+    text, position = places // length, places % length
+    found = correlation[text.unsqueeze(1), position.unsqueeze(1), position.unsqueeze(0)]
+    return found * (text.unsqueeze(1) == text.unsqueeze(0))

@@ -1,0 +1,194 @@
+"""The strongest setting that keeps accuracy: one training a strength, judged on the validation split."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safr_lens.atomic import write_json
+from safr_lens.data.dataset import TextData
+from safr_lens.errors import ConfigError
+from safr_lens.json_values import without_nan
+from safr_lens.measures.evaluation import evaluate
+from safr_lens.measures.reliance import reliance
+from safr_lens.measures.summary import NeuronSummary, neuron_summary
+from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.penalty.schedule import Schedule
+from safr_lens.settings import Settings
+from safr_lens.workflow import finished_run, load_settings_data, train_run
+
+STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
+BASELINE = "unregularised"
+SUMMARY = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The trainings of one strength, on the validation split.
+
+    Attributes:
+        strength: by which both SAFR weights are multiplied; 0 for the unregularised classifier.
+        runs: their folders.
+        accuracy: mean over seeds.
+        lost: accuracy of the unregularised classifier minus it.
+        reliance: mean accuracy lost when the MLPs are set to 0.
+        neurons: of each run.
+        within_budget: whether no more accuracy is lost than the budget.
+    """
+
+    strength: float
+    runs: tuple[str, ...]
+    accuracy: float
+    lost: float
+    reliance: float
+    neurons: tuple[NeuronSummary, ...]
+    within_budget: bool
+
+    def mean(self, name: str) -> float:
+        """Return the mean over runs of a figure of their neurons."""
+        return sum(getattr(one, name) for one in self.neurons) / len(self.neurons)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep found: the baseline, the strengths in rising order, and the strongest within the budget."""
+
+    steps: tuple[Step, ...]
+    budget: float
+    seeds: tuple[int, ...]
+
+    @property
+    def chosen(self) -> Step | None:
+        """The strongest step within the budget; None where every strength costs more."""
+        within = [step for step in self.steps if step.strength > 0 and step.within_budget]
+        return max(within, key=lambda step: step.strength, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON holds it."""
+        steps = [
+            dataclasses.asdict(step)
+            | {"capacity": step.mean("capacity"), "token_selectivity": step.mean("token_selectivity_above_null")}
+            for step in self.steps
+        ]
+        chosen = self.chosen
+        return without_nan(
+            {
+                "split": "validation",
+                "budget": self.budget,
+                "seeds": list(self.seeds),
+                "chosen": None if chosen is None else {"strength": chosen.strength, "runs": list(chosen.runs)},
+                "steps": steps,
+            }
+        )
+
+
+def sweep(
+    settings: Settings,
+    *,
+    out: Path,
+    strengths: Sequence[float] = STRENGTHS,
+    budget: float = 0.005,
+    seeds: Sequence[int] = (0,),
+    data: TextData | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Sweep:
+    """Train the unregularised classifier and SAFR at several strengths, and keep the strongest within the budget.
+
+    A strength multiplies the importance and the interaction weight of ``settings``. Trainings that are finished in
+    ``out`` are not repeated and an unfinished one is resumed, so an interrupted sweep goes on when called again.
+
+    Args:
+        settings: of data, model, training and penalty.
+        out: a folder; one run a strength and seed, and ``sweep.json``.
+        strengths: multiples of the weights, above 0.
+        budget: how much accuracy may be lost, as a share: 0.005 is half a point. Differences of single seeds are often
+            larger than that; give several seeds.
+        seeds: of the trainings.
+        data: the data, if it is loaded already.
+        overwrite: train anew.
+        progress: show progress on standard error.
+
+    Raises:
+        ConfigError: no strength, one that is not above 0, no seed, or a penalty without SAFR terms.
+    """
+    _check(settings, strengths, budget, seeds)
+    data = data or load_settings_data(settings.data)
+    steps: list[Step] = []
+    for strength in (0.0, *sorted(set(strengths))):
+        name = f"strength-{strength:g}" if strength else BASELINE
+        penalty = at_strength(settings.penalty, strength)
+        runs = [
+            _measured(
+                settings, penalty, seed, out / f"{name}-seed-{seed}", data, overwrite=overwrite, progress=progress
+            )
+            for seed in seeds
+        ]
+        accuracy, lost_without_mlp = (sum(run[i] for run in runs) / len(runs) for i in (0, 1))
+        lost = (steps[0].accuracy if steps else accuracy) - accuracy
+        folders = tuple(str(out / f"{name}-seed-{seed}") for seed in seeds)
+        neurons = tuple(run[2] for run in runs)
+        # half a text of slack, since a budget of one text in n is rarely a float of its own
+        within = lost <= budget + 0.5 / len(data["validation"]) / len(seeds)
+        steps.append(Step(strength, folders, accuracy, lost, lost_without_mlp, neurons, within))
+        write_json(out / SUMMARY, Sweep(tuple(steps), budget, tuple(seeds)).to_dict())
+    return Sweep(tuple(steps), budget, tuple(seeds))
+
+
+def at_strength(penalty: SafrPenalty, strength: float) -> SafrPenalty:
+    """Return a penalty with both SAFR weights multiplied; strength 0 is the unregularised classifier.
+
+    >>> at_strength(SafrPenalty(importance_weight=0.5), 2.0).importance_weight.end
+    1.0
+    """
+    if strength == 0:
+        return dataclasses.replace(penalty, site="none")
+    scaled = {}
+    for name in ("importance_weight", "interaction_weight"):
+        weight: Schedule = getattr(penalty, name)
+        scaled[name] = dataclasses.replace(weight, start=strength * weight.start, end=strength * weight.end)
+    return dataclasses.replace(penalty, **scaled)
+
+
+def _measured(
+    settings: Settings,
+    penalty: SafrPenalty,
+    seed: int,
+    folder: Path,
+    data: TextData,
+    *,
+    overwrite: bool,
+    progress: bool,
+) -> tuple[float, float, NeuronSummary]:
+    chosen = dataclasses.replace(settings, penalty=penalty, train=dataclasses.replace(settings.train, seed=seed))
+    done = None if overwrite else finished_run(folder, chosen, data)
+    if done is not None:
+        model = done[0]
+    else:
+        result = train_run(
+            chosen,
+            out=folder,
+            data=data,
+            resume=not overwrite,
+            overwrite=overwrite,
+            progress=progress,
+            title=folder.name,
+        )
+        model = result.model
+    intact = evaluate(model, data["validation"])
+    without = reliance(model, data["validation"], intact=intact).to_dict()
+    return intact.accuracy, without["zero"]["accuracy_lost"], neuron_summary(model, data["validation"])[0]
+
+
+def _check(settings: Settings, strengths: Sequence[float], budget: float, seeds: Sequence[int]) -> None:
+    if not strengths or any(not strength > 0 for strength in strengths):
+        raise ConfigError(f"Expected one or more strengths above 0; got {list(strengths)}.")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ConfigError(f"Expected one or more different seeds; got {list(seeds)}.")
+    if not 0 <= budget < 1:
+        raise ConfigError(f"The budget is a share of accuracy from 0 to 1, as 0.005 for half a point; got {budget!r}.")
+    if settings.penalty.site == "none":
+        raise ConfigError('A sweep varies the SAFR weights, but site="none" has none. Use neurons or embedding.')

@@ -1,0 +1,41 @@
+"""Every rival and every lever is an option of ``safr-lens train``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+ALWAYS = {"cross_entropy", "information"}
+SAFR = {"importance", "interaction"}
+
+
+@pytest.mark.parametrize(
+    ("options", "terms"),
+    [
+        (("--site", "none"), set()),
+        (("--site", "none", "--l1-weight", 3), {"l1"}),
+        (("--site", "none", "--act-fn", "solu_ln"), set()),
+        (("--site", "none", "--mono-weight", 1, "--embedding-start", "words"), {"mono"}),
+        (("--preset", "release"), SAFR),
+        (("--preset", "strong"), SAFR),
+        (("--pairs", "both", "--scope", "batch", "--embedding-start", "words"), SAFR),
+        (("--pairs", "words", "--word-vectors-from", "rotten_tomatoes"), SAFR),
+    ],
+    ids=lambda value: "_".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_train_takes_it_and_logs_its_terms(call, corpus, small_config, tmp_path, options, terms):
+    out = tmp_path / "run"
+    result = call("train", "--data", corpus, "--config", small_config, "--epochs", 1, "--out", out, "--quiet", *options)
+    assert result.exit_code == 0, result.output
+    history = json.loads((out / "history.jsonl").read_text().splitlines()[0])
+    assert set(history["terms"]) == ALWAYS | terms
+    analysed = call("analyze", out, "--data", corpus, "--no-init", "--faithfulness-texts", 0, "--quiet", "--json")
+    assert analysed.exit_code == 0, analysed.output
+
+
+def test_word_vectors_that_nothing_uses_are_refused_before_anything_is_written(call, corpus, small_config, tmp_path):
+    words = ("--data", corpus, "--config", small_config, "--out", tmp_path / "run")
+    result = call("train", *words, "--word-vectors-from", "rotten_tomatoes")
+    assert result.exit_code == 2
+    assert "nothing uses them" in result.stderr and not (tmp_path / "run").exists()

@@ -1,0 +1,80 @@
+"""``safr-lens sweep``: what it trains, what it chooses, what it does when called again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from safr_lens import sweep as sweeping
+from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.sweep import Step, Sweep, at_strength
+
+
+def step(strength, lost):
+    return Step(strength, (f"run-{strength:g}",), 0.8 - lost, lost, 0.3, (), lost <= 0.005)
+
+
+def test_the_strongest_within_the_budget_is_chosen_even_where_a_weaker_one_fails():
+    found = Sweep((step(0.0, 0.0), step(0.5, 0.01), step(1.0, 0.004), step(2.0, 0.02)), 0.005, (0,))
+    assert found.chosen.strength == 1.0
+
+
+def test_the_unregularised_classifier_is_never_chosen():
+    assert Sweep((step(0.0, 0.0), step(1.0, 0.1)), 0.005, (0,)).chosen is None
+
+
+def test_a_strength_multiplies_both_weights_and_their_schedules():
+    penalty = SafrPenalty(importance_weight={"start": 0.0, "end": 0.4, "epochs": 2}, interaction_weight=0.1)
+    strong = at_strength(penalty, 3.0)
+    assert strong.importance_weight.end == pytest.approx(1.2)
+    assert strong.importance_weight.epochs == 2 and strong.interaction_weight.end == pytest.approx(0.3)
+    assert strong.information_weight == penalty.information_weight
+    assert at_strength(penalty, 0.0).site == "none"
+
+
+@pytest.fixture(scope="module")
+def words(corpus, small_config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("sweep") / "runs"
+    return out, ("sweep", "--data", corpus, "--config", small_config, "--out", out, "--strengths", "0.5,2", "--quiet")
+
+
+def test_a_sweep_trains_each_strength_and_seed_once(call, words, monkeypatch):
+    out, command = words
+    result = call(*command, "--seeds", "0,1", "--budget", 99, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [one["strength"] for one in found["steps"]] == [0.0, 0.5, 2.0]
+    assert found["split"] == "validation" and found["chosen"]["strength"] == 2.0
+    assert found["chosen"]["runs"] == [str(out / f"strength-2-seed-{seed}") for seed in (0, 1)]
+    assert json.loads((out / "sweep.json").read_text()) == found
+    settings = json.loads((out / "strength-2-seed-1" / "metrics.json").read_text())["settings"]
+    assert settings["penalty"]["importance_weight"]["end"] == 1.0 and settings["train"]["seed"] == 1
+
+    monkeypatch.setattr(sweeping, "train_run", None)  # a training would be an error
+    again = call(*command, "--seeds", "0,1", "--budget", 99, "--json")
+    assert json.loads(again.stdout) == found
+    table = call(*command, "--budget", 99).stdout
+    assert "unregularised" in table and "strength-2-seed-0" in table
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--strengths", "0,1"), "strengths above 0"),
+        (("--strengths", "a"), "list of numbers"),
+        (("--seeds", "1,1"), "different seeds"),
+        (("--preset", "heavy"), "preset must be one of"),
+    ],
+)
+def test_bad_input_gives_one_clear_message(call, corpus, tmp_path, options, message):
+    result = call("sweep", "--data", corpus, "--out", tmp_path / "runs", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr and not (tmp_path / "runs").exists()
+
+
+def test_a_sweep_without_safr_terms_is_an_error(call, corpus, tmp_path):
+    config = tmp_path / "none.yaml"
+    config.write_text("site: none\n")
+    result = call("sweep", "--data", corpus, "--out", tmp_path / "runs", "--config", config)
+    assert result.exit_code == 2 and "has none" in result.stderr

@@ -1,0 +1,44 @@
+"""Presets: settings under a name, which more special settings win over."""
+
+from __future__ import annotations
+
+import pytest
+
+from safr_lens import SafrPenalty
+from safr_lens.errors import ConfigError
+from safr_lens.penalty.presets import PRESETS, preset_fields
+from safr_lens.settings import make_settings
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_a_preset_is_a_penalty_and_a_setting(name):
+    penalty = SafrPenalty.preset(name)
+    assert penalty == SafrPenalty(**preset_fields(name))
+    settings = make_settings({"preset": name})
+    assert settings.penalty == penalty
+    assert settings.train.embedding_start == ("words" if penalty.needs_words else "random")
+
+
+def test_the_release_is_without_an_information_term():
+    penalty = SafrPenalty.preset("release")
+    assert penalty.site == "embedding" and penalty.weights(0.0)["information"] == 0.0
+
+
+def test_own_settings_win_over_a_preset():
+    assert SafrPenalty.preset("strong", l1_ratio=0.1).l1_ratio == 0.1
+    settings = make_settings({"preset": "strong", "l1_ratio": 0.1, "embedding_start": "random"})
+    assert (settings.penalty.l1_ratio, settings.train.embedding_start) == (0.1, "random")
+
+
+def test_changing_what_a_preset_gave_does_not_change_the_preset():
+    preset_fields("light")["site"] = "none"
+    assert SafrPenalty.preset("light").site == "neurons"
+
+
+def test_unknown_names_are_errors_with_a_near_match():
+    with pytest.raises(ConfigError, match="Did you mean 'strong'"):
+        SafrPenalty.preset("stron")
+    with pytest.raises(ConfigError, match="preset must be one of"):
+        make_settings({"preset": "heavy"})
+    with pytest.raises(ConfigError, match=r"l1_ratoi.*Did you mean 'l1_ratio'"):
+        SafrPenalty.preset("light", l1_ratoi=1.0)

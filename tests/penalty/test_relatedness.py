@@ -1,0 +1,183 @@
+"""Pairs of related words, and pairs across the texts of a batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from safr_lens import SafrPenalty
+from safr_lens.errors import ConfigError
+from safr_lens.penalty import (
+    TokenWords,
+    across_texts,
+    attention_correlation,
+    drawn_tokens,
+    neuron_importance,
+    neuron_interaction,
+    word_correlation,
+)
+from tests.reference import slow_penalty as slow
+
+few = settings(max_examples=15)
+ragged = st.lists(st.integers(1, 7), min_size=1, max_size=4)
+seeds = st.integers(0, 10_000)
+D_VOCAB = 9
+
+
+def random_words(mask, seed):
+    g = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(D_VOCAB, 2, generator=g)
+    vectors[0], vectors[1] = torch.nan, 0.0
+    return torch.randint(D_VOCAB, mask.shape, generator=g), vectors
+
+
+@few
+@given(lengths=ragged, seed=seeds, threshold=st.floats(0.0, 0.9))
+def test_word_correlation_equals_slow_loop(random_batch, lengths, seed, threshold):
+    mask = random_batch(lengths).mask
+    tokens, vectors = random_words(mask, seed)
+    found = word_correlation(tokens, vectors, mask, threshold)
+    expected = slow.word_correlation(tokens.tolist(), vectors.tolist(), mask.tolist(), threshold)
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
+
+
+def test_word_correlation_does_not_know_the_length_of_vectors(random_batch):
+    mask = random_batch((6, 3)).mask
+    tokens, vectors = random_words(mask, 1)
+    scaled = vectors * torch.rand(D_VOCAB, 1).add(0.1)
+    torch.testing.assert_close(word_correlation(tokens, scaled, mask), word_correlation(tokens, vectors, mask))
+
+
+@few
+@given(lengths=ragged, n_extra=st.integers(0, 3), seed=seeds, at_most=st.integers(1, 30))
+def test_padding_does_not_change_which_tokens_are_drawn(random_batch, lengths, n_extra, seed, at_most):
+    mask = random_batch(lengths).mask
+    wide = torch.cat([mask, torch.zeros(len(lengths), n_extra, dtype=torch.bool)], 1)
+    names, types = torch.arange(sum(lengths)), random_words(mask, seed)[0][mask]
+    for occurrences in (None, 2):
+        drawn = []
+        for one in (mask, wide):
+            numbered, tokens = torch.zeros((2, *one.shape), dtype=torch.long)
+            numbered[one], tokens[one] = names, types
+            generator = torch.Generator().manual_seed(seed)
+            places = drawn_tokens(tokens, one, at_most, max_occurrences=occurrences, generator=generator)
+            drawn.append(numbered.flatten()[places].tolist())
+        assert drawn[0] == drawn[1] == sorted(set(drawn[0]))
+        counts = torch.bincount(types)
+        n_kept = sum(counts.tolist()) if occurrences is None else int(counts.clamp_max(occurrences).sum())
+        assert len(drawn[0]) == min(at_most, n_kept)
+        if occurrences:
+            assert torch.bincount(types[drawn[0]]).max() <= occurrences
+
+
+def test_every_occurrence_of_a_word_may_be_drawn():
+    tokens, mask = torch.tensor([[3, 3, 3, 4]]), torch.ones(1, 4, dtype=torch.bool)
+    g = torch.Generator().manual_seed(0)
+    seen = [drawn_tokens(tokens, mask, 9, max_occurrences=1, generator=g).tolist() for _ in range(50)]
+    assert {first for first, _ in seen} == {0, 1, 2} and {last for _, last in seen} == {3}
+
+
+@few
+@given(lengths=ragged, seed=seeds)
+def test_pairs_across_texts_are_those_within_and_zero_elsewhere(random_batch, lengths, seed):
+    b = random_batch(lengths, seed=seed)
+    found = across_texts(b.correlation, drawn_tokens(b.mask.long(), b.mask, 100))
+    expected = torch.block_diag(*(c[:n, :n] for c, n in zip(b.correlation, lengths, strict=True)))
+    torch.testing.assert_close(found, expected)
+
+
+@few
+@given(lengths=ragged, seed=seeds, overlap=st.floats(0.0, 2.0), sparse=st.sampled_from(["important", "all"]))
+def test_ratios_and_sparse_tokens_equal_slow_loop(random_batch, lengths, seed, overlap, sparse):
+    b = random_batch(lengths, seed=seed)
+    args = (b.neurons, b.importance, b.correlation, b.mask)
+    found = neuron_importance(*args, 0.7, overlap_ratio=overlap, sparse_tokens=sparse)
+    expected = slow.neuron_importance(*(t.double().tolist() for t in args), 0.7, overlap, sparse)
+    assert found.item() == pytest.approx(expected, abs=1e-5)
+
+
+# ---- in the penalty
+
+
+def captured(model, texts, penalty):
+    tokens, mask = model.to_tokens(list(texts))
+    output = model(tokens, mask, capture=penalty.hook_names(model.config.n_layers))
+    vectors = torch.randn(model.tokenizer.d_vocab, 5, generator=torch.Generator().manual_seed(1))
+    return output, TokenWords(tokens, vectors)
+
+
+@pytest.mark.parametrize("pairs", ["attention", "words", "both"])
+def test_across_a_batch_its_tokens_are_one_long_text(make_model, texts, pairs):
+    model = make_model()
+    penalty = SafrPenalty(pairs=pairs, scope="batch", threshold=1.1, word_threshold=0.2)
+    output, words = captured(model, texts, penalty)
+    mask = output.mask
+    h, pattern = (output.activations[f"blocks.0.{name}"] for name in ("mlp.hook_post", "attn.hook_pattern"))
+    attended = torch.block_diag(
+        *(c[:n, :n] for c, n in zip(attention_correlation(pattern, mask, 1.1), mask.sum(1).tolist(), strict=True))
+    )
+    together = torch.ones(1, int(mask.sum()), dtype=torch.bool)
+    related = word_correlation(words.tokens[mask].unsqueeze(0), words.vectors, together, 0.2)
+    correlation = {"attention": attended[None], "words": related, "both": torch.maximum(attended[None], related)}[pairs]
+    args = (h[mask].unsqueeze(0), output.importance[mask].unsqueeze(0), correlation, together)
+    found = penalty.terms(output, 1, words)
+    torch.testing.assert_close(found["importance"], neuron_importance(*args, 0.5), atol=1e-6, rtol=0)
+    torch.testing.assert_close(found["interaction"], neuron_interaction(*args), atol=1e-6, rtol=0)
+
+
+def test_a_text_alone_is_the_same_in_either_scope(make_model, texts):
+    model = make_model()
+    inside, across = (SafrPenalty(pairs="both", scope=scope, threshold=1.1) for scope in ("text", "batch"))
+    output, words = captured(model, texts[:1], inside)
+    one, other = inside.terms(output, 1, words), across.terms(output, 1, words)
+    for name in one:
+        torch.testing.assert_close(one[name], other[name])
+
+
+def test_terms_that_need_words_say_so(make_model, texts):
+    model = make_model()
+    for penalty in (SafrPenalty(pairs="words"), SafrPenalty(site="none", mono_weight=1.0)):
+        assert penalty.needs_words
+        output, _ = captured(model, texts, penalty)
+        with pytest.raises(ConfigError, match="words=TokenWords"):
+            penalty.terms(output, 1)
+    assert not SafrPenalty(site="none", pairs="words", l1_weight=1.0).needs_words
+
+
+def test_drawing_by_words_needs_tokens_alone(make_model, texts):
+    model = make_model()
+    penalty = SafrPenalty(scope="batch", batch_occurrences=1)
+    assert not penalty.needs_words
+    output, words = captured(model, texts, penalty)
+    with pytest.raises(ConfigError, match=r"words=TokenWords\(tokens\)"):
+        penalty.terms(output, 1)
+    assert penalty.terms(output, 1, TokenWords(words.tokens))["importance"].isfinite()
+
+
+def test_rivals_are_terms_of_any_site_and_absent_without_a_weight(make_model, texts):
+    model = make_model()
+    for site in ("none", "neurons", "embedding"):
+        penalty = SafrPenalty(site=site, l1_weight=2.0, mono_weight={"start": 0.0, "end": 1.0, "epochs": 2})
+        output, words = captured(model, texts, penalty)
+        terms = penalty.terms(output, 1, words)
+        assert terms.keys() == penalty.weights(0.0).keys() >= {"l1", "mono"}
+        assert penalty.weights(0.0)["l1"] == 2.0 and penalty.settled == 2.0
+    assert not {"l1", "mono"} & SafrPenalty().weights(0.0).keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("pairs", "word"),
+        ("scope", "texts"),
+        ("sparse_tokens", "none"),
+        ("word_threshold", 1.0),
+        ("batch_tokens", 1),
+        ("batch_occurrences", 0),
+    ],
+)
+def test_a_setting_without_meaning_is_an_error(name, bad):
+    with pytest.raises(ConfigError, match=name):
+        SafrPenalty(**{name: bad})

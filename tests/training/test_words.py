@@ -1,0 +1,113 @@
+"""Trainings that use word vectors: where the embedding starts, which vectors are used, resuming."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from safr_lens import SafrPenalty, TrainConfig, train
+from safr_lens.data.texts import Texts
+from safr_lens.errors import CheckpointError, ConfigError
+from safr_lens.measures import word_vectors
+from safr_lens.models.word_start import start_from_words
+from safr_lens.training import loop
+from safr_lens.training.same_settings import check_same, describe
+from safr_lens.training.words import training_vectors
+from tests.training.corpus import sentiment_data, tiny_classifier
+
+DATA = sentiment_data(n_train=64, n_other=16)
+RELATED = SafrPenalty(information_weight=0.1, pairs="both", scope="batch", batch_tokens=40, mono_weight=0.5)
+START = {"batch_size": 8, "learning_rate": 1e-2, "epochs": 3, "embedding_start": "words"}
+
+
+def fit(*, out=None, resume=False, penalty=RELATED, word_vectors=None, **config):
+    config = TrainConfig(**{**START, **config})
+    model = tiny_classifier()
+    return train(
+        model, DATA, config, penalty=penalty, word_vectors=word_vectors, out=out, resume=resume, progress=False
+    )
+
+
+def test_the_start_keeps_the_angles_of_words_and_the_length_of_an_embedding():
+    model = tiny_classifier()
+    before = model.backbone.embed.W_E.detach().clone()
+    vectors = torch.randn(model.tokenizer.d_vocab, 5, generator=torch.Generator().manual_seed(0))
+    vectors[3], vectors[4] = torch.nan, 0.0
+    start_from_words(model, vectors, seed=1)
+    after = model.backbone.embed.W_E.detach()
+    known = torch.ones(len(vectors), dtype=torch.bool).index_fill(0, torch.tensor([3, 4]), False)
+    assert torch.equal(after[~known], before[~known])
+    cosines = torch.nn.functional.cosine_similarity
+    torch.testing.assert_close(cosines(after[5:-1], after[6:]), cosines(vectors[5:-1], vectors[6:]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(after[known].norm(dim=1), torch.full((int(known.sum()),), 0.02 * 4.0))
+    other = tiny_classifier()
+    start_from_words(other, vectors, seed=2)
+    assert not torch.allclose(other.backbone.embed.W_E[known], after[known])
+
+
+def test_vectors_of_another_vocabulary_or_too_wide_are_an_error():
+    model = tiny_classifier()
+    for shape in ((3, 5), (model.tokenizer.d_vocab, 17)):
+        with pytest.raises(ConfigError, match=r"at most 16\].*got \[" + str(shape[0])):
+            start_from_words(model, torch.ones(shape))
+
+
+def test_vectors_come_from_the_training_split_unless_others_are_given():
+    model, config = tiny_classifier(), TrainConfig(**START)
+    own = training_vectors(model, DATA, config, RELATED)
+    expected = word_vectors(Texts(DATA["train"]), model.tokenizer, d_embed=16)
+    torch.testing.assert_close(own[expected.known], expected.vectors[expected.known])
+    others = word_vectors(Texts(DATA["test"]), model.tokenizer, d_embed=3)
+    assert training_vectors(model, DATA, config, RELATED, others).shape[1] == 3
+
+
+def test_vectors_that_nothing_uses_are_an_error_and_none_are_made():
+    plain = TrainConfig(embedding_start="random")
+    assert training_vectors(tiny_classifier(), DATA, plain, SafrPenalty()) is None
+    with pytest.raises(ConfigError, match="nothing uses them"):
+        fit(penalty=SafrPenalty(), embedding_start="random", word_vectors=word_vectors(Texts(DATA["test"])))
+
+
+def test_a_resumed_training_with_drawn_tokens_repeats_the_uninterrupted_one(tmp_path, monkeypatch):
+    whole = fit()
+    calls = 0
+    original = loop.batch_terms
+
+    def stopping(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls == 12:  # in the second epoch
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "batch_terms", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            fit(out=tmp_path / "run")
+    resumed = fit(out=tmp_path / "run", resume=True)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+    assert {"importance", "interaction", "mono"} <= resumed.history[-1].terms.keys()
+
+
+def test_other_word_vectors_are_another_training(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.RunFolder, "finish", lambda *args: None)
+        fit(out=tmp_path / "run")
+    others = word_vectors(Texts(DATA["test"]), tiny_classifier().tokenizer, d_embed=16)
+    with pytest.raises(CheckpointError, match="word_vectors was"):
+        fit(out=tmp_path / "run", resume=True, word_vectors=others)
+
+
+def test_a_run_of_a_version_without_a_setting_had_its_default(tmp_path):
+    model = tiny_classifier()
+    now = describe(model.config, DATA, TrainConfig(), SafrPenalty())
+    before = json.loads(json.dumps(now))
+    for part, name in (("penalty", "pairs"), ("penalty", "l1_weight"), ("train", "embedding_start")):
+        del before[part][name]
+    check_same(before, now, tmp_path)
+    changed = describe(model.config, DATA, TrainConfig(), SafrPenalty(pairs="words"))
+    with pytest.raises(CheckpointError, match="pairs was 'attention', now 'words'"):
+        check_same(before, changed, tmp_path)
