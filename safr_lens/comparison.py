@@ -82,9 +82,11 @@ def cautions(baseline: Analysis, other: Analysis) -> list[str]:
         above = after.above.value - before.above.value
         if gained > 0 and above < gained / 2:
             entry = CATALOGUE[name]
+            judged = f"rose only by {entry.shown(above)}" if above > 0 else f"fell by {entry.shown(-above)}"
+            part = "most of the rise" if above > 0 else "the rise"
             minds.append(
-                f"{entry.title} rose by {entry.shown(gained)}, but what is above chance changed by "
-                f"{entry.shown(above, sign=True)} only: most of the rise is that neurons fire more rarely."
+                f"{entry.title} rose by {entry.shown(gained)}, but what is above chance {judged}: {part} is that "
+                "neurons fire more rarely."
             )
     return minds
 

@@ -50,7 +50,7 @@ def recording_page(browser, *, width: int = 1280, scheme: str = "light", scripts
     context = browser.new_context(
         viewport={"width": width, "height": 900}, offline=True, color_scheme=scheme, java_script_enabled=scripts
     )
-    context.set_default_timeout(45_000)  # a busy machine is slow, not wrong
+    context.set_default_timeout(90_000)  # a busy machine is slow, not wrong
     page = context.new_page()
     page.bad = []
     page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else page.bad.append(r.url))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.pages import PAGES, wait_until_drawn
+from tests.browser.pages import PAGES, VIEWS, notebook_page, wait_until_drawn
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
@@ -28,6 +28,24 @@ def axe() -> str:
 def test_no_violation(name, scheme, saved, open_page, axe):
     page = open_page(saved[name], scheme=scheme)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    wait_until_drawn(page)
+    page.evaluate(axe)
+    assert page.evaluate(TELL, RULES) == []
+
+
+def test_no_violation_on_a_phone(saved, open_page, axe):
+    for name in PAGES:
+        page = open_page(saved[name], width=390)
+        wait_until_drawn(page)
+        page.evaluate(axe)
+        assert page.evaluate(TELL, RULES) == [], name
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_violation_in_a_notebook(theme, shown, open_page, axe, tmp_path):
+    page = open_page(notebook_page([shown[name] for name in VIEWS], tmp_path / "notebook.html"))
+    if theme == "dark":  # as JupyterLab says it
+        page.evaluate("document.body.dataset.jpThemeLight = 'false'; document.body.style.background = '#111111'")
     wait_until_drawn(page)
     page.evaluate(axe)
     assert page.evaluate(TELL, RULES) == []
