@@ -154,7 +154,7 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
     finite = [value if math.isfinite(value) else 0.0 for value in values.values()]
     labels = [_label(name, 36) for name in names]
     height, margin = 0.6 + 0.26 * len(names), 0.2 + 0.07 * max(map(len, labels), default=1)
-    with _drawing(5.2, height, (margin / 5.2, 0.5 / height, 0.97, 1 - 0.05 / height)) as (figure, axes):
+    with _drawing(5.2, height, (margin / 5.2, 0.5 / height, 0.945, 1 - 0.05 / height)) as (figure, axes):
         axes.barh(range(len(names)), finite, color=[FOR if value >= 0 else AGAINST for value in finite], height=0.7)
         for place, name in enumerate(names):
             if not math.isfinite(values[name]):
@@ -210,7 +210,7 @@ def _plot(n: int) -> Iterator[tuple[Figure, Axes]]:
     """Yield a figure with room for a legend of n lines above its axes, where it hides nothing."""
     above = 0.1 + 0.19 * math.ceil(n / LEGEND_COLUMNS)
     height = 2.4 + above
-    with _drawing(5.2, height, (0.13, 0.48 / height, 0.98, 1 - above / height)) as (figure, axes):
+    with _drawing(5.2, height, (0.18, 0.48 / height, 0.96, 1 - above / height)) as (figure, axes):
         yield figure, axes
 
 

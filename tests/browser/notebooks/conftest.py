@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from safr_lens import SafrPenalty, TrainConfig, load_data, train
+from tests.browser.pages import recording_page
 from tests.training.corpus import LABELS, rows, tiny_classifier
 
 SOURCE = Path(__file__).parents[3] / "analyses" / "allocation_views.ipynb"
@@ -67,3 +68,11 @@ def executed(source, tmp_path_factory) -> Executed:
     client.execute(env=environment)
     log = folder / "connections.txt"
     return Executed(notebook, folder, environment, log.read_text() if log.exists() else "")
+
+
+@pytest.fixture
+def page(chromium):
+    """A page without a network; ``page.bad`` lists its requests, dialogs and errors."""
+    page = recording_page(chromium)
+    yield page
+    page.context.close()

@@ -8,6 +8,7 @@ import pytest
 from nbconvert import HTMLExporter
 
 from tests.browser.notebooks.conftest import TOKENS, VIEWS, Executed
+from tests.browser.pages import ILLEGIBLE, wait_until_drawn
 
 # nbconvert's pages ask for RequireJS and MathJax here
 CDN = "https://cdnjs.cloudflare.com/"
@@ -24,35 +25,35 @@ def exported(executed: Executed) -> Path:
 
 
 @pytest.fixture
-def shown(page, exported):
+def drawn(page, exported):
     page.route(f"{CDN}**", lambda route: route.fulfill(body=REQUIRE if "require" in route.request.url else ""))
     page.goto(exported.as_uri())
-    page.wait_for_function("document.querySelectorAll('.safr-lens .static').length === 0")
+    wait_until_drawn(page)
     return page
 
 
-def test_every_view_is_drawn(shown):
-    assert shown.locator(".safr-lens-output").count() == len(VIEWS)
-    assert shown.locator(".safr-lens .view").count() > 2 * len(VIEWS)
-    assert shown.locator(".safr-lens .view:empty").count() == 0
-    assert shown.locator(".safr-lens .view canvas").count() > 0
+def test_every_view_is_drawn(drawn):
+    assert drawn.locator(".safr-lens-output").count() == len(VIEWS)
+    assert drawn.locator(".safr-lens .view").count() > 2 * len(VIEWS)
+    assert drawn.locator(".safr-lens .view canvas").count() > 0
 
 
-def test_tokens_are_shown_as_text(shown):
-    first = shown.locator(".safr-lens .colored-tokens").first
+def test_tokens_are_shown_as_text(drawn):
+    first = drawn.locator(".safr-lens .colored-tokens").first
     assert first.inner_text().split() == TOKENS
+    assert drawn.evaluate(ILLEGIBLE) == []
 
 
-def test_nothing_goes_wrong(shown):
-    assert [what for what in shown.bad if not what.startswith(CDN)] == []
+def test_nothing_goes_wrong(drawn):
+    assert [what for what in drawn.bad if not what.startswith(CDN)] == []
 
 
-def test_script_is_no_module_of_the_page(shown):
-    assert shown.evaluate("defined.length") == 0
-    assert shown.evaluate("typeof CircuitsVis.render") == "function"
+def test_script_is_no_module_of_the_page(drawn):
+    assert drawn.evaluate("defined.length") == 0
+    assert drawn.evaluate("typeof CircuitsVis.render") == "function"
 
 
 def test_views_draw_where_the_cdn_is_out_of_reach(page, exported):
     page.goto(exported.as_uri())
-    page.wait_for_function("document.querySelectorAll('.safr-lens .static').length === 0")
+    wait_until_drawn(page)
     assert [what for what in page.bad if "page error" in what or "dialog" in what] == []
