@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import torch
+import yaml
 from study_parts.cell import run_cell
 from study_parts.figures import pareto
 from study_parts.grid import ABLATIONS, DATA, METHODS, SECONDS, Cell, cells
@@ -58,11 +59,12 @@ def plan(asked: list[Cell]) -> None:
 def run(asked: list[Cell], options: argparse.Namespace) -> None:
     """Run cells one after another and write each when it is done."""
     sources: dict[str, Source] = {}
+    overrides = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
     for number, cell in enumerate(asked, start=1):
         if cell.data not in sources:
             sources = {cell.data: load_source(cell.data, sst2=options.sst2, limit=options.limit)}
         started = time.perf_counter()
-        settings = {**cell.settings, **({"epochs": options.epochs} if options.epochs else {})}
+        settings = {**cell.settings, **overrides}
         texts = FAITHFULNESS_TEXTS if cell.stage == "final" else 0
         found = run_cell(
             sources[cell.data],
@@ -71,7 +73,7 @@ def run(asked: list[Cell], options: argparse.Namespace) -> None:
             seed=cell.seed,
             faithfulness=min(texts, options.limit or texts),
         )
-        write_json(options.out / cell.stage / cell.file, {**dataclasses.asdict(cell), **found})
+        write_json(options.out / cell.stage / cell.file, {**dataclasses.asdict(cell), "settings": settings, **found})
         passed = time.perf_counter() - started
         print(f"{number} of {len(asked)}: {cell.file} in {passed:.0f} s", flush=True)
 
@@ -113,7 +115,7 @@ def main() -> None:
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="run every N-th cell, from the I-th")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     parser.add_argument("--limit", type=int, help="texts of each split, for a quick look")
-    parser.add_argument("--epochs", type=int, help="at most so many")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings for all cells, as YAML")
     parser.add_argument(
         "--out", type=Path, default=RESULTS, help="folder of the cells; results.md is written beside it"
     )

@@ -23,6 +23,7 @@ from safr_lens.training.loop import TrainResult, train
 from safr_lens.training.metrics import as_dict
 from safr_lens.training.run_folder import METRICS
 from safr_lens.training.same_settings import check_same, describe
+from safr_lens.training.words import D_EMBED
 
 
 def train_run(
@@ -60,7 +61,7 @@ def train_run(
         data,
         settings.train,
         penalty=settings.penalty,
-        word_vectors=_other_vectors(settings.data.word_vectors_from, tokenizer),
+        word_vectors=_other_vectors(settings.data.word_vectors_from, tokenizer, widest=settings.model.d_model),
         out=out,
         resume=resume,
         overwrite=overwrite,
@@ -214,9 +215,11 @@ def _without_seed(run: str) -> str:
         return run  # a model without its record, as from the Hub: a group of its own
 
 
-def _other_vectors(source: str | None, tokenizer: TextTokenizer) -> WordVectors | None:
+def _other_vectors(source: str | None, tokenizer: TextTokenizer, *, widest: int) -> WordVectors | None:
     """Word vectors of the training split of other data, so that its held-out texts can judge them."""
-    return None if source is None else word_vectors(Texts(load_data(source)["train"]), tokenizer)
+    if source is None:
+        return None
+    return word_vectors(Texts(load_data(source)["train"]), tokenizer, d_embed=min(D_EMBED, widest))
 
 
 def load_settings_data(config: DataConfig) -> TextData:

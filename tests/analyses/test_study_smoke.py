@@ -22,7 +22,7 @@ def study(*words: object) -> str:
 def test_two_cells_are_run_once_and_reported(tmp_path):
     out = tmp_path / "study"
     asked = ("--stage", "choose", "--seeds", 0, "--only", "unregularised", "SAFR, default", "--out", out)
-    small = ("--limit", 120, "--epochs", 1)
+    small = ("--limit", 80, "--set", "epochs=1", "d_model=64", "d_mlp=64", "d_vmask=16")
     assert "2 cells" in study(*asked, "--plan") and not out.exists()
     study(*asked, *small)
     files = sorted((out / "choose").iterdir())

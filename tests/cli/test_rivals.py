@@ -20,7 +20,7 @@ SAFR = {"importance", "interaction"}
         (("--preset", "release"), SAFR),
         (("--preset", "strong"), SAFR),
         (("--pairs", "both", "--scope", "batch", "--embedding-start", "words"), SAFR),
-        (("--pairs", "words", "--word-vectors-from", "rotten_tomatoes"), SAFR),
+        (("--preset", "light", "--word-vectors-from", "rotten_tomatoes"), SAFR),
     ],
     ids=lambda value: "_".join(map(str, value)) if isinstance(value, tuple) else "",
 )
