@@ -11,7 +11,7 @@ from safr_lens.models.backbone import pattern_hook, reading_hook
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_number
-from safr_lens.models.evaluating import evaluating
+from safr_lens.models.one_text import text_activations
 from safr_lens.neurons.token_table import strongest_neurons
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.neurons import TINY, overlap
@@ -65,12 +65,9 @@ def pair_table(
     check_number("threshold", threshold, low=0)
     check_number("top", top, low=0, whole=True)
     layer = checked_layer(model, layer)
-    tokens, mask = model.to_tokens(text, truncate=truncate)
-    words = model.to_str_tokens(text, truncate=truncate)
     name = reading_hook(model.config, layer)
-    with evaluating(model):
-        seen = model(tokens, mask, capture=[name, pattern_hook(layer)]).activations
-    neurons = seen[name].float()
+    seen = text_activations(model, text, [name, pattern_hook(layer)], truncate=truncate)
+    neurons, words = seen[name], seen.words
     first, second = torch.triu_indices(len(words), len(words), offset=1, device=neurons.device)
     listed, shares = _shared_neurons(neurons[0], top)
     active = (neurons[0] > 0).double()
@@ -80,7 +77,9 @@ def pair_table(
             "second": second.tolist(),
             "token_first": [words[i] for i in first.tolist()],
             "token_second": [words[j] for j in second.tolist()],
-            "correlation": attention_correlation(seen[pattern_hook(layer)], mask, threshold)[0, first, second].tolist(),
+            "correlation": attention_correlation(seen[pattern_hook(layer)], seen.mask, threshold)[
+                0, first, second
+            ].tolist(),
             "overlap": overlap(neurons)[0, first, second].tolist(),
             "shared": (active @ active.T)[first, second].long().tolist(),
             "neurons": listed,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from safr_lens.models.backbone import pattern_hook
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.evaluating import evaluating
+from safr_lens.models.one_text import text_activations
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.views.allocation import N_PAIRS
 from safr_lens.views.charts import Chart, pair_matrix
@@ -60,11 +60,9 @@ def attention(
     View('Attention, and the pairs it correlates')
     """
     layer = checked_layer(model, layer)
-    tokens, mask = model.to_tokens(text, truncate=truncate)
-    words = model.to_str_tokens(text, truncate=truncate)
-    with evaluating(model):
-        pattern = model(tokens, mask, capture=[pattern_hook(layer)]).activations[pattern_hook(layer)].float()
-    correlation = attention_correlation(pattern, mask, threshold)[0].cpu()
+    seen = text_activations(model, text, [pattern_hook(layer)], truncate=truncate)
+    pattern, words = seen[pattern_hook(layer)], seen.words
+    correlation = attention_correlation(pattern, seen.mask, threshold)[0].cpu()
     mean = pattern[0].mean(0).cpu()
     both = (mean + mean.T) / 2
     lift = len(words) * both

@@ -17,7 +17,7 @@ from safr_lens.models.backbone import reading_hook
 from safr_lens.models.choose import checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_number
-from safr_lens.models.evaluating import evaluating
+from safr_lens.models.one_text import text_activations
 from safr_lens.neurons.table import Embeddings, table_of, vectors_for
 from safr_lens.neurons.top_activations import top_activations
 from safr_lens.views.charts import Chart, bars, histogram
@@ -196,10 +196,9 @@ def _texts(data: Data, numbers: set[int]) -> dict[int, str]:
 
 
 def _activations(model: HookedClassifier, text: str, number: int, layer: int) -> tuple[list[str], list[float]]:
-    tokens, mask = model.to_tokens(text, truncate=True)
-    with evaluating(model):
-        seen = model.activations(tokens, mask, names=[name := reading_hook(model.config, layer)])
-    return model.to_str_tokens(text, truncate=True), seen[name][0, :, number].float().tolist()
+    name = reading_hook(model.config, layer)
+    seen = text_activations(model, text, [name], truncate=True)
+    return seen.words, seen[name][0, :, number].tolist()
 
 
 def _histogram(model: HookedClassifier, data: Data, number: int, layer: int, high: float) -> Chart:

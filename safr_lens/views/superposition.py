@@ -8,7 +8,7 @@ from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.models.backbone import pattern_hook, reading_hook
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.evaluating import evaluating
+from safr_lens.models.one_text import text_activations
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.neurons import overlap
 from safr_lens.views.charts import Chart, bars, pair_matrix
@@ -58,16 +58,13 @@ def superposition(
     View('Superposition in a text')
     """
     layer = checked_layer(model, layer)
-    tokens, mask = model.to_tokens(text, truncate=truncate)
-    words = model.to_str_tokens(text, truncate=truncate)
     name = reading_hook(model.config, layer)
-    with evaluating(model):
-        seen = model(tokens, mask, capture=[name, pattern_hook(layer)]).activations
-    neurons = seen[name].float()
+    seen = text_activations(model, text, [name, pattern_hook(layer)], truncate=truncate)
+    neurons, words = seen[name], seen.words
     shares = capacity(neurons[0]).cpu()
     defined = shares[~shares.isnan()]
     least = sorted(range(len(words)), key=lambda i: (shares[i].isnan().item(), shares[i].item()))[:N_BARS]
-    correlation = attention_correlation(seen[pattern_hook(layer)], mask, threshold)[0]
+    correlation = attention_correlation(seen[pattern_hook(layer)], seen.mask, threshold)[0]
     content = SuperpositionContent(
         text=text,
         layer=layer,

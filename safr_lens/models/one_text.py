@@ -1,0 +1,44 @@
+"""The activations of one text, beside its tokens as they stand in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool
+from torch import Tensor
+
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.evaluating import evaluating
+
+
+@dataclass(frozen=True)
+class TextActivations:
+    """What some hook points hold while a model reads one text.
+
+    Attributes:
+        words: the tokens as they stand in the text.
+        mask: True at every position, with a batch dimension of 1.
+        values: by hook point, with a batch dimension of 1.
+    """
+
+    words: list[str]
+    mask: Bool[Tensor, "1 pos"]
+    values: dict[str, Tensor]
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.values[name].float()
+
+
+def text_activations(
+    model: HookedClassifier, text: str, names: list[str], *, truncate: bool = False
+) -> TextActivations:
+    """Run a model on one text, in evaluation mode and without gradient, as far as the last point asked for.
+
+    Raises:
+        HookError: a name that the model does not have.
+        TextError: a text that the model cannot read.
+    """
+    tokens, mask = model.to_tokens(text, truncate=truncate)
+    with evaluating(model):
+        values = model.activations(tokens, mask, names=names)
+    return TextActivations(model.to_str_tokens(text, truncate=truncate), mask, values)
