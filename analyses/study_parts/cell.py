@@ -17,6 +17,7 @@ from safr_lens.settings import make_settings
 from safr_lens.training.metrics import PACKAGES, _version
 from study_parts.concepts import concepts
 from study_parts.embedding import embedding_figures
+from study_parts.redundancy import redundancy_figures
 from study_parts.sources import Source
 
 N_SHUFFLES = 2
@@ -55,6 +56,7 @@ def run_cell(
         "split": split,
         "figures": {name: figure.to_dict() for name, figure in found.figures.items()},
         "embedding": embedding_figures(result.model, rows),
+        "redundancy": redundancy_figures(found.neurons),
         "probes": _probes(result.model, rows),
         "neurons": _shown(found),
         "validation_accuracy": result.metrics["validation"]["accuracy"],

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from safr_lens.atomic import replacing
+from study_parts.grid import METHODS
 
 MEASURES = {
     "capacity": "capacity",
@@ -23,6 +24,8 @@ MEASURES = {
 # Okabe and Ito's colours, which colour-blind people can tell apart
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#999933", "#7F7F7F")
 MARKERS = "osD^vP*Xh<>d"
+# a method looks the same in every figure
+PLACES = {method.name: place for place, method in enumerate(METHODS)}
 
 
 def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
@@ -48,7 +51,9 @@ def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
 
 def _panel(panel: plt.Axes, part: pd.DataFrame, measure: str, title: str) -> None:
     if measure in part:
-        for number, (method, rows) in enumerate(part.groupby("method", sort=False)):
+        drawn = {name: rows for name, rows in part.groupby("method") if name in PLACES}
+        for method, rows in sorted(drawn.items(), key=lambda item: PLACES[item[0]]):
+            number = PLACES[method]
             by_weight = rows.groupby("weight")
             points = pd.DataFrame(
                 {

@@ -53,7 +53,7 @@ def _informed(weight: float) -> dict[str, float]:
     return {"start": 1.0, "end": weight, "delay": 1.0, "epochs": 0.0}
 
 
-PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (1.0, 1.0), (3.0, 3.0), (3.0, 10.0))}
+PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.1, 0.1), (0.3, 0.3), (1.0, 1.0), (3.0, 3.0))}
 METHODS = (
     Method(BASELINE, {"site": "none", **START}, {"-": {}}),
     Method("unregularised, random start", {"site": "none"}, {"-": {}}),

@@ -44,6 +44,8 @@ def _rows(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**key, "measure": name, **row}
     for name, value in cell["embedding"].items():
         yield {**key, "measure": f"embedding {name}", "value": value}
+    for name, value in cell.get("redundancy", {}).items():
+        yield {**key, "measure": name, "value": value}
     for concept, probe in cell["probes"].items():
         for score in ("auc", "f1"):
             low, high = probe[f"{score}_interval"]

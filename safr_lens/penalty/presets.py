@@ -16,7 +16,7 @@ PRESETS = MappingProxyType(
             "information_weight": 0.0,
         },
         "light": {**_WORDS, "importance_weight": 0.3, "interaction_weight": 0.3},
-        "strong": {**_WORDS, "importance_weight": 3.0, "interaction_weight": 3.0},
+        "strong": {**_WORDS, "importance_weight": 1.0, "interaction_weight": 1.0},
     }
 )
 

@@ -62,6 +62,7 @@ def drawn_tokens(
     max_tokens: int,
     *,
     max_occurrences: int | None = None,
+    unknown: Bool[Tensor, " d_vocab"] | None = None,
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, " n_drawn"]:
     """Return the places of real tokens drawn from the flattened batch, in rising order.
@@ -73,6 +74,8 @@ def drawn_tokens(
         mask: True at real tokens.
         max_tokens: at most so many.
         max_occurrences: of each word at most so many, so that frequent words do not decide everything.
+        unknown: token ids that stand for no single word, as that of unknown words: their occurrences are different
+            words, so their number is not limited.
         generator: by default the global one.
 
     >>> tokens, mask = torch.tensor([[5, 5, 0], [7, 0, 0]]), torch.tensor([[True, True, False], [True, False, False]])
@@ -86,7 +89,9 @@ def drawn_tokens(
         return places
     drawn = places[torch.randperm(len(places), generator=generator).to(places.device)]
     if max_occurrences is not None:
-        drawn = drawn[_occurrence(tokens.flatten()[drawn]) < max_occurrences]
+        types = tokens.flatten()[drawn]
+        kept = _occurrence(types) < max_occurrences
+        drawn = drawn[kept if unknown is None else kept | unknown[types]]
     return drawn[:max_tokens].sort().values
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from safr_lens.models.backbone import neurons_hook, pattern_hook
@@ -36,6 +36,11 @@ class TokenWords:
     tokens: Int[Tensor, "batch pos"]
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None
 
+    @property
+    def unknown(self) -> Bool[Tensor, " d_vocab"] | None:
+        """Token ids without a word vector, where word vectors are used: padding, unknown and rare words."""
+        return None if self.vectors is None else ~(self.vectors.isfinite().all(1) & self.vectors.any(1))
+
 
 def neuron_terms(penalty: SafrPenalty, output: ClassifierOutput, layer: int, words: TokenWords | None) -> Terms:
     """Return SAFR's terms on the neurons of a layer; with scope ``"batch"`` the drawn tokens are one long text."""
@@ -43,7 +48,8 @@ def neuron_terms(penalty: SafrPenalty, output: ClassifierOutput, layer: int, wor
     q = output.importance if penalty.importance_grad else output.importance.detach()
     places = None
     if penalty.scope == "batch":
-        places = drawn_tokens(words.tokens, mask, penalty.batch_tokens, max_occurrences=penalty.batch_occurrences)
+        limit = {"max_occurrences": penalty.batch_occurrences, "unknown": words.unknown}
+        places = drawn_tokens(words.tokens, mask, penalty.batch_tokens, **limit)
         neurons, q = (values.flatten(0, 1)[places].unsqueeze(0) for values in (neurons, q))
     correlation = _correlation(penalty, output.activations[pattern_hook(layer)], mask, words, places)
     mask = mask if places is None else torch.ones_like(q, dtype=torch.bool)

@@ -72,6 +72,16 @@ def test_padding_does_not_change_which_tokens_are_drawn(random_batch, lengths, n
             assert torch.bincount(types[drawn[0]]).max() <= occurrences
 
 
+def test_occurrences_of_the_unknown_word_are_different_words():
+    tokens, mask = torch.tensor([[1, 1, 1, 4, 4, 4]]), torch.ones(1, 6, dtype=torch.bool)
+    vectors = torch.ones(5, 2)
+    vectors[1] = torch.nan
+    unknown = TokenWords(tokens, vectors).unknown
+    assert unknown.tolist() == [False, True, False, False, False]
+    places = drawn_tokens(tokens, mask, 9, max_occurrences=1, unknown=unknown)
+    assert tokens.flatten()[places].tolist() == [1, 1, 1, 4]
+
+
 def test_every_occurrence_of_a_word_may_be_drawn():
     tokens, mask = torch.tensor([[3, 3, 3, 4]]), torch.ones(1, 4, dtype=torch.bool)
     g = torch.Generator().manual_seed(0)
