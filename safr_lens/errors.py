@@ -14,6 +14,10 @@ class DataError(SafrLensError):
     """A data set, file, column, label or text that cannot be used."""
 
 
+class FewWordsError(DataError):
+    """Texts with too few words for word vectors."""
+
+
 class ConfigError(SafrLensError):
     """A setting that does not exist or has no meaning."""
 

@@ -18,6 +18,7 @@ from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.neurons.table import corpus_vectors
 from safr_lens.settings import DataConfig, Settings
 from safr_lens.training.loop import TrainResult, train
 from safr_lens.training.metrics import as_dict
@@ -151,7 +152,7 @@ def measured_data(
 
 def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, **options: Any) -> Analysis:
     """Analyze a model with word vectors of the data's texts; ``options`` as for :func:`safr_lens.analyze`."""
-    vectors = word_vectors(Texts(*data.vector_texts), model.tokenizer, seed=seed)
+    vectors = corpus_vectors(model, Texts(*data.vector_texts), seed=seed)
     return analyze(model, data.split, embeddings=vectors, seed=seed, **options)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from safr_lens.activations.stream import Data
 from safr_lens.data.texts import Texts
+from safr_lens.errors import FewWordsError
 from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
 from safr_lens.measures.serving import top_words
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
@@ -63,14 +64,15 @@ def neuron_table(
         data: texts, or rows with ``text`` and ``label``; read more than once.
         layer: whose neurons; by default the last.
         embeddings: for the monosemanticity score: a table with one row a token id, a mapping from word to vector, or
-            what :func:`safr_lens.measures.word_vectors` gives; by default word vectors of the data itself.
+            what :func:`safr_lens.measures.word_vectors` gives; by default word vectors of the data itself (the score
+            is NaN where it has too few words for them).
         top: how many top words.
         seed: of the permutations.
         on_texts: called with the number of texts done and of all, for progress.
 
     Raises:
         ConfigError: a layer that the model does not have, or embeddings that cannot be used.
-        DataError: data without texts, that can be read only once, or too few words for word vectors.
+        DataError: data without texts, or that can be read only once.
 
     >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
     >>> texts = ["a good film", "a bad film", "a good story", "a bad story"] * 5
@@ -90,8 +92,16 @@ def vectors_for(
 ) -> Float[Tensor, "d_vocab d_embed"]:
     """Return embeddings by token id: the user's, or word vectors of the data."""
     if embeddings is None:
-        embeddings = word_vectors(Texts(data), model.tokenizer, seed=seed)
+        return corpus_vectors(model, Texts(data), seed=seed)
     return embedding_table(embeddings, model.tokenizer)
+
+
+def corpus_vectors(model: HookedClassifier, texts: Texts, *, seed: int = 0) -> Float[Tensor, "d_vocab d_embed"]:
+    """Return word vectors of texts by token id; all NaN, so that what needs them is undefined, for too few words."""
+    try:
+        return embedding_table(word_vectors(texts, model.tokenizer, seed=seed), model.tokenizer)
+    except FewWordsError:
+        return torch.full((model.tokenizer.d_vocab, 1), torch.nan)
 
 
 def table_of(

@@ -138,3 +138,9 @@ def test_bad_input_is_an_error(planted):
         neuron_table(model, [])
     with pytest.raises(ConfigError, match="embeddings"):
         neuron_table(model, rows, embeddings="glove")
+
+
+def test_a_few_texts_have_no_word_vectors_and_no_monosemanticity(make_model):
+    table = neuron_table(make_model(), ["a gripping , funny film", "boring"])
+    assert table["monosemanticity_above"].isna().all()
+    assert table["firing_rate"].notna().all()

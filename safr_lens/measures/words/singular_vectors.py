@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
-from safr_lens.errors import DataError
+from safr_lens.errors import FewWordsError
 from safr_lens.measures.formulas.monosemanticity import unit_rows
 
 DENSE = 1000  # a table of so few words is factored as a whole, which cannot fail to converge
@@ -33,7 +33,7 @@ def centred_unit_rows(table: sparse.csr_array, d_embed: int, *, seed: int) -> Fl
     in_company = np.diff(table.indptr) > 0
     n_words = int(in_company.sum())
     if n_words < 3:
-        raise DataError(
+        raise FewWordsError(
             f"Only {n_words} words stand near others more often than by chance; word vectors need three. "
             "Give more and longer texts."
         )

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from safr_lens.data.tokenizer import PAD, UNK, TextTokenizer, train_tokenizer, without_surrogates
-from safr_lens.errors import ConfigError, DataError, TextError, near_matches
+from safr_lens.errors import ConfigError, FewWordsError, TextError, near_matches
 from safr_lens.measures.formulas.monosemanticity import unit_rows
 from safr_lens.measures.words.cooccurrence import cooccurrence, positive_pmi
 from safr_lens.measures.words.singular_vectors import centred_unit_rows
@@ -117,7 +117,7 @@ def word_vectors(
     types = np.argsort(-counts, kind="stable")[:max_words]
     types = types[counts[types] >= min_count]
     if len(types) < 3:
-        raise DataError(
+        raise FewWordsError(
             f"Only {len(types)} words stand at least {min_count} times in the {len(np.unique(numbers)):,} texts with "
             "words; word vectors need three. Give more texts, or a lower min_count."
         )
