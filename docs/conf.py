@@ -5,3 +5,4 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 html_theme = "furo"
 exclude_patterns = ["_build"]
 autodoc_typehints = "description"
+napoleon_use_ivar = True

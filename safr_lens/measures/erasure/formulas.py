@@ -24,8 +24,8 @@ def comprehensiveness(full: Float[Tensor, " n"], without: Float[Tensor, "n n_bin
     bin k asks for. Range [-1, 1]; **higher is more faithful**. A random ranking does not have 0 but what its deletions
     cost this model, so report it beside (:func:`faithfulness` does). Texts differ widely: use a few hundred.
 
-    The paper divides by |B| + 1, which counts the empty bin that costs nothing; the authors' released code averages
-    over the |B| bins, as is done here. Values with the paper's divisor are |B| / (|B| + 1) times these, 5/6 with the
+    The paper divides by n + 1 for n bins, which counts the empty bin that costs nothing; the authors' released code
+    averages over the n bins, as is done here. Values with the paper's divisor are n / (n + 1) times these, 5/6 with the
     five bins.
 
     Args:
