@@ -16,7 +16,7 @@ from safr_lens.measures import word_vectors
 from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.training.words import own_vectors
 
-IMDB_ROWS = {"train": 6000, "validation": 1000, "test": 2000}
+IMDB_ROWS = {"train": 4000, "validation": 800, "test": 1500}
 IMDB_LENGTH = 256
 
 

@@ -14,7 +14,7 @@ from study_parts.grid import BASELINE
 
 KEYS = ["stage", "data", "method", "weight", "seed"]
 BUDGET = 0.005
-LEAST_RELIANCE, MOST_SILENT, LEAST_ALIVE = 0.15, 0.05, 0.25
+LEAST_RELIANCE, MOST_SILENT, LEAST_ALIVE, MOST_ALIKE = 0.15, 0.05, 0.25, 0.25
 
 
 def read_cells(folder: Path) -> list[dict[str, Any]]:
@@ -59,6 +59,8 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     values = table["above"].where(table["above"].notna(), table["value"])
     wide = table.assign(judged=values).pivot_table("judged", KEYS, "measure", dropna=False, observed=True)
     wide = wide.dropna(how="all").reset_index()
+    for name in ("largest_share", "monosemanticity_by_effect"):
+        wide[name] = wide.get(name, float("nan"))
     words = [name for name in wide if name.startswith("probe") and not name.endswith("polarity")]
     for score in ("auc", "f1"):
         wide[f"probe {score}, words"] = wide[[name for name in words if name.startswith(f"probe {score}")]].mean(axis=1)
@@ -69,9 +71,10 @@ def chosen_weights(wide: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Return the setting of each method, by data: the most meaningful within the budget of accuracy.
 
     Within the budget is a setting whose mean validation accuracy is at most half a point under that of the
-    unregularised classifier, whose reliance is at least 15 points, with under 5 % silent tokens and at least a quarter
-    of the neurons alive. Among these the one with the highest monosemanticity above its null is taken; where none is
-    within the budget, the most accurate one.
+    unregularised classifier, whose reliance is at least 15 points, with under 5 % silent tokens, at least a quarter of
+    the neurons alive and at most a quarter of them with the same favourite word. Among these the one with the highest
+    monosemanticity above its null, weighted by effect, is taken; where none is within the budget, the most accurate
+    one.
     """
     seen = wide[wide["stage"] == "choose"]
     found: dict[str, dict[str, str]] = {}
@@ -82,10 +85,15 @@ def chosen_weights(wide: pd.DataFrame) -> dict[str, dict[str, str]]:
         least = means.loc[BASELINE, "validation_accuracy"].iloc[0] - BUDGET
         fits = (means["validation_accuracy"] >= least) & (means["reliance_zero"] >= LEAST_RELIANCE)
         fits &= (means["silent_tokens"] < MOST_SILENT) & (means["alive_neurons"] >= LEAST_ALIVE)
+        fits &= means["largest_share"] <= MOST_ALIKE
         found[data] = {}
         for method, settings in means.groupby(level=0):
             allowed = settings[fits.loc[settings.index]]
-            best = allowed["monosemanticity"].idxmax() if len(allowed) else settings["validation_accuracy"].idxmax()
+            best = (
+                allowed["monosemanticity_by_effect"].idxmax()
+                if len(allowed)
+                else settings["validation_accuracy"].idxmax()
+            )
             found[data][method] = best[1]
     return found
 

@@ -22,8 +22,9 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
     rivals = means[means.index.isin(RIVALS)]
     lines = [
         "| method | accuracy lost, points (paired over seeds) | reliance ≥ 15 | silent < 5 % | alive ≥ 25 % "
-        "| capacity × 3 | token sel. × 8 | MS × 10 | MS above rivals | k=1 concepts won of all |",
-        "|---" * 10 + "|",
+        "| capacity × 3 | token sel. × 8 | MS × 10 | MS above rivals | the last three by effect "
+        "| neurons of the commonest favourite, % | k=1 concepts won of all |",
+        "|---" * 12 + "|",
     ]
     for method in (name for name in means.index if name.startswith("SAFR") and "residual" not in name):
         mean = means.loc[method]
@@ -33,6 +34,7 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
             f"| {_times(mean, base, 'capacity', 3)} | {_times(mean, base, 'token_selectivity', 8)} "
             f"| {_times(mean, base, 'monosemanticity', 10)} "
             f"| {_met(mean['monosemanticity'] - rivals['monosemanticity'].max(), 0, digits=4)} "
+            f"| {_by_effect(mean, base, rivals)} | {100 * mean.get('largest_share', float('nan')):.0f} "
             f"| {_won(mean, rivals)} |"
         )
     return "\n".join(lines)
@@ -57,6 +59,15 @@ def _times(mean: pd.Series, base: pd.Series, measure: str, least: float) -> str:
         return f"{mean[measure]:.4f} (unregularised {base[measure]:.4f})"
     ratio = mean[measure] / base[measure]
     return f"× {ratio:.1f} {'✓' if ratio >= least else '✗'}"
+
+
+def _by_effect(mean: pd.Series, base: pd.Series, rivals: pd.DataFrame) -> str:
+    names = ("token_selectivity_by_effect", "monosemanticity_by_effect")
+    if not all(name in mean and pd.notna(mean[name]) and pd.notna(base[name]) for name in names):
+        return "not measured"
+    selective, meaning = names
+    ahead = mean[meaning] - rivals[meaning].max()
+    return f"{_times(mean, base, selective, 8)}; {_times(mean, base, meaning, 10)}; {_met(ahead, 0, digits=4)}"
 
 
 def _won(mean: pd.Series, rivals: pd.DataFrame) -> str:
