@@ -20,6 +20,7 @@ from safr_lens.workflow import MeasuredData, finished_run, train_run
 
 ARMS = {"unregularised": {"site": "none"}, "SAFR": {"site": "neurons"}}
 REPORT = "report.html"
+PATIENCE = 2  # as FAITHFULNESS, keeps the demo short
 FAITHFULNESS = {"faithfulness_texts": 40, "naopc_texts": 0}  # keeps the demo short; safr-lens report takes more
 
 
@@ -68,7 +69,7 @@ def run_demo(
         )
     loaded = _limited(load_data(data), limit)
     for name, choice in ARMS.items():
-        settings = make_settings({"data": data, "seed": seed, "epochs": epochs, **choice})
+        settings = make_settings({"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, **choice})
         folder = out / name.lower()
         if overwrite or finished_run(folder, settings, loaded) is None:
             train_run(

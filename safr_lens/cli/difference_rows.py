@@ -9,9 +9,11 @@ from safr_lens.cli.output import print_table
 from safr_lens.comparison import Difference
 from safr_lens.measures.catalogue import CATALOGUE
 
+LONGEST_NAME = 13
+
 
 def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> None:
-    """Print one row a figure: both values, the difference with its interval, and the verdict."""
+    """Print one row a figure: both values, the difference with its interval below it, and the verdict."""
     table = []
     for row in rows:
         entry = CATALOGUE[row.figure]
@@ -22,10 +24,14 @@ def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> N
                 entry.title + above,
                 entry.shown(row.baseline),
                 entry.shown(row.value),
-                entry.shown(row.difference, sign=True),
-                "" if math.isnan(row.low) else f"{low} to {high}",
+                entry.shown(row.difference, sign=True) + ("" if math.isnan(row.low) else f"\n{low} to {high}"),
                 row.verdict,
             ]
         )
-    columns = ["measure", baseline, name, "difference", "95 % interval", ""]
+    columns = ["measure", _ending(baseline), _ending(name), "difference, 95 % interval", "verdict"]
     print_table(f"{name} against {baseline}", columns, table)
+
+
+def _ending(name: str) -> str:
+    """Return the end of a long name, which tells runs apart; the title has the whole of it."""
+    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +26,7 @@ WIDEST = 24
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; its cells are shown as they are, without markup."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         cells = [row[index] for row in rows]
         if index == 0:
@@ -33,7 +34,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
             table.add_column(Text(column), overflow="fold", min_width=min(WIDEST, longest))
         else:
             # as wide as its numbers: it is the heading that is broken, and the first column that gets the rest
-            longest = _longest([*column.split(), *cells])
+            longest = _longest([*column.split(), *(line for cell in cells for line in cell.split("\n"))])
             width = longest if longest <= WIDEST else None
             table.add_column(Text(column), justify="right", overflow="fold", width=width)
     for row in rows:
