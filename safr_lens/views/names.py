@@ -51,7 +51,10 @@ class NeuronNames:
         """Where the words come from, in a sentence."""
         if self.words is None:
             return "Neurons are named by the vocabulary words at which they are most active when these stand alone."
-        return "Neurons are named by the words at which they are most active on average in the corpus."
+        return (
+            "Neurons are named by the words at which they are most active on average in the corpus; "
+            f"{UNK} stands for all words that the model does not know."
+        )
 
     def of(self, neurons: Sequence[int]) -> list[str]:
         """Return the name of each of some neurons."""
