@@ -189,10 +189,12 @@ class TypeActivations(Streamed[TypeSums]):
         cells = ((groups * len(self.blocks) + numbers_of_blocks) * n_rows + first).flatten()
         self.null_sizes.view(-1).index_add_(0, cells, torch.ones_like(cells))
 
-    def _shuffled_slots(self, numbers: Tensor) -> Int[Tensor, "n_null n_blocks n_tokens"]:
+    def _shuffled_slots(self, numbers: Tensor) -> list[Int[Tensor, "n_blocks n_tokens"]]:
+        # one permutation after the other: in large pieces of ever other sizes the allocator keeps what it cannot reuse
         orders = zip(shuffles(numbers, self.n_tokens, seeds=self.seeds), self.seeds, strict=True)
-        places = [spread(order, self.n_tokens, len(self.blocks), seed=seed) for order, seed in orders]
-        return self.slots_of_places(torch.stack(places))
+        return [
+            self.slots_of_places(spread(order, self.n_tokens, len(self.blocks), seed=seed)) for order, seed in orders
+        ]
 
     def _result(self) -> TypeSums:
         without_spare = [state[..., :-1, :] for state in (self.sums, self.null_sums, self.more)]
