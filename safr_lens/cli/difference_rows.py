@@ -25,13 +25,14 @@ def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> N
                 entry.shown(row.baseline),
                 entry.shown(row.value),
                 entry.shown(row.difference, sign=True) + ("" if math.isnan(row.low) else f"\n{low} to {high}"),
-                row.verdict,
+                row.verdict.replace(" ", "\n"),
             ]
         )
-    columns = ["measure", _ending(baseline), _ending(name), "difference, 95 % interval", "verdict"]
+    columns = ["measure", _heading(baseline), _heading(name), "difference, 95 % interval", "verdict"]
     print_table(f"{name} against {baseline}", columns, table)
 
 
-def _ending(name: str) -> str:
-    """Return the end of a long name, which tells runs apart; the title has the whole of it."""
-    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
+def _heading(name: str) -> str:
+    """Return the last part of a run's path, short; the title has the whole of it."""
+    last = name.rstrip("/").rpartition("/")[2]
+    return last if len(last) <= LONGEST_NAME else f"{last[: LONGEST_NAME - 1]}…"

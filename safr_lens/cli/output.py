@@ -26,7 +26,9 @@ WIDEST = 24
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; its cells are shown as they are, without markup."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     for index, column in enumerate(columns):
         cells = [row[index] for row in rows]
         if index == 0:

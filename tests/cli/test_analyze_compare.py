@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 
 import pandas as pd
 import pytest
 import torch
 
 from safr_lens.cli.compare import SHORT
+from safr_lens.cli.difference_rows import print_differences
 from safr_lens.cli.figure_rows import AT_INIT, COLUMNS, figure_rows
 from safr_lens.cli.output import print_table
+from safr_lens.comparison import Difference
 from safr_lens.measures.catalogue import CATALOGUE
 from safr_lens.measures.estimate import Estimate
 from safr_lens.measures.figures import Figure
@@ -46,18 +50,32 @@ def test_the_table_breaks_no_word_or_number_in_100_columns(monkeypatch, capsys):
         name: Figure(*(Estimate(-0.012345, torch.tensor([-0.0506, 0.0321]), "bootstrap"),) * 3) for name in CATALOGUE
     }
     print_table("a run", [*COLUMNS, AT_INIT], figure_rows(figures, figures))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    words = {word for line in lines for word in line.split()}
+    assert {word for entry in CATALOGUE.values() for word in entry.title.split()} <= words
+    intervals = sum(len(re.findall(r"\S+ to [-+.,\d]+", line)) for line in lines)
+    assert intervals == 2 * len(CATALOGUE), "intervals are on one line each"
+
+
+def test_differences_have_their_verdict_in_80_columns(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [
+        Difference("monosemanticity", 0.0089, 0.0017, 0.0071, -0.0075, 0.0218, "sentences", True),
+        Difference("active_per_token", 27.0, 517.7, -490.7, -492.7, -488.8, "sentences", False),
+        Difference("alive_neurons", 1.0, 1.0, 0.0, math.nan, math.nan, "sentences", False),
+    ]
+    print_differences("runs/a-long-name/safr", "runs/a-long-name/unregularised", rows)
     shown = capsys.readouterr().out
-    lines = [line for line in shown.splitlines() if line.startswith("│")]
-    assert {len(line) for line in lines} == {100}
-    words = {word for line in lines for word in line.split("│")[1].split()}
-    assert words <= {word for entry in CATALOGUE.values() for word in entry.title.split()}
-    assert sum(line.count(" to ") for line in lines) >= 2 * len(CATALOGUE), "intervals are on one line each"
+    assert max(map(len, shown.splitlines())) <= 80
+    for words in ("within", "noise", "better", "unknown", "-0.0075 to +0.0218", "-492.7 to -488.8", "unregularised"):
+        assert words in shown
 
 
 def test_the_runs_of_a_comparison_have_their_names_in_100_columns(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "100")
     print_table("runs", ["run", *SHORT.values()], [["runs/unregularised", *["-100.0"] * len(SHORT)]])
-    assert "│ runs/unregularised │" in capsys.readouterr().out
+    assert re.search(r"^ ?runs/unregularised +-100\.0", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_analyze_json_is_what_it_writes(call, run, corpus, tmp_path):
@@ -103,7 +121,7 @@ def test_compare_shows_a_row_a_run_and_differences_with_verdicts(call, run, plai
     result = call("compare", plain[0], run, "--data", corpus, "--quiet")
     assert result.exit_code == 0, result.output
     assert result.stdout.count(plain[0].name) >= 2
-    for words in ("difference", "95 % interval", "over sentences, paired", "within noise"):
+    for words in ("difference, 95 %", "verdict", "over sentences, paired", "Within noise"):
         assert words in result.stdout
 
 
