@@ -109,11 +109,11 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
     ]
     if runs[1:]:
         said.append(f"It is compared with {runs[0].name}, which read the same texts.")
-    majority = 100 * majority_share(row["label"] for row in split)
     said.append(
         f"All figures are from {facts['n_texts']:,} texts ({facts['n_tokens']:,} tokens) of {measured['data']}."
         + (
-            f" Always answering the largest class would be right for {majority:.1f} %."
+            " Always answering the largest class would be right for "
+            f"{100 * majority_share(row['label'] for row in split):.1f} %."
             if analysis.statistics.census.labelled
             else ""
         )

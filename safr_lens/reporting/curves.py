@@ -7,7 +7,7 @@ from safr_lens.views.charts import Chart, curves
 
 
 def training_curves(runs: list[ReportedRun]) -> list[tuple[str, Chart]]:
-    """Return charts with captions: validation accuracy of all runs, and the terms of the last run's loss."""
+    """Return charts with captions: validation accuracy of all runs, and the terms of each run's loss."""
     recorded = [run for run in runs if run.history]
     if not recorded:
         return []

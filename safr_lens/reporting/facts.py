@@ -7,8 +7,6 @@ from typing import Any
 
 from safr_lens.reporting.runs import ReportedRun
 
-WEIGHTS = ("importance_weight", "interaction_weight", "information_weight")
-
 
 def facts_of(run: ReportedRun) -> dict[str, str]:
     """Return what ``metrics.json`` records of a run."""
@@ -44,10 +42,14 @@ def shown_schedule(schedule: Any) -> str:
 
 
 def _penalty(penalty: Mapping[str, Any]) -> str:
-    if penalty["site"] == "none":
-        return f"none; information_weight {shown_schedule(penalty['information_weight'])}"
-    rest = {name: value for name, value in penalty.items() if name not in WEIGHTS}
-    return _listed(rest) + "".join(f", {name} {shown_schedule(penalty[name])}" for name in WEIGHTS)
+    unused = ("importance_weight", "interaction_weight") if penalty["site"] == "none" else ()
+    weights = {
+        name: shown_schedule(value)
+        for name, value in penalty.items()
+        if name.endswith("_weight") and name not in unused and shown_schedule(value) != "0"
+    }
+    rest = {"site": "none"} if unused else {n: value for n, value in penalty.items() if not n.endswith("_weight")}
+    return _listed(rest | weights)
 
 
 def _listed(values: Mapping[str, Any]) -> str:

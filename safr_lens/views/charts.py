@@ -175,7 +175,6 @@ def curves(
     *,
     label: str,
     marks: Mapping[str, int] | None = None,
-    low: float | None = None,
 ) -> Chart:
     """Return values by epoch, one line a name.
 
@@ -183,7 +182,6 @@ def curves(
         series: values of epochs 1, 2, ... by name; what is not finite leaves a gap.
         label: of the value axis.
         marks: an epoch of each that is marked, by name.
-        low: the least value of the axis.
     """
     with _plot(len(series)) as (figure, axes):
         for number, (name, values) in enumerate(series.items()):
@@ -196,8 +194,6 @@ def curves(
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        if low is not None:
-            axes.set_ylim(bottom=low)
         _legend(axes)
         ends = ", ".join(
             f"{name} from {_said(values[0])} to {_said(values[-1])}" for name, values in series.items() if values
