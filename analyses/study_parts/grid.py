@@ -11,6 +11,7 @@ from typing import Any
 # at the default patience of 3 the second epoch was the best one in every run: two epochs of five were for nothing
 RUN = {"patience": 1}
 START = {"embedding_start": "words"}
+GROUPS = {**START, "neuron_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
 ACROSS = {**SAFR, "scope": "batch"}
 RELATED = {**ACROSS, "pairs": "words", **START}
@@ -65,6 +66,9 @@ METHODS = (
     Method("SAFR, words", RELATED, PAIRS),
     Method("SAFR, words + MonoLoss", {**RELATED, **_pair(0.3, 0.3)}, _weights("mono_weight", 0.3, 1.0)),
     Method("SAFR, both", {**RELATED, "pairs": "both"}, {"0.3/0.3": _pair(0.3, 0.3)}),
+    Method("unregularised, group start", {"site": "none", **GROUPS}, {"-": {}}),
+    Method("L1, group start", {"site": "none", **GROUPS}, _weights("l1_weight", 1.0, 3.0)),
+    Method("SAFR, words, group start", {**RELATED, **GROUPS}, PAIRS),
     Method("unregularised, residual", {"site": "none", "readout": "residual", **START}, {"-": {}}),
     Method("release, residual", {"site": "embedding", "readout": "residual"}, {"1/1": _pair(1, 1)}),
     Method("SAFR, residual", {**RELATED, "readout": "residual"}, {"0.3/0.3": _pair(0.3, 0.3)}),
@@ -85,6 +89,7 @@ ABLATIONS = (
     Method("no overlap part", BASE, _weights("overlap_ratio", 0.0)),
     Method("word_threshold", BASE, _weights("word_threshold", 0.3, 0.7)),
     Method("sparsity of all tokens", BASE, {"-": {"sparse_tokens": "all"}}),
+    Method("redundancy", BASE, _weights("redundancy_weight", 0.3, 1.0)),
     Method("later start", RELATED, {"epoch 2": {"importance_weight": _late(0.3), "interaction_weight": _late(0.3)}}),
     Method("d_mlp", BASE, _weights("d_mlp", 256, 4096)),
     Method("vectors of more reviews", BASE, {"-": {"word_vectors_from": "imdb"}}),

@@ -4,6 +4,7 @@ from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.information import information
 from safr_lens.penalty.neurons import density, neuron_importance, neuron_interaction, overlap
+from safr_lens.penalty.redundancy import neuron_redundancy
 from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
 from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
 from safr_lens.penalty.safr import SafrPenalty
@@ -25,6 +26,7 @@ __all__ = [
     "monosemanticity_loss",
     "neuron_importance",
     "neuron_interaction",
+    "neuron_redundancy",
     "overlap",
     "word_correlation",
 ]

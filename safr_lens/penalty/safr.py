@@ -20,7 +20,14 @@ SITES = ("neurons", "embedding", "none")
 PAIRS = ("attention", "words", "both")
 SCOPES = ("text", "batch")
 SPARSE_TOKENS = ("important", "all")
-WEIGHTS = ("importance_weight", "interaction_weight", "information_weight", "l1_weight", "mono_weight")
+WEIGHTS = (
+    "importance_weight",
+    "interaction_weight",
+    "information_weight",
+    "redundancy_weight",
+    "l1_weight",
+    "mono_weight",
+)
 INFORMATION_WEIGHT = Schedule(start=1.0, end=0.1, delay=1.0, epochs=0.0)
 
 
@@ -28,14 +35,16 @@ INFORMATION_WEIGHT = Schedule(start=1.0, end=0.1, delay=1.0, epochs=0.0)
 class SafrPenalty:
     """The terms that SAFR adds to the cross-entropy, each returned by name and unweighted.
 
-    ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info`` and, for rivals of
-    SAFR, ``+ l1_weight L_1 + mono_weight L_mono``; terms of several layers are averaged. Adding padding never changes a
-    term.
+    ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info +
+    redundancy_weight L_red`` and, for rivals of SAFR, ``+ l1_weight L_1 + mono_weight L_mono``; terms of several layers
+    are averaged. Adding padding never changes a term.
 
     Attributes:
         site: ``"neurons"`` (MLP activations), ``"embedding"`` (the authors' release) or ``"none"`` (the information
             term alone: the unregularised classifier).
         importance_weight, interaction_weight, information_weight: a number, or a :class:`Schedule` over epochs.
+        redundancy_weight: of :func:`neuron_redundancy`, at site ``"neurons"``: neurons should not be copies of each
+            other.
         l1_weight: of :func:`activation_l1`, whatever the site.
         mono_weight: of :func:`monosemanticity_loss` with the word vectors of the training, whatever the site.
         layers: which layers' neurons and attention; by default the last (for ``"embedding"``, the first layer's
@@ -67,6 +76,7 @@ class SafrPenalty:
     layers: tuple[int, ...] | None = None
     threshold: float = 2.0
     l1_ratio: float = 0.5
+    redundancy_weight: float | Schedule | Mapping[str, float] = 0.0
     l1_weight: float | Schedule | Mapping[str, float] = 0.0
     mono_weight: float | Schedule | Mapping[str, float] = 0.0
     pairs: str = "attention"
@@ -168,12 +178,21 @@ class SafrPenalty:
     @property
     def rivals(self) -> tuple[str, ...]:
         """The terms of rivals that have a weight: ``"l1"``, ``"mono"``."""
-        schedules = {name: getattr(self, f"{name}_weight") for name in ("l1", "mono")}
-        return tuple(name for name, schedule in schedules.items() if schedule.start > 0 or schedule.end > 0)
+        return tuple(name for name in ("l1", "mono") if self._counts(name))
+
+    @property
+    def counts_redundancy(self) -> bool:
+        """Whether the redundancy term has a weight at some time; it costs time, so it is left out else."""
+        return self.site == "neurons" and self._counts("redundancy")
+
+    def _counts(self, name: str) -> bool:
+        schedule = getattr(self, f"{name}_weight")
+        return schedule.start > 0 or schedule.end > 0
 
     def weights(self, epoch: float) -> dict[str, float]:
         """Return the weight of each term at a point of the training, in epochs."""
         names = ["information"] if self.site == "none" else ["information", "importance", "interaction"]
+        names += ["redundancy"] if self.counts_redundancy else []
         return {name: getattr(self, f"{name}_weight").at(epoch) for name in (*names, *self.rivals)}
 
     @property

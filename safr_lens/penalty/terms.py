@@ -15,6 +15,7 @@ from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.neurons import neuron_importance, neuron_interaction
+from safr_lens.penalty.redundancy import neuron_redundancy
 from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
 from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
 
@@ -54,10 +55,11 @@ def neuron_terms(penalty: SafrPenalty, output: ClassifierOutput, layer: int, wor
     correlation = _correlation(penalty, output.activations[pattern_hook(layer)], mask, words, places)
     mask = mask if places is None else torch.ones_like(q, dtype=torch.bool)
     ratios = {"overlap_ratio": penalty.overlap_ratio, "sparse_tokens": penalty.sparse_tokens}
-    return {
+    terms = {
         "importance": neuron_importance(neurons, q, correlation, mask, penalty.l1_ratio, **ratios),
         "interaction": neuron_interaction(neurons, q, correlation, mask),
     }
+    return terms | ({"redundancy": neuron_redundancy(neurons, mask)} if penalty.counts_redundancy else {})
 
 
 def _correlation(

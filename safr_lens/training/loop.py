@@ -21,7 +21,7 @@ from safr_lens.errors import DataError, TrainingError
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.word_start import start_from_words
+from safr_lens.models.word_start import start_from_words, start_neurons_from_words
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
@@ -140,6 +140,8 @@ class _Trainer:
         self.is_main = self.accelerator.is_main_process
         if config.embedding_start == "words":
             start_from_words(model, vectors, seed=config.seed)
+        if config.neuron_start == "words":
+            start_neurons_from_words(model, vectors, seed=config.seed)
         model.to(self.accelerator.device)
         self.vectors = vectors.to(self.accelerator.device) if penalty.needs_words else None
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)

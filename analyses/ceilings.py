@@ -1,0 +1,103 @@
+"""How high can the scores of neurons be at all? Perfect codes, measured as trained neurons are.
+
+No model is trained. Neurons are written down that answer to one word each, to one group of words each (k-means groups
+of the training split's word vectors), or to a random group, and are measured on a split with the same nulls and the
+same judge of meaning as in the study. What a perfect code does not reach, no training can.
+
+Example: python analyses/ceilings.py --data rotten_tomatoes
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.cluster import KMeans
+from study_parts.sources import Source, load_source
+
+from safr_lens.data.batching import batches
+from safr_lens.measures import monosemanticity_score, token_selectivity
+from safr_lens.measures.streams.type_means import TypeActivations
+from safr_lens.measures.words.embedding_table import embedding_table
+
+
+def tokens_of(source: Source, split: str) -> torch.Tensor:
+    """Return the ids of all tokens of a split, one after the other."""
+    tokenizer = source.tokenizer
+    return torch.cat([batch.tokens[batch.mask] for batch in batches(source.data[split], tokenizer, n_ctx=128)])
+
+
+def groups_of(vectors: torch.Tensor, n_groups: int, seed: int) -> np.ndarray:
+    """Return the number of each word's group, -1 for words without a vector."""
+    known = vectors.isfinite().all(1).numpy()
+    found = np.full(len(vectors), -1)
+    found[known] = KMeans(n_groups, n_init=1, random_state=seed).fit_predict(vectors[torch.from_numpy(known)].numpy())
+    return found
+
+
+def codes(tokens: torch.Tensor, vectors: torch.Tensor, n_neurons: int, seed: int) -> dict[str, torch.Tensor]:
+    """Return each perfect code: which neuron (or -1) each token id turns on."""
+    counts = tokens.bincount(minlength=len(vectors))
+    words = torch.full((len(vectors),), -1)
+    commonest = counts.argsort(descending=True)[:n_neurons]
+    words[commonest] = torch.arange(n_neurons)
+    groups = groups_of(vectors, n_neurons, seed)
+    shuffled = groups.copy()
+    known = np.flatnonzero(groups >= 0)
+    shuffled[known] = np.random.default_rng(seed).permutation(groups[known])
+    few = groups_of(vectors, n_neurons // 8, seed)
+    return {
+        f"a word each, the {n_neurons} commonest": words,
+        f"{n_neurons} groups of related words": torch.from_numpy(groups),
+        f"{n_neurons // 8} groups of related words": torch.from_numpy(few),
+        f"{n_neurons} groups of the same sizes, at random": torch.from_numpy(shuffled),
+    }
+
+
+def measured(tokens: torch.Tensor, code: torch.Tensor, judge: torch.Tensor) -> dict[str, float]:
+    """Return the mean scores over neurons that fire, raw and above their nulls."""
+    n_neurons, neuron = int(code.max()) + 1, code[tokens]
+    metric = TypeActivations(tokens.bincount(minlength=len(code)), d_mlp=n_neurons, n_null=3)
+    for places in torch.arange(len(tokens)).split(4096):
+        rows = torch.nn.functional.one_hot(neuron[places] + 1, n_neurons + 1)[:, 1:].float()
+        metric.update(rows, tokens[places], numbers=places)
+    means = metric.result().means()
+    selective = [token_selectivity(one) for one in (means.means, *means.null)]
+    meant = [monosemanticity_score(one, judge[means.types]) for one in (means.means, *means.null)]
+    values, null = selective[0], torch.stack(selective[1:]).nanmean(0)
+    defined = (values - null).isfinite()
+    above, left = (values - null)[defined].mean(), (1 - null)[defined].mean()
+    return {
+        "token sel.": values[defined].mean().item(),
+        "above null": above.item(),
+        "of what is left above the null": (above / left).item(),
+        "MS above null": (meant[0] - torch.stack(meant[1:]).nanmean(0)).nanmean().item(),
+        "neurons with an MS": int(meant[0].isfinite().sum()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="rotten_tomatoes", choices=["rotten_tomatoes", "sst2", "imdb"])
+    parser.add_argument("--sst2", type=Path, help="folder with SST-2's train.tsv and validation.tsv")
+    parser.add_argument("--splits", nargs="+", default=["validation", "train"])
+    parser.add_argument("--neurons", type=int, default=1024)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="texts of each split, for a quick look")
+    options = parser.parse_args()
+    source = load_source(options.data, sst2=options.sst2, limit=options.limit)
+    own, judge = (embedding_table(vectors, source.tokenizer) for vectors in (source.own, source.judge))
+    rows = []
+    for split in options.splits:
+        tokens = tokens_of(source, split)
+        for name, code in codes(tokens, own, options.neurons, options.seed).items():
+            rows.append({"split": split, "tokens": len(tokens), "neurons answer to": name})
+            rows[-1] |= measured(tokens, code, judge)
+    print(pd.DataFrame(rows).round(4).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
