@@ -154,3 +154,14 @@ def monosemanticity_loss(neurons, vectors, mask):
         above = sum(a[i] * a[j] * cosine(rows[i][1], rows[j][1]) for i, j in both)
         scores.append(above / sum(a[i] * a[j] for i, j in both))
     return 1 - sum(scores) / len(scores) if scores else 1.0
+
+
+def neuron_redundancy(neurons, mask):
+    """1 - mean over firing neurons n of 1 / sum_m cos(n, m)^2, each neuron a vector over the real tokens."""
+    rows = [neurons[b][i] for b in range(len(neurons)) for i in real(mask[b])]
+    columns = [[row[n] for row in rows] for n in range(len(neurons[0][0]))]
+    firing = [column for column in columns if norm(column) > 1e-8]
+    if not firing:
+        return 0.0
+    capacities = [1 / sum(cosine(one, other) ** 2 for other in firing) for one in firing]
+    return 1 - sum(capacities) / len(capacities)
