@@ -42,6 +42,9 @@ def train(
         str | None, typer.Option(help="Correlated pairs: attention (default), words (their vectors), or both.")
     ] = None,
     scope: Annotated[str | None, typer.Option(help="Pairs within each text (default), or across a batch.")] = None,
+    redundancy_weight: Annotated[
+        float | None, typer.Option(help="Neurons should not be copies of each other (default 0).")
+    ] = None,
     l1_weight: Annotated[
         float | None, typer.Option(help="A rival: L1 on the neurons' activations (default 0).")
     ] = None,
@@ -53,6 +56,9 @@ def train(
     ] = None,
     embedding_start: Annotated[
         str | None, typer.Option(help="Where the embedding starts: random (default), or words (their vectors).")
+    ] = None,
+    neuron_start: Annotated[
+        str | None, typer.Option(help="Where neurons start: random (default), or words (groups of related ones).")
     ] = None,
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Data whose training split gives these vectors; by default that of --data.")
@@ -104,10 +110,12 @@ def train(
         "information_weight": information_weight,
         "pairs": pairs,
         "scope": scope,
+        "redundancy_weight": redundancy_weight,
         "l1_weight": l1_weight,
         "mono_weight": mono_weight,
         "act_fn": act_fn,
         "embedding_start": embedding_start,
+        "neuron_start": neuron_start,
         "word_vectors_from": word_vectors_from,
         "readout": readout,
         "epochs": epochs,

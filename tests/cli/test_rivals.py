@@ -20,6 +20,10 @@ SAFR = {"importance", "interaction"}
         (("--preset", "release"), SAFR),
         (("--preset", "strong"), SAFR),
         (("--pairs", "both", "--scope", "batch", "--embedding-start", "words"), SAFR),
+        (
+            ("--preset", "light", "--neuron-start", "words", "--redundancy-weight", 0.3),
+            SAFR | {"redundancy"},
+        ),
         (("--preset", "light", "--word-vectors-from", "rotten_tomatoes"), SAFR),
     ],
     ids=lambda value: "_".join(map(str, value)) if isinstance(value, tuple) else "",
