@@ -139,7 +139,7 @@ def sweep(
 
 
 def at_strength(penalty: SafrPenalty, strength: float) -> SafrPenalty:
-    """Return a penalty with both SAFR weights multiplied; strength 0 is the unregularised classifier.
+    """Return a penalty with SAFR's weights multiplied; strength 0 is the unregularised classifier.
 
     >>> at_strength(SafrPenalty(importance_weight=0.5), 2.0).importance_weight.end
     1.0
