@@ -20,8 +20,9 @@ def redundancy_figures(neurons: pd.DataFrame) -> dict[str, float]:
 
     Returns:
         ``favourite_words``: different first words in ``top_words``; ``largest_share``: share of the neurons with the
-        most frequent of them; ``<score>_by_effect``: above its null; ``defined_by_effect``: the share of the effect
-        that neurons with a monosemanticity score have.
+        most frequent of them; ``carrying_neurons``: over how many neurons the effect is spread, (sum e)^2 / sum e^2: 1
+        if one neuron decides everything; ``<score>_by_effect``: above its null; ``defined_by_effect``: the share of the
+        effect that neurons with a monosemanticity score have.
     """
     alive = neurons[neurons["alive"]]
     first = Counter(words[0] for words in alive["top_words"] if len(words))
@@ -29,6 +30,7 @@ def redundancy_figures(neurons: pd.DataFrame) -> dict[str, float]:
     found = {
         "favourite_words": float(len(first)),
         "largest_share": max(first.values(), default=0) / max(len(alive), 1),
+        "carrying_neurons": effect.sum() ** 2 / (effect**2).sum(),
         "defined_by_effect": effect[alive["monosemanticity_above"].notna()].sum() / effect.sum(),
     }
     for score in SCORES:

@@ -19,6 +19,7 @@ from safr_lens.penalty.terms import Terms, TokenWords, embedding_terms, mean_ter
 SITES = ("neurons", "embedding", "none")
 PAIRS = ("attention", "words", "both")
 SCOPES = ("text", "batch")
+COUNTED_PAIRS = ("tokens", "words")
 SPARSE_TOKENS = ("important", "all")
 WEIGHTS = (
     "importance_weight",
@@ -55,6 +56,8 @@ class SafrPenalty:
         scope: pairs within each ``"text"``, or across the texts of a ``"batch"``.
         batch_tokens, batch_occurrences: with scope ``"batch"``, at most so many tokens are drawn, and of each word at
             most so many, so that frequent words do not decide everything.
+        counted_pairs: in the interaction term each pair of ``"tokens"`` counts, so that most of it are two occurrences
+            of one frequent word, or each pair of ``"words"`` counts once, however often they occur.
         threshold: of :func:`attention_correlation`.
         word_threshold: of :func:`word_correlation`.
         l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`.
@@ -83,6 +86,7 @@ class SafrPenalty:
     scope: str = "text"
     batch_tokens: int = 512
     batch_occurrences: int | None = None
+    counted_pairs: str = "tokens"
     word_threshold: float = 0.5
     overlap_ratio: float = 1.0
     sparse_tokens: str = "important"
@@ -93,6 +97,7 @@ class SafrPenalty:
         check_choice("site", self.site, SITES)
         check_choice("pairs", self.pairs, PAIRS)
         check_choice("scope", self.scope, SCOPES)
+        check_choice("counted_pairs", self.counted_pairs, COUNTED_PAIRS)
         check_choice("sparse_tokens", self.sparse_tokens, SPARSE_TOKENS)
         for name in WEIGHTS:
             object.__setattr__(self, name, as_schedule(name, getattr(self, name)))
@@ -165,8 +170,9 @@ class SafrPenalty:
         """
         if self.needs_words and (words is None or words.vectors is None):
             raise ConfigError("These terms compare tokens by their words; give words=TokenWords(tokens, vectors).")
-        if self.site == "neurons" and self.scope == "batch" and words is None:
-            raise ConfigError("Tokens are drawn from the batch by their words; give words=TokenWords(tokens).")
+        by_word = self.scope == "batch" or self.counted_pairs == "words"
+        if self.site == "neurons" and by_word and words is None:
+            raise ConfigError("Tokens are drawn or counted by their words; give words=TokenWords(tokens).")
         layers, last = self.chosen_layers(n_layers), self.layers or (n_layers - 1,)
         terms = {"information": information(output.importance, output.mask)}
         if self.site == "embedding":

@@ -52,14 +52,25 @@ def neuron_terms(penalty: SafrPenalty, output: ClassifierOutput, layer: int, wor
         limit = {"max_occurrences": penalty.batch_occurrences, "unknown": words.unknown}
         places = drawn_tokens(words.tokens, mask, penalty.batch_tokens, **limit)
         neurons, q = (values.flatten(0, 1)[places].unsqueeze(0) for values in (neurons, q))
+    shares = _shares(words, output.mask, places) if penalty.counted_pairs == "words" else 1.0
     correlation = _correlation(penalty, output.activations[pattern_hook(layer)], mask, words, places)
     mask = mask if places is None else torch.ones_like(q, dtype=torch.bool)
     ratios = {"overlap_ratio": penalty.overlap_ratio, "sparse_tokens": penalty.sparse_tokens}
     terms = {
         "importance": neuron_importance(neurons, q, correlation, mask, penalty.l1_ratio, **ratios),
-        "interaction": neuron_interaction(neurons, q, correlation, mask),
+        "interaction": neuron_interaction(neurons, q * shares, correlation, mask),
     }
     return terms | ({"redundancy": neuron_redundancy(neurons, mask)} if penalty.counts_redundancy else {})
+
+
+def _shares(words: TokenWords, mask: Tensor, places: Tensor | None) -> Float[Tensor, "batch pos"]:
+    """Return one over the occurrences of each token's word, in its text or among drawn tokens; 1 for unknown words."""
+    tokens = words.tokens if places is None else words.tokens.flatten()[places].unsqueeze(0)
+    mask = mask if places is None else torch.ones_like(tokens, dtype=torch.bool)
+    occurrences = ((tokens.unsqueeze(1) == tokens.unsqueeze(2)) & mask.unsqueeze(1)).sum(-1)
+    if words.unknown is not None:
+        occurrences = occurrences.where(~words.unknown[tokens], 1)
+    return mask / occurrences.clamp_min(1)
 
 
 def _correlation(

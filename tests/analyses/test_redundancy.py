@@ -32,6 +32,12 @@ def test_copies_of_one_word_are_counted_as_one_word():
     assert found["token_selectivity_by_effect"] == pytest.approx(0.1)
 
 
+def test_the_effect_is_spread_over_as_many_neurons_as_share_it():
+    for k in (1, 4):
+        found = redundancy_figures(table(["a"] * 6, [0.5] * 6, [0.25] * k + [0.0] * (6 - k)))
+        assert found["carrying_neurons"] == pytest.approx(k)
+
+
 def test_neurons_without_a_score_are_left_out_and_said_so():
     found = redundancy_figures(table(["a", "b"], [0.5, 0.5], [1.0, 3.0], meaning=[0.2, float("nan")]))
     assert found["defined_by_effect"] == 0.25 and found["monosemanticity_by_effect"] == pytest.approx(0.2)

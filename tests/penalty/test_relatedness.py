@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from safr_lens import SafrPenalty
 from safr_lens.errors import ConfigError
+from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty import (
     TokenWords,
     across_texts,
@@ -191,3 +194,39 @@ def test_rivals_are_terms_of_any_site_and_absent_without_a_weight(make_model, te
 def test_a_setting_without_meaning_is_an_error(name, bad):
     with pytest.raises(ConfigError, match=name):
         SafrPenalty(**{name: bad})
+
+
+def test_each_pair_of_words_counts_once_however_often_they_occur():
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.tensor([[2, 3, 2, 1, 4], [3, 2, 1, 5, 0]])
+    mask = tokens != 0
+    vectors = torch.rand(6, 3, generator=generator)
+    vectors[:2] = torch.nan
+    output = ClassifierOutput(
+        logits=torch.zeros(2, 2),
+        token_logits=torch.zeros(2, 5, 2),
+        importance=torch.rand(2, 5, generator=generator),
+        mask=mask,
+        activations={
+            "blocks.0.mlp.hook_post": torch.rand(2, 5, 7, generator=generator),
+            "blocks.0.attn.hook_pattern": torch.rand(2, 1, 5, 5, generator=generator),
+        },
+    )
+    penalty = SafrPenalty(pairs="words", scope="batch", counted_pairs="words", word_threshold=0.1)
+    found = penalty.terms(output, 1, TokenWords(tokens, vectors))["interaction"].item()
+    places = mask.flatten().nonzero().flatten().tolist()
+    names, q = tokens.flatten()[places].tolist(), output.importance.flatten()[places].tolist()
+    rows = output.activations["blocks.0.mlp.hook_post"].flatten(0, 1)[places].double().tolist()
+    related = word_correlation(tokens.flatten()[places].unsqueeze(0), vectors, torch.ones(1, len(places)) > 0, 0.1)[0]
+    above = below = 0.0
+    for u in set(names):
+        for v in set(names):
+            of_u, of_v = ([i for i, name in enumerate(names) if name == w] for w in (u, v))
+            for i in of_u:
+                for j in of_v:
+                    weight = related[i, j].item() * q[i] * q[j] / (len(of_u) * len(of_v))
+                    above += weight * (1 - slow.cosine(rows[i], rows[j]))
+                    below += weight
+    assert found == pytest.approx(above / below, abs=1e-5)
+    by_tokens = dataclasses.replace(penalty, counted_pairs="tokens")
+    assert abs(by_tokens.terms(output, 1, TokenWords(tokens, vectors))["interaction"].item() - found) > 1e-3
