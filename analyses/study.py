@@ -41,7 +41,7 @@ def asked_cells(options: argparse.Namespace) -> list[Cell]:
     for stage in options.stage or ():
         asked = cells(stage, tuple(options.data), tuple(options.seeds) if options.seeds else None, chosen)
         found += [cell for cell in asked if not options.only or cell.method in options.only]
-    part, parts = options.part  # ahead of leaving out what is done, or parts that start at different times would overlap
+    part, parts = options.part  # taken ahead of what is done, or parts started at different times would overlap
     return [cell for cell in found[part - 1 :: parts] if not (options.out / cell.stage / cell.file).exists()]
 
 
