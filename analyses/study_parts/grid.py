@@ -15,6 +15,8 @@ GROUPS = {**START, "neuron_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
 ACROSS = {**SAFR, "scope": "batch"}
 RELATED = {**ACROSS, "pairs": "words", **START}
+ONCE = {**RELATED, "counted_pairs": "words"}
+REVIEWS = {"word_vectors_from": "imdb"}
 BASELINE = "unregularised"
 DATA = ("rotten_tomatoes", "sst2", "imdb")
 SEEDS = {"ablate": (0, 1), "choose": (0, 1), "final": (2, 3, 4, 5, 6)}
@@ -55,6 +57,7 @@ def _informed(weight: float) -> dict[str, float]:
 
 
 PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.1, 0.1), (0.3, 0.3), (1.0, 1.0), (3.0, 3.0))}
+STRONG = {label: PAIRS[label] for label in ("0.3/0.3", "1/1")}
 METHODS = (
     Method(BASELINE, {"site": "none", **START}, {"-": {}}),
     Method("unregularised, random start", {"site": "none"}, {"-": {}}),
@@ -68,8 +71,10 @@ METHODS = (
     Method("SAFR, both", {**RELATED, "pairs": "both"}, {"0.3/0.3": _pair(0.3, 0.3)}),
     Method("unregularised, group start", {"site": "none", **GROUPS}, {"-": {}}),
     Method("L1, group start", {"site": "none", **GROUPS}, _weights("l1_weight", 1.0, 3.0)),
-    Method("SAFR, words once", {**RELATED, "counted_pairs": "words"}, PAIRS),
-    Method("SAFR, words once, group start", {**RELATED, **GROUPS, "counted_pairs": "words"}, PAIRS),
+    Method("SAFR, words once", ONCE, STRONG),
+    Method("SAFR, words once, group start", {**ONCE, **GROUPS}, STRONG),
+    Method("SAFR, words once, more reviews", {**ONCE, **REVIEWS}, STRONG),
+    Method("unregularised, more reviews", {"site": "none", **START, **REVIEWS}, {"-": {}}),
     Method("unregularised, residual", {"site": "none", "readout": "residual", **START}, {"-": {}}),
     Method("release, residual", {"site": "embedding", "readout": "residual"}, {"1/1": _pair(1, 1)}),
     Method("SAFR, residual", {**RELATED, "readout": "residual"}, {"0.3/0.3": _pair(0.3, 0.3)}),
@@ -94,7 +99,7 @@ ABLATIONS = (
     Method("redundancy", BASE, _weights("redundancy_weight", 0.3, 1.0)),
     Method("later start", RELATED, {"epoch 2": {"importance_weight": _late(0.3), "interaction_weight": _late(0.3)}}),
     Method("d_mlp", BASE, _weights("d_mlp", 256, 4096)),
-    Method("vectors of more reviews", BASE, {"-": {"word_vectors_from": "imdb"}}),
+    Method("vectors of more reviews", BASE, {"-": REVIEWS}),
     Method("information weight", BASE, {"0.3": {"information_weight": _informed(0.3)}}),
 )
 
