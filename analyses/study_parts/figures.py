@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from safr_lens.atomic import replacing
-from study_parts.grid import METHODS
+from study_parts.grid import DRAWN
 
 MEASURES = {
     "capacity": "capacity",
@@ -25,7 +25,7 @@ MEASURES = {
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#999933", "#7F7F7F")
 MARKERS = "osD^vP*Xh<>d"
 # a method looks the same in every figure
-PLACES = {method.name: place for place, method in enumerate(METHODS)}
+PLACES = {name: place for place, name in enumerate(DRAWN)}
 
 
 def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:

@@ -19,10 +19,12 @@ COLUMNS = {
     "active_per_token": ("active per token", 1, 0),
     "capacity": ("capacity", 1, 3),
     "token_selectivity": ("token sel. above null", 1, 3),
+    "token_selectivity_of_what_is_left": ("the same, of what is left above its null", 1, 3),
     "class_selectivity": ("class sel. above null", 1, 3),
     "monosemanticity": ("MS above null", 1, 4),
     "favourite_words": ("favourite words", 1, 0),
     "largest_share": ("neurons of the commonest favourite, %", 100, 0),
+    "carrying_neurons": ("neurons that carry the effect", 1, 0),
     "token_selectivity_by_effect": ("token sel. above null, by effect", 1, 3),
     "monosemanticity_by_effect": ("MS above null, by effect", 1, 4),
     "probe auc, polarity": ("k=1 polarity, AUC above null", 1, 3),
@@ -31,6 +33,11 @@ COLUMNS = {
     "comprehensiveness": ("compr. above random", 1, 3),
     "sufficiency": ("suff. below random is better", 1, 3),
 }
+TITLES = {
+    "choose": "",
+    "ablate": "Levers of SAFR: ",
+    "own": "Word vectors of the training split alone: ",
+}
 
 
 def write_results(
@@ -38,12 +45,12 @@ def write_results(
 ) -> None:
     """Write everything that a reader needs to judge the study, and how to repeat it."""
     parts = [_intro(cells)]
-    for stage, split in (("final", "test"), ("choose", "validation"), ("ablate", "validation")):
+    for stage, split in (("final", "test"), *((stage, "validation") for stage in TITLES)):
         for data, rows in wide[wide["stage"] == stage].groupby("data"):
             seeds = ", ".join(map(str, sorted(rows["seed"].unique())))
-            title = f"## {'Levers of SAFR: ' if stage == 'ablate' else ''}{data}, {split} split, seeds {seeds}"
+            title = f"## {TITLES.get(stage, '')}{data}, {split} split, seeds {seeds}"
             parts.append(f"{title}\n\n{_table(rows, chosen.get(data, {}), stage)}")
-            if stage == "ablate":
+            if stage not in ("choose", "final"):
                 continue
             parts.append(f"### {data}: how close to the targets\n\n{target_rows(rows, chosen.get(data, {}))}")
     parts += [f"![{path.stem}]({path.relative_to(out.parent)})" for path in figures]
@@ -93,7 +100,12 @@ def _words(cells: list[dict[str, Any]], chosen: dict[str, dict[str, str]]) -> st
     for cell in sorted(cells, key=lambda cell: (cell["data"], cell["seed"])):
         key = (cell["data"], cell["method"])
         wanted = chosen.get(cell["data"], {}).get(cell["method"], cell["weight"])
-        if cell["stage"] == "ablate" or key in seen or cell["weight"] != wanted or "residual" in cell["method"]:
+        if (
+            cell["stage"] not in ("choose", "final")
+            or key in seen
+            or cell["weight"] != wanted
+            or "residual" in cell["method"]
+        ):
             continue
         seen.add(key)
         lines.append(f"**{cell['data']}, {cell['method']}, {cell['weight']}, seed {cell['seed']}**")

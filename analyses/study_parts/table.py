@@ -42,6 +42,9 @@ def _rows(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "above_high": above["high"],
             }
         yield {**key, "measure": name, **row}
+        if name == "token_selectivity" and above:
+            left = above["value"] / (1 - null["value"])
+            yield {**key, "measure": "token_selectivity_of_what_is_left", "value": left}
     for name, value in cell["embedding"].items():
         yield {**key, "measure": f"embedding {name}", "value": value}
     for name, value in cell.get("redundancy", {}).items():
