@@ -21,8 +21,8 @@ def study(*words: object) -> str:
 
 def test_two_cells_are_run_once_and_reported(tmp_path):
     out = tmp_path / "study"
-    asked = ("--stage", "choose", "--seeds", 0, "--only", "unregularised", "SAFR, default", "--out", out)
-    small = ("--limit", 80, "--set", "epochs=1", "d_model=64", "d_mlp=64", "d_vmask=16")
+    asked = ("--stage", "choose", "--seeds", 0, "--only", "unregularised", "SAFR, attention", "--out", out)
+    small = ("--limit", 80, "--set", "epochs=1", "d_model=128", "d_mlp=64", "d_vmask=16")
     assert "2 cells" in study(*asked, "--plan") and not out.exists()
     study(*asked, *small)
     files = sorted((out / "choose").iterdir())
@@ -34,7 +34,7 @@ def test_two_cells_are_run_once_and_reported(tmp_path):
     assert "2 cells" in study(*asked, *small)
     assert [path.read_bytes() for path in files] == before
     table = pd.read_parquet(out / "cells.parquet")
-    assert set(table["method"]) == {"unregularised", "SAFR, default"}
+    assert set(table["method"]) == {"unregularised", "SAFR, attention"}
     assert {"accuracy", "monosemanticity", "probe auc, polarity"} <= set(table["measure"])
     assert (out / "pareto_choose_rotten_tomatoes.png").stat().st_size > 10_000
     page = (tmp_path / "results.md").read_text()
