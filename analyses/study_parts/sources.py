@@ -16,8 +16,8 @@ from safr_lens.measures import word_vectors
 from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.training.words import own_vectors
 
-IMDB_ROWS = {"train": 4000, "validation": 800, "test": 1500}
-IMDB_LENGTH = 256
+IMDB_ROWS = {"train": 2000, "validation": 400, "test": 800}
+IMDB_LENGTH = 128
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Source:
         data: its splits.
         tokenizer: made from its training split.
         own: word vectors of the training split.
-        reviews: word vectors of the packaged imdb training reviews (for ``imdb``, the same as ``own``).
+        reviews: word vectors of all packaged imdb training reviews.
         judge: word vectors that the monosemanticity score is measured with, from texts that neither a training nor the
             other vectors saw.
         settings: of the model and training that this data needs.
@@ -65,10 +65,7 @@ def load_source(name: str, *, sst2: Path | None = None, limit: int | None = None
     judged_by, reviewed = (reviews["validation"], reviews["test"]), (reviews["train"],)
     if name == "imdb":
         chosen = {split: _spaced(data[split], IMDB_ROWS[split]) for split in SPLITS}
-        others = [
-            row for i, row in enumerate(data["train"]) if i not in _places(len(data["train"]), IMDB_ROWS["train"])
-        ]
-        judged_by, reviewed = (others,), (chosen["train"],)
+        judged_by = tuple(_others(data[split], IMDB_ROWS[split]) for split in ("validation", "test"))
         data = dataclasses.replace(data, splits=chosen)
         settings, note = {"n_ctx": IMDB_LENGTH}, f"{IMDB_ROWS} evenly spaced rows, cut to {IMDB_LENGTH} tokens"
     if limit is not None:
@@ -83,6 +80,12 @@ def load_source(name: str, *, sst2: Path | None = None, limit: int | None = None
 @functools.cache
 def _imdb() -> TextData:
     return load_data("imdb")
+
+
+def _others(split, kept: int):
+    """Return the rows that :func:`_spaced` leaves out."""
+    places = sorted(set(range(len(split))) - _places(len(split), kept))
+    return split.select(places) if hasattr(split, "select") else [split[i] for i in places]
 
 
 def _places(n: int, kept: int) -> set[int]:
