@@ -61,6 +61,7 @@ class Settings:
     penalty: SafrPenalty
 
 
+PACKAGED_VECTORS = "imdb"
 PARTS = (DataConfig, ModelConfig, TrainConfig, SafrPenalty)
 
 
@@ -84,13 +85,17 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
 
 
 def preset_settings(name: str) -> dict[str, Any]:
-    """Return what a preset of the penalty sets; one that uses word vectors starts the embedding from them too.
+    """Return what a preset of the penalty sets; one that compares words sets where their vectors come from, too.
+
+    Those of the packaged reviews, since a small training split gives poor ones; the embedding starts from them.
 
     Raises:
         ConfigError: an unknown preset.
     """
-    penalty = SafrPenalty.preset(name)
-    return preset_fields(name) | ({"embedding_start": "words"} if penalty.needs_words else {})
+    needs_words = SafrPenalty.preset(name).needs_words
+    return preset_fields(name) | (
+        {"embedding_start": "words", "word_vectors_from": PACKAGED_VECTORS} if needs_words else {}
+    )
 
 
 def read_settings(path: Path) -> dict[str, Any]:

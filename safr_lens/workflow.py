@@ -13,7 +13,7 @@ from safr_lens.data.dataset import SPLITS, Split, TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
-from safr_lens.errors import CheckpointError, ConfigError, DataError, near_matches
+from safr_lens.errors import CheckpointError, ConfigError, DataError, FewWordsError, near_matches
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
@@ -25,6 +25,8 @@ from safr_lens.training.metrics import as_dict
 from safr_lens.training.run_folder import METRICS
 from safr_lens.training.same_settings import check_same, describe
 from safr_lens.training.words import D_EMBED
+
+LEAST_KNOWN = 0.1
 
 
 def train_run(
@@ -220,7 +222,19 @@ def _other_vectors(source: str | None, tokenizer: TextTokenizer, *, widest: int)
     """Word vectors of the training split of other data, so that its held-out texts can judge them."""
     if source is None:
         return None
-    return word_vectors(Texts(load_data(source)["train"]), tokenizer, d_embed=min(D_EMBED, widest))
+    texts = Texts(load_data(source)["train"])
+    try:
+        found = word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))
+        share = found.known.float().mean().item()
+    except FewWordsError:
+        share = 0.0
+    if share < LEAST_KNOWN:
+        raise ConfigError(
+            f"Word vectors of {source} know {share:.0%} of the {tokenizer.d_vocab:,} entries of the vocabulary; "
+            f"expected {LEAST_KNOWN:.0%} or more. Are they of another language or kind of text? Name other texts with "
+            "word_vectors_from (--word-vectors-from)."
+        )
+    return found
 
 
 def load_settings_data(config: DataConfig) -> TextData:

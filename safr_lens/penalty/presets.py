@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-_WORDS = {"pairs": "words", "scope": "batch", "l1_ratio": 1.0}
+_WORDS = {"pairs": "words", "scope": "batch", "counted_pairs": "words", "l1_ratio": 1.0}
 PRESETS = MappingProxyType(
     {
         # the authors' release has no information term
@@ -15,8 +15,8 @@ PRESETS = MappingProxyType(
             "interaction_weight": 1.0,
             "information_weight": 0.0,
         },
-        "light": {**_WORDS, "importance_weight": 0.3, "interaction_weight": 0.3},
-        "strong": {**_WORDS, "importance_weight": 1.0, "interaction_weight": 1.0},
+        "light": {**_WORDS, "importance_weight": 1.0, "interaction_weight": 1.0},
+        "strong": {**_WORDS, "importance_weight": 3.0, "interaction_weight": 3.0},
     }
 )
 

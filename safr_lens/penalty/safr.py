@@ -118,8 +118,8 @@ class SafrPenalty:
     def preset(cls, name: str, **changes: Any) -> SafrPenalty:
         """Return the penalty of a preset: ``"release"``, ``"light"`` or ``"strong"``, with changes of your own.
 
-        The last two compare words by their vectors, and are meant for ``TrainConfig(embedding_start="words")``; the
-        setting ``preset`` of a settings file or of ``safr-lens train`` sets both.
+        The last two compare words by their vectors, and are meant for ``TrainConfig(embedding_start="words")`` and
+        ``word_vectors`` of many texts; as a setting or option of ``safr-lens train``, ``preset`` sees to both.
 
         Raises:
             ConfigError: an unknown preset, or changes without meaning.

@@ -8,6 +8,7 @@ import pytest
 
 ALWAYS = {"cross_entropy", "information"}
 SAFR = {"importance", "interaction"}
+LIGHT = ("--preset", "light", "--word-vectors-from", "rotten_tomatoes")
 
 
 @pytest.mark.parametrize(
@@ -21,10 +22,10 @@ SAFR = {"importance", "interaction"}
         (("--preset", "strong"), SAFR),
         (("--pairs", "both", "--scope", "batch", "--embedding-start", "words"), SAFR),
         (
-            ("--preset", "light", "--neuron-start", "words", "--redundancy-weight", 0.3),
+            (*LIGHT, "--neuron-start", "words", "--redundancy-weight", 0.3),
             SAFR | {"redundancy"},
         ),
-        (("--preset", "light", "--word-vectors-from", "rotten_tomatoes"), SAFR),
+        (LIGHT, SAFR),
     ],
     ids=lambda value: "_".join(map(str, value)) if isinstance(value, tuple) else "",
 )
@@ -43,3 +44,14 @@ def test_word_vectors_that_nothing_uses_are_refused_before_anything_is_written(c
     result = call("train", *words, "--word-vectors-from", "rotten_tomatoes")
     assert result.exit_code == 2
     assert "nothing uses them" in result.stderr and not (tmp_path / "run").exists()
+
+
+def test_word_vectors_of_another_language_are_refused(call, small_config, tmp_path):
+    path = tmp_path / "klingon.tsv"
+    words = ["qapla", "batleth", "gagh", "petaq", "nuqneh", "majqa"]
+    rows = [f"{words[i % 6]} {words[(i // 2) % 6]} {words[(i // 3) % 6]}\t{i % 2}" for i in range(200)]
+    path.write_text("text\tlabel\n" + "\n".join(dict.fromkeys(rows)) + "\n")
+    options = ("--preset", "strong", "--word-vectors-from", "rotten_tomatoes")
+    result = call("train", "--data", path, "--config", small_config, "--out", tmp_path / "run", *options)
+    assert result.exit_code == 2
+    assert "another language" in result.stderr and not (tmp_path / "run").exists()

@@ -16,7 +16,8 @@ def test_a_preset_is_a_penalty_and_a_setting(name):
     assert penalty == SafrPenalty(**preset_fields(name))
     settings = make_settings({"preset": name})
     assert settings.penalty == penalty
-    assert settings.train.embedding_start == ("words" if penalty.needs_words else "random")
+    words = ("words", "imdb") if penalty.needs_words else ("random", None)
+    assert (settings.train.embedding_start, settings.data.word_vectors_from) == words
 
 
 def test_the_release_is_without_an_information_term():
@@ -26,8 +27,10 @@ def test_the_release_is_without_an_information_term():
 
 def test_own_settings_win_over_a_preset():
     assert SafrPenalty.preset("strong", l1_ratio=0.1).l1_ratio == 0.1
-    settings = make_settings({"preset": "strong", "l1_ratio": 0.1, "embedding_start": "random"})
+    own = {"l1_ratio": 0.1, "embedding_start": "random", "word_vectors_from": None}
+    settings = make_settings({"preset": "strong", **own})
     assert (settings.penalty.l1_ratio, settings.train.embedding_start) == (0.1, "random")
+    assert settings.data.word_vectors_from is None
 
 
 def test_changing_what_a_preset_gave_does_not_change_the_preset():
