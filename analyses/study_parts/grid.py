@@ -55,7 +55,9 @@ def _informed(weight: float) -> dict[str, float]:
     return {"start": 1.0, "end": weight, "delay": 1.0, "epochs": 0.0}
 
 
-PAIRS = {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (1.0, 1.0), (3.0, 1.0), (3.0, 3.0), (3.0, 9.0))}
+PAIRS = {
+    f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (1.0, 1.0), (3.0, 1.0), (3.0, 3.0), (3.0, 6.0), (3.0, 9.0))
+}
 DISTINCT = {
     f"{label}/{redundancy:g}": {**PAIRS[label], "redundancy_weight": redundancy}
     for label, redundancy in (("0.3/0.3", 0.3), ("1/1", 0.3), ("1/1", 1.0), ("3/3", 1.0))
