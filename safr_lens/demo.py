@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from safr_lens.comparison import Difference, compare
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.load import load_data
 from safr_lens.errors import CheckpointError
+from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.reporting import ReportedRun, load_run
 from safr_lens.reporting.build import build_report
 from safr_lens.reporting.write import analyze_reported
-from safr_lens.settings import make_settings
-from safr_lens.workflow import MeasuredData, finished_run, train_run
+from safr_lens.settings import PACKAGED_VECTORS, Settings, make_settings
+from safr_lens.workflow import MeasuredData, finished_run, other_vectors, settings_tokenizer, train_run
 
-ARMS = {"unregularised": {"site": "none"}, "SAFR": {"site": "neurons"}}
+ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "strong"}}
 REPORT = "report.html"
 PATIENCE = 2  # as FAITHFULNESS, keeps the demo short
 FAITHFULNESS = {"faithfulness_texts": 40, "naopc_texts": 0}  # keeps the demo short; safr-lens report takes more
@@ -39,6 +41,7 @@ def run_demo(
     out: Path,
     *,
     data: str = "rotten_tomatoes",
+    word_vectors_from: str = PACKAGED_VECTORS,
     seed: int = 0,
     epochs: int = 12,
     limit: int | None = None,
@@ -53,6 +56,7 @@ def run_demo(
     Args:
         out: folder for both runs and the report.
         data: as in :func:`safr_lens.load_data`.
+        word_vectors_from: data whose training split gives the word vectors that both arms start from.
         seed: of both arms.
         epochs: at most so many for each arm.
         limit: use at most so many texts of each split, for a quick look.
@@ -68,19 +72,24 @@ def run_demo(
             f"{out / REPORT} exists already. Open it, name another folder with --out, or --overwrite."
         )
     loaded = _limited(load_data(data), limit)
-    for name, choice in ARMS.items():
-        settings = make_settings({"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, **choice})
-        folder = out / name.lower()
-        if overwrite or finished_run(folder, settings, loaded) is None:
-            train_run(
-                settings,
-                out=folder,
-                data=loaded,
-                resume=not overwrite,
-                overwrite=overwrite,
-                progress=progress,
-                title=name,
-            )
+    common = {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, "embedding_start": "words"}
+    arms = {
+        name: make_settings({**common, **choice, "word_vectors_from": word_vectors_from})
+        for name, choice in ARMS.items()
+    }
+    missing = [name for name in arms if overwrite or finished_run(out / name.lower(), arms[name], loaded) is None]
+    vectors = _vectors(arms["SAFR"], loaded, stages) if missing else None
+    for name in missing:
+        train_run(
+            arms[name],
+            out=out / name.lower(),
+            data=loaded,
+            word_vectors=vectors,
+            resume=not overwrite,
+            overwrite=overwrite,
+            progress=progress,
+            title=name,
+        )
     runs = [load_run(out / name.lower(), name=name) for name in ARMS]
     measured = MeasuredData(loaded["test"], (loaded["train"],), f"the training split of {data}")
     analyses = analyze_reported(runs, measured, **FAITHFULNESS, stages=stages)
@@ -93,6 +102,13 @@ def run_demo(
     by_name = dict(zip(ARMS, analyses, strict=True))
     [differences] = compare({name: [found] for name, found in by_name.items()}).values()
     return DemoResult(dict(zip(ARMS, runs, strict=True)), by_name, differences, view.content.warnings, out / REPORT)
+
+
+def _vectors(settings: Settings, data: TextData, stages: Any) -> WordVectors | None:
+    """Return the word vectors of both arms, made once; reading many reviews takes some seconds."""
+    name = f"word vectors of {settings.data.word_vectors_from}"
+    with nullcontext() if stages is None else stages("both")(name):
+        return other_vectors(settings, settings_tokenizer(settings, data))
 
 
 def _limited(data: TextData, limit: int | None) -> TextData:

@@ -16,7 +16,8 @@ from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, FewWordsError, near_matches
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
-from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
+from safr_lens.measures.words.word_vectors import WordVectors
+from safr_lens.measures.words.word_vectors import word_vectors as make_vectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.table import corpus_vectors
 from safr_lens.settings import DataConfig, Settings
@@ -34,6 +35,7 @@ def train_run(
     *,
     out: Path | None,
     data: TextData | None = None,
+    word_vectors: WordVectors | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: bool = True,
@@ -45,17 +47,14 @@ def train_run(
         settings: see :func:`safr_lens.settings.make_settings`.
         out: folder of the run.
         data: the data, if it is loaded already.
+        word_vectors: those that ``settings.data.word_vectors_from`` names, if they are made already.
         resume, overwrite, progress, title: as in :func:`safr_lens.train`.
 
     Raises:
         SafrLensError: whatever is wrong with settings, data or folder; nothing is written then.
     """
     data = data or load_settings_data(settings.data)
-    tokenizer = train_tokenizer(
-        (row["text"] for row in data["train"]),
-        kind=settings.data.tokenizer,
-        min_frequency=settings.data.min_frequency,
-    )
+    tokenizer = settings_tokenizer(settings, data)
     model = HookedClassifier.from_config(
         settings.model, tokenizer=tokenizer, labels=data.labels, seed=settings.train.seed
     )
@@ -64,12 +63,21 @@ def train_run(
         data,
         settings.train,
         penalty=settings.penalty,
-        word_vectors=_other_vectors(settings.data.word_vectors_from, tokenizer, widest=settings.model.d_model),
+        word_vectors=word_vectors or other_vectors(settings, tokenizer),
         out=out,
         resume=resume,
         overwrite=overwrite,
         progress=progress,
         title=title,
+    )
+
+
+def settings_tokenizer(settings: Settings, data: TextData) -> TextTokenizer:
+    """Train the tokenizer that settings name on the training split."""
+    return train_tokenizer(
+        (row["text"] for row in data["train"]),
+        kind=settings.data.tokenizer,
+        min_frequency=settings.data.min_frequency,
     )
 
 
@@ -218,13 +226,18 @@ def _without_seed(run: str) -> str:
         return run  # a model without its record, as from the Hub: a group of its own
 
 
-def _other_vectors(source: str | None, tokenizer: TextTokenizer, *, widest: int) -> WordVectors | None:
-    """Word vectors of the training split of other data, so that its held-out texts can judge them."""
+def other_vectors(settings: Settings, tokenizer: TextTokenizer) -> WordVectors | None:
+    """Return word vectors of the training split of the data that ``word_vectors_from`` names, None where it names none.
+
+    Raises:
+        ConfigError: they know too few words of the vocabulary.
+    """
+    source = settings.data.word_vectors_from
     if source is None:
         return None
     texts = Texts(load_data(source)["train"])
     try:
-        found = word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))
+        found = make_vectors(texts, tokenizer, d_embed=min(D_EMBED, settings.model.d_model))
         share = found.known.float().mean().item()
     except FewWordsError:
         share = 0.0

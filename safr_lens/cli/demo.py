@@ -19,6 +19,9 @@ def demo(
     data: Annotated[str, typer.Option(help="As for safr-lens train; by default the packaged reviews.")] = (
         "rotten_tomatoes"
     ),
+    word_vectors_from: Annotated[
+        str, typer.Option(help="Data whose training split gives the word vectors that both start from.")
+    ] = "imdb",
     seed: Annotated[int, typer.Option(help="Of both classifiers.")] = 0,
     epochs: Annotated[int, typer.Option(help="At most so many for each; training stops early.")] = 12,
     limit: Annotated[int | None, typer.Option(min=50, help="Only so many texts a split, for a quick look.")] = None,
@@ -37,6 +40,7 @@ def demo(
     result = run_demo(
         out,
         data=data,
+        word_vectors_from=word_vectors_from,
         seed=seed,
         epochs=epochs,
         limit=limit,

@@ -76,9 +76,12 @@ def test_evaluate_reports_texts_cut_to_the_context(call, run, tmp_path):
     assert json.loads(call("evaluate", run, "--data", path, "--json").stdout)["test"]["n_cut"] == 1
 
 
+VECTORS = ("--word-vectors-from", "rotten_tomatoes")  # those of imdb take ten seconds
+
+
 def test_demo_compares_both_arms_and_writes_the_report(call, tmp_path):
     out = tmp_path / "demo"
-    result = call("demo", "--out", out, "--limit", 60, "--epochs", 1, "--json")
+    result = call("demo", "--out", out, "--limit", 60, "--epochs", 1, *VECTORS, "--json")
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
     assert set(printed["models"]) == {"unregularised", "SAFR"}
@@ -92,11 +95,11 @@ def test_demo_compares_both_arms_and_writes_the_report(call, tmp_path):
 
 def test_an_interrupted_demo_reuses_the_arm_that_is_finished(call, tmp_path):
     out = tmp_path / "demo"
-    call("demo", "--out", out, "--limit", 60, "--epochs", 1, "--quiet")
+    call("demo", "--out", out, "--limit", 60, "--epochs", 1, *VECTORS, "--quiet")
     (out / "report.html").unlink()
     weights = out / "safr" / "model.safetensors"
     before = weights.stat().st_mtime_ns
-    result = call("demo", "--out", out, "--limit", 60, "--epochs", 1, "--quiet")
+    result = call("demo", "--out", out, "--limit", 60, "--epochs", 1, *VECTORS, "--quiet")
     assert result.exit_code == 0, result.output
     assert weights.stat().st_mtime_ns == before
     assert (out / "report.html").exists()
