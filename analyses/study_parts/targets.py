@@ -23,8 +23,9 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
     lines = [
         "| method | accuracy lost, points (paired over seeds) | reliance ≥ 15 | silent < 5 % | alive ≥ 25 % "
         "| capacity × 3 | token sel. × 8 | MS × 10 | MS above rivals | the last three by effect "
-        "| neurons of the commonest favourite, % | k=1 concepts won of all |",
-        "|---" * 12 + "|",
+        "| neurons of the commonest favourite, % | k=1 concepts won of all "
+        "| compr., suff. against random (unregularised) |",
+        "|---" * 13 + "|",
     ]
     for method in (name for name in means.index if name.startswith("SAFR") and "residual" not in name):
         mean = means.loc[method]
@@ -35,7 +36,7 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
             f"| {_times(mean, base, 'monosemanticity', 10)} "
             f"| {_met(mean['monosemanticity'] - rivals['monosemanticity'].max(), 0, digits=4)} "
             f"| {_by_effect(mean, base, rivals)} | {100 * mean.get('largest_share', float('nan')):.0f} "
-            f"| {_won(mean, rivals)} |"
+            f"| {_won(mean, rivals)} | {_faithful(mean, base)} |"
         )
     return "\n".join(lines)
 
@@ -75,3 +76,13 @@ def _won(mean: pd.Series, rivals: pd.DataFrame) -> str:
     won = [name.removeprefix("probe f1, ") for name in names if mean[name] > rivals[name].max()]
     polarity = "polarity won" if mean["probe auc, polarity"] > rivals["probe auc, polarity"].max() else "polarity lost"
     return f"{len(won)} of {len(names)} ({', '.join(won) or 'none'}); {polarity}"
+
+
+def _faithful(mean: pd.Series, base: pd.Series) -> str:
+    """Return both against a random ranking; importance is faithful where the first is above 0 and the second below."""
+    if not all(pd.notna(mean.get(name)) for name in ("comprehensiveness", "sufficiency")):
+        return "not measured"
+    compr, suff = (f"{mean[name]:+.3f} ({base[name]:+.3f})" for name in ("comprehensiveness", "sufficiency"))
+    beats = mean["comprehensiveness"] > 0 > mean["sufficiency"]
+    as_good = mean["comprehensiveness"] >= base["comprehensiveness"] and mean["sufficiency"] <= base["sufficiency"]
+    return f"{compr}, {suff} {'✓' if beats else '✗'}{'' if as_good else ', worse than without SAFR'}"
