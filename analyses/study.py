@@ -89,7 +89,7 @@ def report(out: Path) -> None:
     write_table(table, out)
     write_json(out / "chosen.json", chosen)
     figures = [path for stage in ("choose", "final") for path in pareto(wide, out, stage=stage)]
-    write_results(wide, done, chosen, out, figures)
+    write_results(wide, table, done, chosen, out, figures)
     print(f"{len(done)} cells: {out / 'cells.csv'}, {out.parent / 'results.md'}")
     print(json.dumps(chosen, indent=2))
 

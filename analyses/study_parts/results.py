@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from safr_lens.atomic import write_text
+from study_parts.claim import claim_table
 from study_parts.grid import ABLATIONS, BASELINE, METHODS
 from study_parts.targets import target_rows
 
@@ -41,7 +42,12 @@ TITLES = {
 
 
 def write_results(
-    wide: pd.DataFrame, cells: list[dict[str, Any]], chosen: dict[str, dict[str, str]], out: Path, figures: list[Path]
+    wide: pd.DataFrame,
+    table: pd.DataFrame,
+    cells: list[dict[str, Any]],
+    chosen: dict[str, dict[str, str]],
+    out: Path,
+    figures: list[Path],
 ) -> None:
     """Write everything that a reader needs to judge the study, and how to repeat it."""
     parts = [_intro(cells)]
@@ -52,6 +58,10 @@ def write_results(
             parts.append(f"{title}\n\n{_table(rows, chosen.get(data, {}), stage)}")
             if stage not in ("choose", "final"):
                 continue
+            parts.append(
+                f"### {data}: change of raw figures against no penalty with the same readout, %\n\n"
+                + claim_table(table, stage=stage, data=data)
+            )
             parts.append(f"### {data}: how close to the targets\n\n{target_rows(rows, chosen.get(data, {}))}")
     parts += [f"![{path.stem}]({path.relative_to(out.parent)})" for path in figures]
     parts.append("## What the neurons that matter most answer to\n\n" + _words(cells, chosen))
