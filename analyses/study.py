@@ -21,7 +21,7 @@ import torch
 import yaml
 from study_parts.cell import run_cell
 from study_parts.figures import pareto
-from study_parts.grid import ABLATIONS, DATA, METHODS, SECONDS, Cell, cells
+from study_parts.grid import DATA, METHODS_OF, SECONDS, Cell, cells
 from study_parts.results import write_results
 from study_parts.sources import Source, load_source
 from study_parts.table import chosen_weights, judged, read_cells, tidy, write_table
@@ -30,7 +30,7 @@ from safr_lens.atomic import write_json
 
 RESULTS = Path(__file__).parent / "results" / "study"
 FAITHFULNESS_TEXTS = 100
-NAMES = [method.name for method in (*METHODS, *ABLATIONS)]
+NAMES = list(dict.fromkeys(method.name for methods in METHODS_OF.values() for method in methods))
 
 
 def asked_cells(options: argparse.Namespace) -> list[Cell]:

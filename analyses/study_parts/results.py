@@ -9,7 +9,7 @@ import pandas as pd
 
 from safr_lens.atomic import write_text
 from study_parts.claim import claim_table
-from study_parts.grid import ABLATIONS, BASELINE, METHODS
+from study_parts.grid import ABLATIONS, BASELINE, METHODS, RECOMMENDED
 from study_parts.targets import target_rows
 
 COLUMNS = {
@@ -85,7 +85,7 @@ def _table(rows: pd.DataFrame, chosen: dict[str, str], stage: str) -> str:
     names = [name for name in COLUMNS if name in rows and rows[name].notna().any()]
     lines = ["| method | weight | seeds | " + " | ".join(COLUMNS[name][0] for name in names) + " |"]
     lines.append("|---" * (len(names) + 3) + "|")
-    order = {method.name: place for place, method in enumerate((*METHODS, *ABLATIONS))}
+    order = {method.name: place for place, method in enumerate((*METHODS, *RECOMMENDED, *ABLATIONS))}
     for (method, weight), part in sorted(
         rows.groupby(["method", "weight"]), key=lambda item: order.get(item[0][0], 99)
     ):
