@@ -64,13 +64,12 @@ def run(asked: list[Cell], options: argparse.Namespace) -> None:
             sources = {cell.data: load_source(cell.data, sst2=options.sst2, limit=options.limit)}
         started = time.perf_counter()
         settings = {**cell.settings, **overrides}
-        texts = FAITHFULNESS_TEXTS if cell.stage == "final" else 0
         found = run_cell(
             sources[cell.data],
             settings,
             split=cell.split,
             seed=cell.seed,
-            faithfulness=min(texts, options.limit or texts),
+            faithfulness=min(FAITHFULNESS_TEXTS, options.limit or FAITHFULNESS_TEXTS),
         )
         write_json(options.out / cell.stage / cell.file, {**dataclasses.asdict(cell), "settings": settings, **found})
         passed = time.perf_counter() - started

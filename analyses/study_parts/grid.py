@@ -15,6 +15,7 @@ GROUPS = {**START, "neuron_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
 RELATED = {**SAFR, "scope": "batch", "pairs": "words", **START}
 ONCE = {**RELATED, "counted_pairs": "words"}
+APART = {"gates": "apart"}
 OWN = {"word_vectors_from": None}
 BASELINE = "unregularised"
 DATA = ("rotten_tomatoes", "sst2", "imdb")
@@ -72,6 +73,7 @@ METHODS = (
     Method("SAFR, words", RELATED, PAIRS),
     Method("SAFR, words once", ONCE, PAIRS),
     Method("SAFR, distinct", ONCE, DISTINCT),
+    Method("SAFR, words once, gates apart", {**ONCE, **APART}, {label: PAIRS[label] for label in ("1/1", "3/3")}),
     Method("unregularised, residual", {"site": "none", "readout": "residual", **START}, {"-": {}}),
     Method("release, residual", {"site": "embedding", "readout": "residual", **START}, {"1/1": _pair(1, 1)}),
     Method("SAFR, residual", {**ONCE, "readout": "residual"}, {"3/3": _pair(3, 3)}),

@@ -130,6 +130,7 @@ class HookedClassifier(CheckedHooks):
         *,
         capture: Iterable[str] = (),
         generator: torch.Generator | None = None,
+        constant_gates: Bool[Tensor, " batch"] | None = None,
     ) -> ClassifierOutput:
         """Classify texts or token ids.
 
@@ -138,6 +139,7 @@ class HookedClassifier(CheckedHooks):
             mask: True at real tokens; by default where the id is not that of padding.
             capture: hook points whose activations (with gradient) to return; works through DDP wrappers too.
             generator: draws the gate in training; by default the global one.
+            constant_gates: texts whose gates get no gradient, so that nothing computed from them teaches VMASK.
 
         Raises:
             TextError, HookError: see :meth:`to_tokens` and :meth:`check_hook_names`.
@@ -147,7 +149,7 @@ class HookedClassifier(CheckedHooks):
         self.check_hook_names(capture)
         seen: dict[str, Tensor] = {}
         reads = [(name, lambda value, name=name: seen.update({name: value})) for name in capture]
-        with self._instrumented(mask, reads, generator) as local:
+        with self._instrumented(mask, reads, generator, constant_gates=constant_gates) as local:
             token_logits = self.hook_token_logits(self.backbone(input))
             logits = self.hook_pooled(masked_mean(token_logits, mask))
         return ClassifierOutput(
@@ -216,9 +218,10 @@ class HookedClassifier(CheckedHooks):
         reads: list,
         generator: torch.Generator | None,
         log_odds: Float[Tensor, "batch pos"] | None = None,
+        constant_gates: Bool[Tensor, " batch"] | None = None,
     ) -> Iterator[dict[str, Tensor]]:
         local: dict[str, Tensor] = {}
-        before, after, inputs = self._edits(mask, local, generator, log_odds)
+        before, after, inputs = self._edits(mask, local, generator, log_odds, constant_gates)
         with edits(self.hook_dict, before, after + reads, inputs):
             yield local
 
@@ -228,6 +231,7 @@ class HookedClassifier(CheckedHooks):
         local: dict[str, Tensor],
         generator: torch.Generator | None,
         known: Float[Tensor, "batch pos"] | None = None,
+        constant: Bool[Tensor, " batch"] | None = None,
     ) -> tuple[list, list, list]:
         """What VMASK, padding, dropout and the readout do at the backbone's hook points, in one forward pass."""
 
@@ -239,6 +243,8 @@ class HookedClassifier(CheckedHooks):
             log_odds = self.vmask(embed) if known is None else known
             q = local["importance"] = torch.sigmoid(log_odds)
             kept = sample_gate(log_odds, generator=generator) if self.training else q
+            if constant is not None:
+                kept = torch.where(constant.unsqueeze(1), kept.detach(), kept)
             return drop(embed * self.hook_mask(kept).unsqueeze(-1))
 
         def hide_padding(scores: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,10 @@ class ClassifierOutput:
     importance: Float[Tensor, "batch pos"]
     mask: Bool[Tensor, "batch pos"]
     activations: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def of_texts(self, texts: Bool[Tensor, " batch"]) -> ClassifierOutput:
+        """Return the output with all but some texts as if they were padding."""
+        return dataclasses.replace(self, mask=self.mask & texts.unsqueeze(1))
 
     @property
     def probabilities(self) -> Float[Tensor, "batch n_classes"]:

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jaxtyping import Bool
+from torch import Tensor
+
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import neurons_hook, pattern_hook
 from safr_lens.models.config import check_choice, check_number, strict_kwargs
@@ -20,6 +23,7 @@ SITES = ("neurons", "embedding", "none")
 PAIRS = ("attention", "words", "both")
 SCOPES = ("text", "batch")
 COUNTED_PAIRS = ("tokens", "words")
+GATES = ("shared", "apart")
 SPARSE_TOKENS = ("important", "all")
 WEIGHTS = (
     "importance_weight",
@@ -61,6 +65,10 @@ class SafrPenalty:
         threshold: of :func:`attention_correlation`.
         word_threshold: of :func:`word_correlation`.
         l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`.
+        gates: ``"shared"``: the SAFR terms look at all texts of a batch and, through the gates that VMASK samples, teach
+            it too which tokens to keep; a strong penalty then unteaches it what the classes need. ``"apart"``: half of
+            the texts, drawn anew each step, teach VMASK, and the SAFR terms look at the other half, whose gates are
+            constants to them. At site ``"neurons"`` alone.
         importance_grad: let the SAFR terms change which tokens count as important. Off, since a penalty that is
             weighted by q could otherwise be lowered by calling its dear tokens unimportant.
         correlation_grad: let them change which pairs count as correlated.
@@ -90,6 +98,7 @@ class SafrPenalty:
     word_threshold: float = 0.5
     overlap_ratio: float = 1.0
     sparse_tokens: str = "important"
+    gates: str = "shared"
     importance_grad: bool = False
     correlation_grad: bool = False
 
@@ -98,6 +107,7 @@ class SafrPenalty:
         check_choice("pairs", self.pairs, PAIRS)
         check_choice("scope", self.scope, SCOPES)
         check_choice("counted_pairs", self.counted_pairs, COUNTED_PAIRS)
+        check_choice("gates", self.gates, GATES)
         check_choice("sparse_tokens", self.sparse_tokens, SPARSE_TOKENS)
         for name in WEIGHTS:
             object.__setattr__(self, name, as_schedule(name, getattr(self, name)))
@@ -157,13 +167,21 @@ class SafrPenalty:
             names += [neurons_hook(layer) for layer in last]
         return names if self.site == "none" else names + [pattern_hook(layer) for layer in layers]
 
-    def terms(self, output: ClassifierOutput, n_layers: int, words: TokenWords | None = None) -> Terms:
+    def terms(
+        self,
+        output: ClassifierOutput,
+        n_layers: int,
+        words: TokenWords | None = None,
+        *,
+        texts: Bool[Tensor, " batch"] | None = None,
+    ) -> Terms:
         """Return every term of a batch by name, unweighted.
 
         Args:
             output: of the classifier, with :meth:`hook_names` captured.
             n_layers: of the classifier.
             words: of the batch, where :attr:`needs_words` is true.
+            texts: those that SAFR's terms on neurons look at; by default all.
 
         Raises:
             ConfigError: words are needed and missing.
@@ -178,13 +196,19 @@ class SafrPenalty:
         if self.site == "embedding":
             terms |= embedding_terms(output, layers)
         if self.site == "neurons":
-            terms |= mean_terms([neuron_terms(self, output, layer, words) for layer in layers])
+            looked_at = output if texts is None else output.of_texts(texts)
+            terms |= mean_terms([neuron_terms(self, looked_at, layer, words) for layer in layers])
         return terms | mean_terms([rival_terms(output, layer, words, self.rivals) for layer in last])
 
     @property
     def rivals(self) -> tuple[str, ...]:
         """The terms of rivals that have a weight: ``"l1"``, ``"mono"``."""
         return tuple(name for name in ("l1", "mono") if self._counts(name))
+
+    @property
+    def keeps_gates_apart(self) -> bool:
+        """Whether half of the texts teach VMASK and the other half are looked at by the SAFR terms."""
+        return self.site == "neurons" and self.gates == "apart"
 
     @property
     def counts_redundancy(self) -> bool:

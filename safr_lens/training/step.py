@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -33,10 +34,22 @@ def batch_terms(
         n_layers: of the classifier.
         vectors: a word vector for each token id, where the penalty needs them.
     """
-    output = forward(batch.tokens, batch.mask, capture=penalty.hook_names(n_layers))
+    capture = penalty.hook_names(n_layers)
+    texts = half_of(batch.tokens) if penalty.keeps_gates_apart else None
+    kept = {} if texts is None else {"constant_gates": texts}
+    output = forward(batch.tokens, batch.mask, capture=capture, **kept)
     cross_entropy = F.cross_entropy(output.logits.float(), batch.labels)
-    terms = penalty.terms(output, n_layers, TokenWords(batch.tokens, vectors))
+    terms = penalty.terms(output, n_layers, TokenWords(batch.tokens, vectors), texts=texts)
     return {"cross_entropy": cross_entropy, **terms}
+
+
+def half_of(tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, " batch"]:
+    """Draw half of the texts; of an odd number, the middle one in half of the cases."""
+    n = len(tokens)
+    n_drawn = (n + int(torch.randint(2, ()))) // 2
+    drawn = torch.zeros(n, dtype=torch.bool)
+    drawn[torch.randperm(n)[:n_drawn]] = True
+    return drawn.to(tokens.device)
 
 
 def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: Mapping[str, float]) -> Float[Tensor, ""]:
