@@ -65,9 +65,9 @@ class SafrPenalty:
         threshold: of :func:`attention_correlation`.
         word_threshold: of :func:`word_correlation`.
         l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`.
-        gates: ``"shared"``: the SAFR terms look at all texts of a batch and, through the gates that VMASK samples, teach
-            it too which tokens to keep; a strong penalty then unteaches it what the classes need. ``"apart"``: half of
-            the texts, drawn anew each step, teach VMASK, and the SAFR terms look at the other half, whose gates are
+        gates: ``"shared"``: the SAFR terms look at all texts of a batch and, through the gates that VMASK samples, also
+            teach it which tokens to keep; a strong penalty then unteaches it what the classes need. ``"apart"``: half
+            of the texts, drawn anew each step, teach VMASK, and the SAFR terms look at the other half, whose gates are
             constants to them. At site ``"neurons"`` alone.
         importance_grad: let the SAFR terms change which tokens count as important. Off, since a penalty that is
             weighted by q could otherwise be lowered by calling its dear tokens unimportant.

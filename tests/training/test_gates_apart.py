@@ -1,0 +1,86 @@
+"""What teaches VMASK: with gates apart the classes and the information term alone, never the SAFR terms."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from safr_lens import SafrPenalty
+from safr_lens.data import batches
+from safr_lens.errors import ConfigError
+from safr_lens.training.step import batch_terms, half_of
+from tests.training.corpus import sentiment_data, tiny_classifier
+
+DATA = sentiment_data(n_train=16, n_other=8)
+
+
+def first_batch(model):
+    return next(iter(batches(DATA["train"], model.tokenizer, n_ctx=model.config.n_ctx, batch_size=8)))
+
+
+def gradient_of(term, gates):
+    torch.manual_seed(0)
+    model = tiny_classifier().train()
+    torch.nn.init.normal_(model.vmask.keep.weight, std=0.5)
+    penalty = SafrPenalty(gates=gates, threshold=0.5, information_weight=0.1, redundancy_weight=0.5)
+    terms = batch_terms(model, first_batch(model), penalty, n_layers=1)
+    terms[term].backward()
+    sizes = {}
+    for name, part in (("vmask", model.vmask), ("neurons", model.backbone.blocks[0].mlp)):
+        sizes[name] = sum(w.grad.abs().sum().item() for w in part.parameters() if w.grad is not None)
+    return sizes
+
+
+@pytest.mark.parametrize("term", ["importance", "interaction", "redundancy"])
+def test_the_safr_terms_teach_neurons_alone(term):
+    apart, shared = gradient_of(term, "apart"), gradient_of(term, "shared")
+    assert apart["vmask"] == 0 and apart["neurons"] > 0
+    assert shared["vmask"] > 0 and shared["neurons"] > 0
+
+
+@pytest.mark.parametrize("term", ["cross_entropy", "information"])
+def test_classes_and_information_teach_vmask_either_way(term):
+    assert gradient_of(term, "apart")["vmask"] > 0
+    assert gradient_of(term, "shared")["vmask"] > 0
+
+
+def test_texts_that_are_not_looked_at_count_as_little_as_padding():
+    model = tiny_classifier().eval()
+    batch, penalty = first_batch(model), SafrPenalty(gates="apart")
+    texts = torch.tensor([True, False] * 4)
+    capture = penalty.hook_names(1)
+    whole = penalty.terms(model(batch.tokens, batch.mask, capture=capture), 1, texts=texts)
+    alone = penalty.terms(model(batch.tokens[texts], batch.mask[texts], capture=capture), 1)
+    for name in ("importance", "interaction"):
+        torch.testing.assert_close(whole[name], alone[name])
+
+
+def test_no_text_to_look_at_is_no_penalty():
+    model = tiny_classifier().eval()
+    batch, penalty = first_batch(model), SafrPenalty(gates="apart", redundancy_weight=1.0)
+    output = model(batch.tokens, batch.mask, capture=penalty.hook_names(1))
+    terms = penalty.terms(output, 1, texts=torch.zeros(8, dtype=torch.bool))
+    assert [terms[name].item() for name in ("importance", "interaction", "redundancy")] == [0.0, 0.0, 0.0]
+
+
+def test_constant_gates_change_gradients_and_not_values():
+    model = tiny_classifier().train()
+    batch = first_batch(model)
+    outputs = []
+    for constant in (None, torch.ones(8, dtype=torch.bool)):
+        torch.manual_seed(1)
+        outputs.append(model(batch.tokens, batch.mask, constant_gates=constant).logits)
+    assert torch.equal(*outputs)
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(1, {0, 1}), (2, {1}), (7, {3, 4}), (8, {4})])
+def test_half_of_the_texts_are_drawn(n, sizes):
+    torch.manual_seed(0)
+    drawn = torch.stack([half_of(torch.zeros(n, 3)) for _ in range(200)])
+    assert set(drawn.sum(1).tolist()) == sizes
+    assert (drawn.float().mean(0) - 0.5).abs().max() < 0.15  # each as often as any other
+
+
+def test_an_unknown_word_is_an_error():
+    with pytest.raises(ConfigError, match="gates must be one of"):
+        SafrPenalty(gates="appart")
