@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-_WORDS = {"pairs": "words", "scope": "batch", "counted_pairs": "words", "l1_ratio": 1.0}
+_WORDS = {"pairs": "words", "scope": "batch", "counted_pairs": "words", "gates": "apart", "l1_ratio": 1.0}
 PRESETS = MappingProxyType(
     {
         # the authors' release has no information term
