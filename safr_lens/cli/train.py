@@ -42,6 +42,12 @@ def train(
         str | None, typer.Option(help="Correlated pairs: attention (default), words (their vectors), or both.")
     ] = None,
     scope: Annotated[str | None, typer.Option(help="Pairs within each text (default), or across a batch.")] = None,
+    counted_pairs: Annotated[
+        str | None, typer.Option(help="Each pair of tokens counts (default), or each pair of words once: words.")
+    ] = None,
+    gates: Annotated[
+        str | None, typer.Option(help="SAFR teaches VMASK too (shared, default), or neurons alone: apart.")
+    ] = None,
     redundancy_weight: Annotated[
         float | None, typer.Option(help="Neurons should not be copies of each other (default 0).")
     ] = None,
@@ -110,6 +116,8 @@ def train(
         "information_weight": information_weight,
         "pairs": pairs,
         "scope": scope,
+        "counted_pairs": counted_pairs,
+        "gates": gates,
         "redundancy_weight": redundancy_weight,
         "l1_weight": l1_weight,
         "mono_weight": mono_weight,

@@ -21,6 +21,7 @@ LIGHT = ("--preset", "light", "--word-vectors-from", "rotten_tomatoes")
         (("--preset", "release"), SAFR),
         (("--preset", "strong"), SAFR),
         (("--pairs", "both", "--scope", "batch", "--embedding-start", "words"), SAFR),
+        (("--counted-pairs", "words", "--gates", "apart"), SAFR),
         (
             (*LIGHT, "--neuron-start", "words", "--redundancy-weight", 0.3),
             SAFR | {"redundancy"},
