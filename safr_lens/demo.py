@@ -20,7 +20,7 @@ from safr_lens.reporting.write import analyze_reported
 from safr_lens.settings import PACKAGED_VECTORS, Settings, make_settings
 from safr_lens.workflow import MeasuredData, finished_run, other_vectors, settings_tokenizer, train_run
 
-ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "strong"}}
+ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "light"}}
 REPORT = "report.html"
 PATIENCE = 2  # as FAITHFULNESS, keeps the demo short
 FAITHFULNESS = {"faithfulness_texts": 40, "naopc_texts": 0}  # keeps the demo short; safr-lens report takes more
