@@ -16,13 +16,28 @@ from study_parts.grid import DRAWN
 MEASURES = {
     "capacity": "capacity",
     "token_selectivity": "token selectivity, above its null",
+    "token_selectivity_of_what_is_left": "the same, of what is left above its null",
     "class_selectivity": "class selectivity, above its null",
     "monosemanticity": "monosemanticity, above its null",
+    "monosemanticity_by_effect": "monosemanticity, above its null, by effect",
     "probe auc, polarity": "AUC of the best neuron for polarity, above its null",
     "probe f1, words": "mean F1 of the best neuron for word concepts, above its null",
 }
-# Okabe and Ito's colours, which colour-blind people can tell apart
-COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#999933", "#7F7F7F")
+# Okabe and Ito's colours, which colour-blind people can tell apart, and a few more, each with a marker of its own
+COLOURS = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#999933",
+    "#7F7F7F",
+    "#882255",
+    "#44AA99",
+    "#332288",
+)
 MARKERS = "osD^vP*Xh<>d"
 # a method looks the same in every figure
 PLACES = {name: place for place, name in enumerate(DRAWN)}
@@ -32,7 +47,7 @@ def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
     """Draw one figure a data set with a panel a measure, and return the files."""
     written = []
     for data, part in wide[wide["stage"] == stage].groupby("data"):
-        figure, panels = plt.subplots(2, 3, figsize=(14, 8))
+        figure, panels = plt.subplots(2, 4, figsize=(18, 8))
         for panel, (measure, title) in zip(panels.flat, MEASURES.items(), strict=True):
             _panel(panel, part, measure, title)
         handles, names = panels.flat[0].get_legend_handles_labels()
