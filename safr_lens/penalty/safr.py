@@ -69,8 +69,9 @@ class SafrPenalty:
             teach it which tokens to keep; a strong penalty then unteaches it what the classes need. ``"apart"``: half
             of the texts, drawn anew each step, teach VMASK, and the SAFR terms look at the other half, whose gates are
             constants to them. At site ``"neurons"`` alone.
-        importance_grad: let the SAFR terms change which tokens count as important. Off, since a penalty that is
-            weighted by q could otherwise be lowered by calling its dear tokens unimportant.
+        importance_grad: let the SAFR terms change q where it weighs them. Off, since a penalty that is weighted by q
+            could otherwise be lowered by calling its dear tokens unimportant. It does not close the way through the
+            sampled gates; ``gates="apart"`` does.
         correlation_grad: let them change which pairs count as correlated.
 
     Raises:

@@ -44,7 +44,7 @@ def batch_terms(
 
 
 def half_of(tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, " batch"]:
-    """Draw half of the texts; of an odd number, the middle one in half of the cases."""
+    """Draw half of the texts, of an odd number as often one more than half as one less."""
     n = len(tokens)
     n_drawn = (n + int(torch.randint(2, ()))) // 2
     drawn = torch.zeros(n, dtype=torch.bool)

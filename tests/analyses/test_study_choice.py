@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -37,6 +38,16 @@ def test_copies_of_one_neuron_silence_death_and_no_reliance_are_not_taken():
 
 def test_where_none_is_within_the_budget_the_most_accurate_is_taken():
     assert chosen(row("SAFR", "1", 0.78, 0.1), row("SAFR", "2", 0.70, 0.9))["SAFR"] == "1"
+
+
+def test_every_committed_cell_can_be_run_again_by_its_name():
+    folder = Path(__file__).parents[2] / "analyses" / "results" / "study"
+    committed = [json.loads(path.read_text()) | {"file": path.name} for path in folder.glob("*/*.json")]
+    assert committed
+    for cell in committed:
+        picked = {cell["data"]: {cell["method"]: cell["weight"]}}
+        asked = cells(cell["stage"], (cell["data"],), (cell["seed"],), picked)
+        assert cell["file"] in {one.file for one in asked if one.method == cell["method"]}, cell["file"]
 
 
 def test_test_data_is_measured_in_the_final_stage_alone():
