@@ -1,9 +1,9 @@
 """Is SAFR worth using? Methods × weights × seeds × data, each trained and measured; tables, figures and a page.
 
-Stage "ablate" changes one lever of SAFR at a time, stage "choose" trains every weight of every method, stage "own" is the
-first screening, with word vectors of the training split alone; all are measured on the validation split. Stage "final"
-trains the chosen weight of each method and what is recommended with other seeds and measures on the test split. Each
-cell is one JSON file, written when it is done and skipped when it is there, so the study can be stopped and called
+Stage "ablate" changes one lever of SAFR at a time, stage "choose" trains every weight of every method, stage "own" is
+the first screening, with word vectors of the training split alone; all are measured on the validation split. Stage
+"final" trains the chosen weight of each method and what is recommended with other seeds and measures on the test split.
+Each cell is one JSON file, written when it is done and skipped when it is there, so the study can be stopped and called
 again at any point. Without --stage, tables and figures are made anew from the cells that are there.
 
 Example: python analyses/study.py --stage choose --data rotten_tomatoes --plan

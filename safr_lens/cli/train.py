@@ -10,9 +10,12 @@ import typer
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.output import points, print_json, print_table, say
 
+NOT_SETTINGS = ("out", "config", "resume", "overwrite", "quiet", "as_json")
+
 
 @guarded
 def train(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Option(help="rotten_tomatoes, imdb, a Hub id (org/name), a csv/tsv/jsonl/parquet file, or a folder."),
@@ -77,8 +80,8 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Texts a step (default 32).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam (default 5e-4).")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without improvement before stopping (3).")] = None,
-    max_length: Annotated[
-        int | None, typer.Option(help="Longest text in tokens; longer ones are cut (default 128).")
+    n_ctx: Annotated[
+        int | None, typer.Option("--max-length", help="Longest text in tokens; longer ones are cut (default 128).")
     ] = None,
     test_data: Annotated[
         str | None, typer.Option(help="A file to test on; without it a fifth of the data is held out.")
@@ -107,37 +110,8 @@ def train(
     from safr_lens.settings import make_settings, read_settings
     from safr_lens.workflow import train_run
 
-    options: dict[str, Any] = {
-        "data": data,
-        "preset": preset,
-        "site": site,
-        "importance_weight": importance_weight,
-        "interaction_weight": interaction_weight,
-        "information_weight": information_weight,
-        "pairs": pairs,
-        "scope": scope,
-        "counted_pairs": counted_pairs,
-        "gates": gates,
-        "redundancy_weight": redundancy_weight,
-        "l1_weight": l1_weight,
-        "mono_weight": mono_weight,
-        "act_fn": act_fn,
-        "embedding_start": embedding_start,
-        "neuron_start": neuron_start,
-        "word_vectors_from": word_vectors_from,
-        "readout": readout,
-        "epochs": epochs,
-        "seed": seed,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "patience": patience,
-        "n_ctx": max_length,
-        "test_data": test_data,
-        "text_column": text_column,
-        "label_column": label_column,
-        "streaming": streaming or None,
-        "tokenizer": tokenizer,
-    }
+    # every option but those that say what to do with the run is a setting of the same name
+    options = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS and value is not False}
     from_file = read_settings(config) if config else {}
     settings = make_settings(from_file | {name: value for name, value in options.items() if value is not None})
     if settings.data.data is None:
