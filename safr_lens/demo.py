@@ -18,7 +18,7 @@ from safr_lens.reporting import ReportedRun, load_run
 from safr_lens.reporting.build import build_report
 from safr_lens.reporting.write import analyze_reported
 from safr_lens.settings import PACKAGED_VECTORS, Settings, make_settings
-from safr_lens.workflow import MeasuredData, finished_run, other_vectors, settings_tokenizer, train_run
+from safr_lens.workflow import MeasuredData, finished_run, run_vectors, train_run
 
 ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "light"}}
 REPORT = "report.html"
@@ -77,8 +77,10 @@ def run_demo(
         name: make_settings({**common, **choice, "word_vectors_from": word_vectors_from})
         for name, choice in ARMS.items()
     }
-    missing = [name for name in arms if overwrite or finished_run(out / name.lower(), arms[name], loaded) is None]
-    vectors = _vectors(arms["SAFR"], loaded, stages) if missing else None
+    vectors = _vectors(arms["SAFR"], loaded, stages)
+    missing = [
+        name for name in arms if overwrite or finished_run(out / name.lower(), arms[name], loaded, vectors) is None
+    ]
     for name in missing:
         train_run(
             arms[name],
@@ -108,7 +110,7 @@ def _vectors(settings: Settings, data: TextData, stages: Any) -> WordVectors | N
     """Return the word vectors of both arms, made once; reading many reviews takes some seconds."""
     name = f"word vectors of {settings.data.word_vectors_from}"
     with nullcontext() if stages is None else stages("both")(name):
-        return other_vectors(settings, settings_tokenizer(settings, data))
+        return run_vectors(settings, data)
 
 
 def _limited(data: TextData, limit: int | None) -> TextData:

@@ -15,10 +15,12 @@ from safr_lens.json_values import without_nan
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.measures.summary import NeuronSummary, neuron_summary
+from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.penalty.schedule import Schedule
 from safr_lens.settings import Settings
-from safr_lens.workflow import finished_run, load_settings_data, train_run
+from safr_lens.training.words import uses_words
+from safr_lens.workflow import finished_run, load_settings_data, run_vectors, train_run
 
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 BASELINE = "unregularised"
@@ -117,13 +119,19 @@ def sweep(
     """
     _check(settings, strengths, budget, seeds)
     data = data or load_settings_data(settings.data)
+    vectors = run_vectors(settings, data)
     steps: list[Step] = []
     for strength in (0.0, *sorted(set(strengths))):
         name = f"strength-{strength:g}" if strength else BASELINE
         penalty = at_strength(settings.penalty, strength)
         runs = [
             _measured(
-                settings, penalty, seed, out / f"{name}-seed-{seed}", data, overwrite=overwrite, progress=progress
+                _run_settings(settings, penalty, seed),
+                out / f"{name}-seed-{seed}",
+                data,
+                vectors,
+                overwrite=overwrite,
+                progress=progress,
             )
             for seed in seeds
         ]
@@ -153,25 +161,33 @@ def at_strength(penalty: SafrPenalty, strength: float) -> SafrPenalty:
     return dataclasses.replace(penalty, **scaled)
 
 
+def _run_settings(settings: Settings, penalty: SafrPenalty, seed: int) -> Settings:
+    chosen = dataclasses.replace(settings, penalty=penalty, train=dataclasses.replace(settings.train, seed=seed))
+    if uses_words(chosen.train, penalty):
+        return chosen
+    # the unregularised classifier needs no vectors of other texts where its embedding starts at random
+    return dataclasses.replace(chosen, data=dataclasses.replace(chosen.data, word_vectors_from=None))
+
+
 def _measured(
     settings: Settings,
-    penalty: SafrPenalty,
-    seed: int,
     folder: Path,
     data: TextData,
+    vectors: WordVectors | None,
     *,
     overwrite: bool,
     progress: bool,
 ) -> tuple[float, float, NeuronSummary]:
-    chosen = dataclasses.replace(settings, penalty=penalty, train=dataclasses.replace(settings.train, seed=seed))
-    done = None if overwrite else finished_run(folder, chosen, data)
+    used = vectors if uses_words(settings.train, settings.penalty) else None
+    done = None if overwrite else finished_run(folder, settings, data, used)
     if done is not None:
         model = done[0]
     else:
         result = train_run(
-            chosen,
+            settings,
             out=folder,
             data=data,
+            word_vectors=used,
             resume=not overwrite,
             overwrite=overwrite,
             progress=progress,

@@ -16,6 +16,7 @@ from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, FewWordsError, near_matches
 from safr_lens.measures.evaluation import evaluate
 from safr_lens.measures.reliance import reliance
+from safr_lens.measures.words.embedding_table import embedding_table
 from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.measures.words.word_vectors import word_vectors as make_vectors
 from safr_lens.models.classifier import HookedClassifier
@@ -25,7 +26,7 @@ from safr_lens.training.loop import TrainResult, train
 from safr_lens.training.metrics import as_dict
 from safr_lens.training.run_folder import METRICS
 from safr_lens.training.same_settings import check_same, describe
-from safr_lens.training.words import D_EMBED
+from safr_lens.training.words import D_EMBED, own_vectors, uses_words
 
 LEAST_KNOWN = 0.1
 
@@ -81,8 +82,31 @@ def settings_tokenizer(settings: Settings, data: TextData) -> TextTokenizer:
     )
 
 
-def finished_run(folder: Path, settings: Settings, data: TextData) -> tuple[HookedClassifier, dict[str, Any]] | None:
+def run_vectors(settings: Settings, data: TextData) -> WordVectors | None:
+    """Return the word vectors that a training uses, or None where it uses none.
+
+    They are made from the training split of ``word_vectors_from``, else of the data, and serve all trainings whose
+    settings differ in seed or penalty alone; other texts may take some seconds.
+
+    Raises:
+        ConfigError, DataError: texts that give no useful vectors.
+    """
+    if not uses_words(settings.train, settings.penalty):
+        return None
+    tokenizer = settings_tokenizer(settings, data)
+    return other_vectors(settings, tokenizer) or own_vectors(data, tokenizer, widest=settings.model.d_model)
+
+
+def finished_run(
+    folder: Path, settings: Settings, data: TextData, word_vectors: WordVectors | None
+) -> tuple[HookedClassifier, dict[str, Any]] | None:
     """Return model and metrics of a finished run with the same settings, or None where none is finished.
+
+    Args:
+        folder: of the run.
+        settings: asked for.
+        data: loaded already.
+        word_vectors: those of :func:`run_vectors`.
 
     Raises:
         CheckpointError: the folder holds a run with other settings, or a damaged one.
@@ -95,10 +119,8 @@ def finished_run(folder: Path, settings: Settings, data: TextData) -> tuple[Hook
         found = metrics["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
-    asked = describe(settings.model, data, settings.train, settings.penalty)
-    if "word_vectors" in found["data"]:  # made from data and settings, which are compared
-        asked["data"]["word_vectors"] = found["data"]["word_vectors"]
-    check_same(found, asked, folder)
+    vectors = None if word_vectors is None else embedding_table(word_vectors, settings_tokenizer(settings, data))
+    check_same(found, describe(settings.model, data, settings.train, settings.penalty, vectors), folder)
     return HookedClassifier.from_pretrained(folder), metrics
 
 

@@ -85,29 +85,35 @@ RECOMMENDED = (
 )
 # drawn in the figures; the others stand in tables alone
 DRAWN = tuple(method.name for method in (*METHODS, *RECOMMENDED) if "residual" not in method.name)
-BASE = {**ONCE, **APART, **_pair(3, 3)}
-# levers of SAFR one at a time, against "SAFR, words once, gates apart" at 3/3
+BASE = {**ONCE, **APART, **_pair(1, 1)}
+# levers of SAFR one at a time, against "SAFR, words once, gates apart" at 1/1
 ABLATIONS = (
-    Method("random start", BASE, {"-": {"embedding_start": "random"}}),
-    Method("pairs", BASE, {"attention": {"pairs": "attention"}, "both": {"pairs": "both"}}),
-    Method("within texts", BASE, {"-": {"scope": "text"}}),
-    Method("occurrences of a word", BASE, {"2": {"batch_occurrences": 2}}),
-    Method("weights", {**ONCE, **APART}, {"3/0": _pair(3, 0)}),
+    Method("class_tolerance", BASE, _weights("class_tolerance", 0.15, 0.25, 0.5)),
+    Method(
+        "class_tolerance 0.25",
+        {**ONCE, **APART, "class_tolerance": 0.25},
+        {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.5, 0.5), (2, 2), (3, 3), (1, 3), (3, 6))},
+    ),
+    Method(
+        "weights",
+        {**ONCE, **APART},
+        {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (0.5, 0.5), (0.5, 1), (1, 0.5), (1, 2), (1, 0))},
+    ),
+    Method("later start", {**ONCE, **APART}, {"epoch 2": dict.fromkeys(_pair(1, 1), _late(1.0))}),
     Method("l1_ratio", BASE, _weights("l1_ratio", 0.0, 0.3, 3.0)),
     Method("no overlap part", BASE, _weights("overlap_ratio", 0.0)),
-    Method("word_threshold", BASE, _weights("word_threshold", 0.3, 0.4, 0.7)),
+    Method("word_threshold", BASE, _weights("word_threshold", 0.3, 0.4, 0.6, 0.7)),
+    Method("pairs", BASE, {"attention": {"pairs": "attention"}, "both": {"pairs": "both"}}),
+    Method("within texts", BASE, {"-": {"scope": "text"}}),
     Method("sparsity of all tokens", BASE, {"-": {"sparse_tokens": "all"}}),
+    Method("d_mlp", BASE, _weights("d_mlp", 256)),
+    Method("information weight", BASE, {"0.3": {"information_weight": _informed(0.3)}}),
     Method("redundancy", BASE, _weights("redundancy_weight", 0.3, 1.0)),
+    Method("random start", BASE, {"-": {"embedding_start": "random"}}),
+    Method("occurrences of a word", BASE, {"2": {"batch_occurrences": 2}}),
     Method("with MonoLoss", BASE, _weights("mono_weight", 0.3)),
     Method("neurons start at groups", BASE, {"-": GROUPS}),
-    Method("neurons start at groups, unregularised", {"site": "none", **GROUPS}, {"-": {}}),
-    Method(
-        "later start",
-        {**ONCE, **APART},
-        {"epoch 2": {"importance_weight": _late(3.0), "interaction_weight": _late(3.0)}},
-    ),
-    Method("d_mlp", BASE, _weights("d_mlp", 256, 4096)),
-    Method("information weight", BASE, {"0.3": {"information_weight": _informed(0.3)}}),
+    Method("unregularised, d_mlp 256", {"site": "none", **START, "d_mlp": 256}, {"-": {}}),
     Method("unregularised, random start", {"site": "none"}, {"-": {}}),
 )
 

@@ -42,6 +42,41 @@ def word_correlation(
     return (torch.relu(cosine - threshold) / (1 - threshold)).clamp_max(1.0) * real_pairs(mask)
 
 
+def class_agreement(
+    tokens: Int[Tensor, "batch pos"],
+    class_shares: Float[Tensor, "d_vocab n_classes"],
+    tolerance: float,
+) -> Float[Tensor, "batch pos pos"]:
+    r"""How far two tokens' words speak for the same class.
+
+    .. math:: A_{ij} = relu\left(1 - \frac{1}{2\kappa} \sum_c |p_{ic} - p_{jc}|\right)
+
+    with p the shares of the classes among the training texts that a word stands in, and :math:`\kappa` the tolerance:
+    1 where the shares are equal, 0 where they differ by the tolerance or more. *good* and *bad* are used alike, so
+    their word vectors are alike, and only this tells them apart.
+
+    Args:
+        tokens: token ids.
+        class_shares: one row a token id, summing to 1; see :func:`~safr_lens.training.class_shares`.
+        tolerance: the total variation, above 0 and up to 1, from which on words do not agree.
+
+    Returns:
+        A in [0, 1], symmetric.
+
+    Source: ours.
+
+    >>> shares = torch.tensor([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]])
+    >>> class_agreement(torch.tensor([[0, 1, 2]]), shares, tolerance=0.5)[0]
+    tensor([[1.0000, 0.5000, 0.0000],
+            [0.5000, 1.0000, 0.5000],
+            [0.0000, 0.5000, 1.0000]])
+    """
+    shares = class_shares[tokens].float()
+    # one class after another, since all at once would hold n_classes matrices of pairs
+    apart = sum((share.unsqueeze(1) - share.unsqueeze(2)).abs() for share in shares.unbind(-1)) / 2
+    return torch.relu(1 - apart / tolerance)
+
+
 def unit_or_zero(vectors: Float[Tensor, "n d_embed"]) -> Float[Tensor, "n d_embed"]:
     """Return the rows at unit length; zero where a row is zero or not finite.
 

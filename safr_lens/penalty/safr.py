@@ -64,6 +64,9 @@ class SafrPenalty:
             of one frequent word, or each pair of ``"words"`` counts once, however often they occur.
         threshold: of :func:`attention_correlation`.
         word_threshold: of :func:`word_correlation`.
+        class_tolerance: with ``pairs`` other than ``"attention"``, how far the classes that two words speak for may
+            differ (:func:`class_agreement`, which then multiplies :func:`word_correlation`); by default classes do not
+            count, and words with opposite meanings are related where they are used alike.
         l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`.
         gates: ``"shared"``: the SAFR terms look at all texts of a batch and, through the gates that VMASK samples, also
             teach it which tokens to keep; a strong penalty then unteaches it what the classes need. ``"apart"``: half
@@ -97,6 +100,7 @@ class SafrPenalty:
     batch_occurrences: int | None = None
     counted_pairs: str = "tokens"
     word_threshold: float = 0.5
+    class_tolerance: float | None = None
     overlap_ratio: float = 1.0
     sparse_tokens: str = "important"
     gates: str = "shared"
@@ -115,6 +119,8 @@ class SafrPenalty:
         for name in ("threshold", "l1_ratio", "overlap_ratio"):
             check_number(name, getattr(self, name), low=0.0)
         check_number("word_threshold", self.word_threshold, low=0.0, high=0.999)
+        if self.class_tolerance is not None:
+            check_number("class_tolerance", self.class_tolerance, low=0.001, high=1.0)
         check_number("batch_tokens", self.batch_tokens, low=2, whole=True)
         if self.batch_occurrences is not None:
             check_number("batch_occurrences", self.batch_occurrences, low=1, whole=True)
@@ -160,6 +166,11 @@ class SafrPenalty:
         related = self.site == "neurons" and self.pairs != "attention"
         return related or "mono" in self.rivals
 
+    @property
+    def compares_classes(self) -> bool:
+        """Whether the terms need the shares of the classes among the texts with each word."""
+        return self.site == "neurons" and self.pairs != "attention" and self.class_tolerance is not None
+
     def hook_names(self, n_layers: int) -> list[str]:
         """Return the hook points whose activations :meth:`terms` needs."""
         layers, last = self.chosen_layers(n_layers), self.layers or (n_layers - 1,)
@@ -189,6 +200,8 @@ class SafrPenalty:
         """
         if self.needs_words and (words is None or words.vectors is None):
             raise ConfigError("These terms compare tokens by their words; give words=TokenWords(tokens, vectors).")
+        if self.compares_classes and words.class_shares is None:
+            raise ConfigError("These terms compare the classes of words; give words=TokenWords(..., class_shares=...).")
         by_word = self.scope == "batch" or self.counted_pairs == "words"
         if self.site == "neurons" and by_word and words is None:
             raise ConfigError("Tokens are drawn or counted by their words; give words=TokenWords(tokens).")

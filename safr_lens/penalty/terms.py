@@ -16,7 +16,7 @@ from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.neurons import neuron_importance, neuron_interaction
 from safr_lens.penalty.redundancy import neuron_redundancy
-from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
+from safr_lens.penalty.relatedness import across_texts, class_agreement, drawn_tokens, word_correlation
 from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
 
 if TYPE_CHECKING:
@@ -32,10 +32,12 @@ class TokenWords:
     Attributes:
         tokens: token ids.
         vectors: the word vector of each token id, where word vectors are used; NaN or zero where there is none.
+        class_shares: the shares of the classes among the texts with each token id, where classes are compared.
     """
 
     tokens: Int[Tensor, "batch pos"]
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None
+    class_shares: Float[Tensor, "d_vocab n_classes"] | None = None
 
     @property
     def unknown(self) -> Bool[Tensor, " d_vocab"] | None:
@@ -85,7 +87,10 @@ def _correlation(
         if places is not None:
             tokens = tokens.flatten()[places].unsqueeze(0)
             mask = torch.ones_like(tokens, dtype=torch.bool)
-        found.append(word_correlation(tokens, words.vectors, mask, penalty.word_threshold))
+        related = word_correlation(tokens, words.vectors, mask, penalty.word_threshold)
+        if penalty.class_tolerance is not None:
+            related = related * class_agreement(tokens, words.class_shares, penalty.class_tolerance)
+        found.append(related)
     return found[0] if len(found) == 1 else torch.maximum(*found)
 
 

@@ -32,7 +32,7 @@ def training_vectors(
         ConfigError: vectors were given, but nothing uses them.
         DataError: the training split has too few words.
     """
-    if not (penalty.needs_words or config.embedding_start == "words"):
+    if not uses_words(config, penalty):
         if given is not None:
             raise ConfigError(
                 'Word vectors were given, but nothing uses them. Set embedding_start="words", pairs="words" or "both", '
@@ -42,6 +42,11 @@ def training_vectors(
     if given is None:
         given = own_vectors(data, model.tokenizer, widest=model.config.d_model)
     return embedding_table(given, model.tokenizer)
+
+
+def uses_words(config: TrainConfig, penalty: SafrPenalty) -> bool:
+    """Whether a training uses word vectors: in its penalty, or where its embedding starts."""
+    return penalty.needs_words or config.embedding_start == "words"
 
 
 def own_vectors(data: TextData, tokenizer: TextTokenizer, *, widest: int = D_EMBED) -> WordVectors:

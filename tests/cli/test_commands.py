@@ -103,6 +103,10 @@ def test_an_interrupted_demo_reuses_the_arm_that_is_finished(call, tmp_path):
     assert result.exit_code == 0, result.output
     assert weights.stat().st_mtime_ns == before
     assert (out / "report.html").exists()
+    (out / "report.html").unlink()
+    other = call("demo", "--out", out, "--limit", 60, "--epochs", 1, "--word-vectors-from", "imdb", "--quiet")
+    assert other.exit_code == 2 and "word_vectors was" in other.stderr
+    assert weights.stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("command", ["demo", "train", "evaluate", "predict", "analyze", "compare", "report"])

@@ -78,3 +78,17 @@ def test_a_sweep_without_safr_terms_is_an_error(call, corpus, tmp_path):
     config.write_text("site: none\n")
     result = call("sweep", "--data", corpus, "--out", tmp_path / "runs", "--config", config)
     assert result.exit_code == 2 and "has none" in result.stderr
+
+
+def test_word_vectors_go_to_the_trainings_that_use_them(call, corpus, small_config, tmp_path):
+    config, runs = tmp_path / "words.yaml", tmp_path / "runs"
+    config.write_text(small_config.read_text() + "\npairs: words\nword_vectors_from: rotten_tomatoes\n")
+    command = ("sweep", "--data", corpus, "--out", runs, "--strengths", "1", "--quiet", "--config", config)
+    result = call(*command)  # the unregularised classifier starts at random and uses none
+    assert result.exit_code == 0, result.output
+    described = {
+        name: json.loads((runs / f"{name}-seed-0" / "metrics.json").read_text())["settings"]["data"]
+        for name in ("unregularised", "strength-1")
+    }
+    assert "word_vectors" in described["strength-1"] and "word_vectors" not in described["unregularised"]
+    assert call(*command).exit_code == 0

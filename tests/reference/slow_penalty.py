@@ -165,3 +165,14 @@ def neuron_redundancy(neurons, mask):
         return 0.0
     capacities = [1 / sum(cosine(one, other) ** 2 for other in firing) for one in firing]
     return 1 - sum(capacities) / len(capacities)
+
+
+def class_agreement(tokens, shares, tolerance):
+    """A_ij = relu(1 - sum_c |p_ic - p_jc| / (2 kappa))."""
+    found = []
+    for ids in tokens:
+        rows = [shares[i] for i in ids]
+        found.append(
+            [[max(0.0, 1 - sum(abs(x - y) for x, y in zip(a, b, strict=True)) / 2 / tolerance) for b in rows] for a in rows]
+        )
+    return found
