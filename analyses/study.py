@@ -40,9 +40,14 @@ def asked_cells(options: argparse.Namespace) -> list[Cell]:
     chosen = chosen_weights(judged(tidy(done))) if done else {}
     for stage in options.stage or ():
         asked = cells(stage, tuple(options.data), tuple(options.seeds) if options.seeds else None, chosen)
-        found += [cell for cell in asked if not options.only or cell.method in options.only]
+        found += [cell for cell in asked if _wanted(cell, options)]
     part, parts = options.part  # taken ahead of what is done, or parts started at different times would overlap
     return [cell for cell in found[part - 1 :: parts] if not (options.out / cell.stage / cell.file).exists()]
+
+
+def _wanted(cell: Cell, options: argparse.Namespace) -> bool:
+    method = not options.only or cell.method in options.only
+    return method and (not options.weights or cell.weight in options.weights)
 
 
 def plan(asked: list[Cell]) -> None:
@@ -108,6 +113,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=["rotten_tomatoes"], choices=list(DATA))
     parser.add_argument("--sst2", type=Path, help="folder with SST-2's train.tsv and validation.tsv")
     parser.add_argument("--only", nargs="+", choices=NAMES, help="these methods alone")
+    parser.add_argument("--weights", nargs="+", help="of these methods, the settings with these labels alone")
     parser.add_argument("--seeds", nargs="+", type=int, help="by default those of the stage")
     parser.add_argument("--plan", action="store_true", help="print what would run, and its cost")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="run every N-th cell, from the I-th")

@@ -54,7 +54,9 @@ def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
         figure.legend(handles, names, loc="lower center", ncols=5, frameon=False, fontsize=8)
         split = "validation" if stage == "choose" else "test"
         n_seeds = part["seed"].nunique()
-        figure.suptitle(f"{data}, {split} split, {n_seeds} seeds: upper right is better; bands span the seeds")
+        figure.suptitle(
+            f"{data}, {split} split, {n_seeds} seeds: upper right is better; bands and thin lines span the seeds"
+        )
         figure.tight_layout(rect=(0, 0.08, 1, 1))
         path = out / f"pareto_{stage}_{data}.png"
         with replacing(path) as temporary:
@@ -73,6 +75,8 @@ def _panel(panel: plt.Axes, part: pd.DataFrame, measure: str, title: str) -> Non
             points = pd.DataFrame(
                 {
                     "x": 100 * by_weight["accuracy"].mean(),
+                    "left": 100 * by_weight["accuracy"].min(),
+                    "right": 100 * by_weight["accuracy"].max(),
                     "y": by_weight[measure].mean(),
                     "low": by_weight[measure].min(),
                     "high": by_weight[measure].max(),
@@ -83,5 +87,6 @@ def _panel(panel: plt.Axes, part: pd.DataFrame, measure: str, title: str) -> Non
             if len(points) > 1:
                 panel.fill_between(points["x"], points["low"], points["high"], color=style["color"], alpha=0.12)
             panel.vlines(points["x"], points["low"], points["high"], color=style["color"], linewidth=1, alpha=0.5)
+            panel.hlines(points["y"], points["left"], points["right"], color=style["color"], linewidth=1, alpha=0.5)
     panel.set_xlabel("accuracy, %")
     panel.set_title(title, fontsize=9)

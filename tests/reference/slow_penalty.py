@@ -173,6 +173,9 @@ def class_agreement(tokens, shares, tolerance):
     for ids in tokens:
         rows = [shares[i] for i in ids]
         found.append(
-            [[max(0.0, 1 - sum(abs(x - y) for x, y in zip(a, b, strict=True)) / 2 / tolerance) for b in rows] for a in rows]
+            [
+                [max(0.0, 1 - sum(abs(x - y) for x, y in zip(a, b, strict=True)) / 2 / tolerance) for b in rows]
+                for a in rows
+            ]
         )
     return found
