@@ -25,7 +25,7 @@ from safr_lens.workflow import train_run
 
 ARMS = {
     "unregularised": {"site": "none"},
-    "SAFR": {"site": "neurons"},
+    "SAFR": {"preset": "attention"},
     "release": {"site": "embedding", "importance_weight": 1.0, "interaction_weight": 1.0},
 }
 SHOWN = [

@@ -17,6 +17,8 @@ import torch
 
 from safr_lens import HookedClassifier, ModelConfig, SafrPenalty, load_data, train_tokenizer
 from safr_lens.data import Batch, batches
+from safr_lens.measures import word_vectors
+from safr_lens.measures.words.embedding_table import embedding_table
 from safr_lens.training.step import batch_terms, weighted_sum
 
 
@@ -30,15 +32,15 @@ def padded(batch: Batch, n_ctx: int, pad_id: int) -> Batch:
 class Trainee:
     """A classifier with its optimizer and penalty."""
 
-    def __init__(self, tokenizer, labels, site: str) -> None:
+    def __init__(self, tokenizer, labels, site: str, vectors: torch.Tensor) -> None:
         self.model = HookedClassifier.from_config(ModelConfig(), tokenizer=tokenizer, labels=labels).train()
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=5e-4)
-        self.penalty = SafrPenalty(site=site)
+        self.penalty, self.vectors = SafrPenalty(site=site), vectors
 
     def step(self, batch: Batch) -> float:
         """Train on one batch and return the seconds it took."""
         started = time.perf_counter()
-        terms = batch_terms(self.model, batch, self.penalty, n_layers=1)
+        terms = batch_terms(self.model, batch, self.penalty, n_layers=1, vectors=self.vectors)
         weighted_sum(terms, self.penalty.weights(1.0)).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -52,13 +54,14 @@ def main() -> None:
     options = parser.parse_args()
     split = load_data(options.data, cut_missing=False)["test"]
     tokenizer = train_tokenizer(split["text"])
+    vectors = embedding_table(word_vectors(split["text"], tokenizer), tokenizer)
     generator = torch.Generator().manual_seed(0)
     bucketed = list(batches(split, tokenizer, n_ctx=128, batch_size=32, generator=generator))
     kinds = {
-        "bucketed, no penalty": (Trainee(tokenizer, ["a", "b"], "none"), bucketed),
-        "bucketed, SAFR": (Trainee(tokenizer, ["a", "b"], "neurons"), bucketed),
+        "bucketed, no penalty": (Trainee(tokenizer, ["a", "b"], "none", vectors), bucketed),
+        "bucketed, SAFR": (Trainee(tokenizer, ["a", "b"], "neurons", vectors), bucketed),
         "padded to 128, SAFR": (
-            Trainee(tokenizer, ["a", "b"], "neurons"),
+            Trainee(tokenizer, ["a", "b"], "neurons", vectors),
             [padded(batch, 128, tokenizer.pad_id) for batch in bucketed[: options.steps + 3]],
         ),
     }

@@ -39,7 +39,13 @@ def main() -> None:
     data = load_data(options.data)
     weight = {"start": 1.0, "end": options.end, "delay": 1.0, "epochs": 0.0}
     settings = make_settings(
-        {"site": options.site, "seed": options.seed, "epochs": options.epochs, "information_weight": weight}
+        {
+            "preset": "attention",
+            "site": options.site,
+            "seed": options.seed,
+            "epochs": options.epochs,
+            "information_weight": weight,
+        }
     )
     result = train_run(settings, out=None, data=data, progress=False)
     found = keep_probabilities(result.model, data["test"])

@@ -57,6 +57,7 @@ def main() -> None:
             for arm, site in (("unregularised", "none"), ("SAFR", "neurons")):
                 settings = make_settings(
                     {
+                        "preset": "attention",
                         "site": site,
                         "seed": seed,
                         "epochs": options.epochs,

@@ -37,7 +37,9 @@ def run_cell(
         faithfulness: texts for the faithfulness of the importance; 0 for none.
     """
     started = time.perf_counter()
-    chosen = make_settings({"data": source.data.source, **source.settings, **settings, "seed": seed})
+    # cells name what differs from the preset "attention", which was the default when the study began
+    base = {"preset": "attention", "data": source.data.source, **source.settings}
+    chosen = make_settings({**base, **settings, "seed": seed})
     model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
     uses_words = chosen.train.embedding_start == "words" or chosen.penalty.needs_words
     given = source.own if chosen.data.word_vectors_from is None else source.reviews

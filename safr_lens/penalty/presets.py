@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-_WORDS = {"pairs": "words", "scope": "batch", "counted_pairs": "words", "gates": "apart", "l1_ratio": 1.0}
 PRESETS = MappingProxyType(
     {
         # the authors' release has no information term
@@ -15,8 +14,18 @@ PRESETS = MappingProxyType(
             "interaction_weight": 1.0,
             "information_weight": 0.0,
         },
-        "light": {**_WORDS, "importance_weight": 1.0, "interaction_weight": 1.0},
-        "strong": {**_WORDS, "importance_weight": 3.0, "interaction_weight": 3.0},
+        # the paper's text on neurons: pairs that attend to each other, within a text; needs no word vectors
+        "attention": {
+            "pairs": "attention",
+            "scope": "text",
+            "counted_pairs": "tokens",
+            "gates": "shared",
+            "l1_ratio": 0.5,
+            "importance_weight": 0.5,
+            "interaction_weight": 0.1,
+        },
+        "light": {"importance_weight": 2.0, "interaction_weight": 1.0},
+        "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
     }
 )
 

@@ -85,25 +85,25 @@ class SafrPenalty:
     """
 
     site: str = "neurons"
-    importance_weight: float | Schedule | Mapping[str, float] = 0.5
-    interaction_weight: float | Schedule | Mapping[str, float] = 0.1
+    importance_weight: float | Schedule | Mapping[str, float] = 2.0
+    interaction_weight: float | Schedule | Mapping[str, float] = 1.0
     information_weight: float | Schedule | Mapping[str, float] = INFORMATION_WEIGHT
     layers: tuple[int, ...] | None = None
     threshold: float = 2.0
-    l1_ratio: float = 0.5
+    l1_ratio: float = 0.0
     redundancy_weight: float | Schedule | Mapping[str, float] = 0.0
     l1_weight: float | Schedule | Mapping[str, float] = 0.0
     mono_weight: float | Schedule | Mapping[str, float] = 0.0
-    pairs: str = "attention"
-    scope: str = "text"
+    pairs: str = "words"
+    scope: str = "batch"
     batch_tokens: int = 512
     batch_occurrences: int | None = None
-    counted_pairs: str = "tokens"
+    counted_pairs: str = "words"
     word_threshold: float = 0.5
     class_tolerance: float | None = None
     overlap_ratio: float = 1.0
     sparse_tokens: str = "important"
-    gates: str = "shared"
+    gates: str = "apart"
     importance_grad: bool = False
     correlation_grad: bool = False
 

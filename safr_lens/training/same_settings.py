@@ -19,7 +19,8 @@ from safr_lens.training.config import TrainConfig
 _DEFAULTS = {
     "model": dataclasses.asdict(ModelConfig()),
     "train": dataclasses.asdict(TrainConfig()),
-    "penalty": SafrPenalty().to_dict(),
+    # settings that came later than the first version, with what they were before
+    "penalty": SafrPenalty.preset("attention").to_dict(),
 }
 
 
@@ -53,7 +54,7 @@ def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> No
     """Raise a CheckpointError that names the first setting in which two trainings differ.
 
     The number of epochs may differ: that is the same training, longer or shorter. A setting that an older version did
-    not know had its default.
+    not know had the value that changes nothing.
     """
     saved = {part: _DEFAULTS.get(part, {}) | (values or {}) for part, values in saved.items()}
     for part in sorted(saved.keys() | asked.keys()):

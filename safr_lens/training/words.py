@@ -8,7 +8,7 @@ from torch import Tensor
 from safr_lens.data.dataset import TextData
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer
-from safr_lens.errors import ConfigError
+from safr_lens.errors import ConfigError, DataError, FewWordsError
 from safr_lens.measures.words.embedding_table import embedding_table
 from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 from safr_lens.models.classifier import HookedClassifier
@@ -50,7 +50,17 @@ def uses_words(config: TrainConfig, penalty: SafrPenalty) -> bool:
 
 
 def own_vectors(data: TextData, tokenizer: TextTokenizer, *, widest: int = D_EMBED) -> WordVectors:
-    """Return word vectors of the training split, shorter ones where it is small."""
+    """Return word vectors of the training split, shorter ones where it is small.
+
+    Raises:
+        DataError: the split has too few words.
+    """
     texts = Texts(data["train"])
-    small = word_vectors(texts, tokenizer, d_embed=min(D_EMBED_SMALL, widest))
+    try:
+        small = word_vectors(texts, tokenizer, d_embed=min(D_EMBED_SMALL, widest))
+    except FewWordsError as error:
+        raise DataError(
+            f"The training split gives no word vectors: {error} Or name other texts with word_vectors_from "
+            '(--word-vectors-from), or use pairs that attend to each other, which need none (preset "attention").'
+        ) from None
     return small if int(small.counts.sum()) < SMALL else word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))

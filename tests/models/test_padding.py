@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
 from safr_lens import SafrPenalty
+from safr_lens.penalty import TokenWords
 
 close = {"atol": 1e-5, "rtol": 0}
 
@@ -95,17 +98,28 @@ def test_no_attention_lands_on_padding(model, texts):
         torch.testing.assert_close(pattern.sum(-1), torch.ones(pattern.shape[:-1]), **close)
 
 
-def terms(model, tokens, mask, site):
-    penalty = SafrPenalty(site=site, threshold=1.0, layers=range(model.config.n_layers))
-    n_layers = model.config.n_layers
-    return penalty.terms(model(tokens, mask, capture=penalty.hook_names(n_layers)), n_layers)
+PENALTIES = {
+    "words": SafrPenalty(word_threshold=0.1, class_tolerance=0.9),
+    "attention": SafrPenalty.preset("attention", threshold=1.0),
+    "embedding": SafrPenalty(site="embedding"),
+    "none": SafrPenalty(site="none"),
+}
 
 
-@pytest.mark.parametrize("site", ["neurons", "embedding", "none"])
+def terms(model, tokens, mask, penalty):
+    n_layers, d_vocab = model.config.n_layers, model.tokenizer.d_vocab
+    penalty = dataclasses.replace(penalty, layers=range(n_layers))
+    generator = torch.Generator().manual_seed(0)
+    vectors, shares = (torch.randn(d_vocab, n, generator=generator) for n in (4, 2))
+    words = TokenWords(tokens, vectors, shares.softmax(1))
+    return penalty.terms(model(tokens, mask, capture=penalty.hook_names(n_layers)), n_layers, words)
+
+
+@pytest.mark.parametrize("name", list(PENALTIES))
 @pytest.mark.parametrize("n_texts", [1, 6])
-def test_every_term_of_the_penalty_is_the_same(model, texts, site, n_texts):
-    expected = terms(model, *padded(model, texts[:n_texts], 0), site)
-    found = terms(model, *padded(model, texts[:n_texts], 5, with_words=True), site)
+def test_every_term_of_the_penalty_is_the_same(model, texts, name, n_texts):
+    expected = terms(model, *padded(model, texts[:n_texts], 0), PENALTIES[name])
+    found = terms(model, *padded(model, texts[:n_texts], 5, with_words=True), PENALTIES[name])
     assert found.keys() == expected.keys()
     for name, term in found.items():
         torch.testing.assert_close(term, expected[name], **close, msg=lambda m, name=name: f"{name}: {m}")

@@ -59,7 +59,7 @@ def captured(model, texts, penalty):
 
 def test_in_the_penalty_it_multiplies_the_relatedness_of_words(make_model, texts):
     model = make_model()
-    penalty = SafrPenalty(pairs="words", word_threshold=0.1, class_tolerance=0.2)
+    penalty = SafrPenalty.preset("attention", pairs="words", word_threshold=0.1, class_tolerance=0.2)
     assert penalty.compares_classes
     output, words = captured(model, texts, penalty)
     related = word_correlation(words.tokens, words.vectors, output.mask, 0.1)
@@ -89,8 +89,8 @@ def test_missing_shares_are_an_error_where_they_are_needed(make_model, texts):
     output, words = captured(model, texts, penalty)
     with pytest.raises(ConfigError, match="class_shares"):
         penalty.terms(output, 1, dataclasses.replace(words, class_shares=None))
-    for other in (SafrPenalty(class_tolerance=0.2), SafrPenalty(site="none", pairs="words", class_tolerance=0.2)):
-        assert not other.compares_classes
+    for blind in ({"pairs": "attention"}, {"site": "none"}):
+        assert not SafrPenalty(class_tolerance=0.2, **blind).compares_classes
 
 
 @pytest.mark.parametrize("bad", [0.0, 1.5, -0.1, "wide"])

@@ -124,7 +124,7 @@ def captured(model, texts, penalty):
 @pytest.mark.parametrize("pairs", ["attention", "words", "both"])
 def test_across_a_batch_its_tokens_are_one_long_text(make_model, texts, pairs):
     model = make_model()
-    penalty = SafrPenalty(pairs=pairs, scope="batch", threshold=1.1, word_threshold=0.2)
+    penalty = SafrPenalty.preset("attention", pairs=pairs, scope="batch", threshold=1.1, word_threshold=0.2)
     output, words = captured(model, texts, penalty)
     mask = output.mask
     h, pattern = (output.activations[f"blocks.0.{name}"] for name in ("mlp.hook_post", "attn.hook_pattern"))
@@ -161,7 +161,7 @@ def test_terms_that_need_words_say_so(make_model, texts):
 
 def test_drawing_by_words_needs_tokens_alone(make_model, texts):
     model = make_model()
-    penalty = SafrPenalty(scope="batch", batch_occurrences=1)
+    penalty = SafrPenalty.preset("attention", scope="batch", batch_occurrences=1)
     assert not penalty.needs_words
     output, words = captured(model, texts, penalty)
     with pytest.raises(ConfigError, match=r"words=TokenWords\(tokens\)"):

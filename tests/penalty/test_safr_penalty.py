@@ -27,6 +27,11 @@ TERMS = {
 }
 
 
+def attending(**changes):
+    """Penalty on pairs that attend to each other, which needs no words; any other site knows no pairs."""
+    return SafrPenalty.preset("attention", **changes)
+
+
 def terms_of(model, texts, penalty, **forward):
     n_layers = model.config.n_layers
     return penalty.terms(model(list(texts), capture=penalty.hook_names(n_layers), **forward), n_layers)
@@ -37,7 +42,7 @@ def terms_of(model, texts, penalty, **forward):
 
 @pytest.mark.parametrize("site", list(TERMS))
 def test_each_site_has_its_terms_by_name_and_weights_for_all_of_them(model, texts, site):
-    penalty = SafrPenalty(site=site)
+    penalty = attending(site=site)
     terms = terms_of(model, texts, penalty)
     assert set(terms) == TERMS[site] == set(penalty.weights(0.0))
     assert all(term.shape == () and term.isfinite() for term in terms.values())
@@ -48,7 +53,7 @@ def test_the_unregularised_model_needs_no_activations():
 
 
 def test_neuron_terms_are_the_formulas_at_the_last_layer_by_default(model, texts):
-    penalty = SafrPenalty(threshold=1.1, l1_ratio=0.5)
+    penalty = attending(threshold=1.1, l1_ratio=0.5)
     last = model.config.n_layers - 1
     names = [f"blocks.{last}.mlp.hook_post", f"blocks.{last}.attn.hook_pattern"]
     out = model(list(texts), capture=names)
@@ -73,14 +78,14 @@ def test_embedding_terms_are_the_formulas_on_gated_embedding_and_first_layer_by_
 @pytest.mark.parametrize("site", ["neurons", "embedding"])
 def test_terms_of_several_layers_are_averaged(make_model, texts, site):
     model = make_model(n_layers=2)
-    first, second, both = (terms_of(model, texts, SafrPenalty(site=site, layers=x)) for x in [(0,), (1,), (0, 1)])
+    first, second, both = (terms_of(model, texts, attending(site=site, layers=x)) for x in [(0,), (1,), (0, 1)])
     assert first["interaction"] != second["interaction"]
     for name in ("importance", "interaction", "information"):
         torch.testing.assert_close(both[name], (first[name] + second[name]) / 2)
 
 
 def test_terms_do_not_depend_on_the_weights(model, texts):
-    light, heavy = SafrPenalty(importance_weight=0, interaction_weight=0), SafrPenalty(importance_weight=9)
+    light, heavy = attending(importance_weight=0, interaction_weight=0), attending(importance_weight=9)
     assert terms_of(model, texts, light) == terms_of(model, texts, heavy)
 
 
@@ -224,7 +229,7 @@ def has_gradient(leaf):
 @pytest.mark.parametrize("correlation_grad", [False, True])
 def test_switches_decide_what_gets_gradient(random_batch, name, importance_grad, correlation_grad):
     output, q, h, pattern = leaves(random_batch)
-    penalty = SafrPenalty(threshold=1.0, importance_grad=importance_grad, correlation_grad=correlation_grad)
+    penalty = attending(threshold=1.0, importance_grad=importance_grad, correlation_grad=correlation_grad)
     penalty.terms(output, 1)[name].backward()
     assert has_gradient(h)
     assert has_gradient(q) == importance_grad
@@ -233,7 +238,7 @@ def test_switches_decide_what_gets_gradient(random_batch, name, importance_grad,
 
 def test_the_information_term_trains_importance_whatever_the_switches(random_batch):
     output, q, h, _ = leaves(random_batch)
-    SafrPenalty().terms(output, 1)["information"].backward()
+    attending().terms(output, 1)["information"].backward()
     assert has_gradient(q) and not has_gradient(h)
 
 
@@ -250,7 +255,7 @@ def trained_by(model, texts, penalty, name):
 
 @pytest.mark.parametrize("name", ["importance", "interaction"])
 def test_neuron_terms_train_embedding_attention_and_mlp(model, texts, name):
-    found = trained_by(model, texts, SafrPenalty(threshold=1.0), name)
+    found = trained_by(model, texts, attending(threshold=1.0), name)
     last = model.config.n_layers - 1
     assert {"backbone.embed.W_E", f"backbone.blocks.{last}.mlp.W_in"} <= found
     for layer in range(model.config.n_layers):
@@ -259,7 +264,7 @@ def test_neuron_terms_train_embedding_attention_and_mlp(model, texts, name):
 
 @pytest.mark.parametrize("name", ["importance", "interaction"])
 def test_neuron_terms_leave_the_readout_alone(model, texts, name):
-    found = trained_by(model, texts, SafrPenalty(threshold=1.0), name)
+    found = trained_by(model, texts, attending(threshold=1.0), name)
     last = model.config.n_layers - 1
     assert not {"backbone.unembed.W_U", f"backbone.blocks.{last}.mlp.W_out"} & found
 
@@ -278,7 +283,7 @@ def test_embedding_interaction_trains_queries_and_keys_but_no_values(model, text
 
 @pytest.mark.parametrize("site", list(TERMS))
 def test_the_information_term_trains_vmask_and_embedding_alone(model, texts, site):
-    found = trained_by(model, texts, SafrPenalty(site=site), "information")
+    found = trained_by(model, texts, attending(site=site), "information")
     vmask = {name for name, _ in model.named_parameters() if name.startswith("vmask")}
     assert found == vmask | {"backbone.embed.W_E"}
 
@@ -286,7 +291,7 @@ def test_the_information_term_trains_vmask_and_embedding_alone(model, texts, sit
 def test_the_gradient_of_a_term_lowers_it(make_model, texts):
     for name in ("importance", "interaction"):
         model = make_model()
-        penalty = SafrPenalty(threshold=1.0)
+        penalty = attending(threshold=1.0)
         before = terms_of(model, texts, penalty)[name]
         before.backward()
         with torch.no_grad():

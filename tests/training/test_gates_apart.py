@@ -22,7 +22,7 @@ def gradient_of(term, gates):
     torch.manual_seed(0)
     model = tiny_classifier().train()
     torch.nn.init.normal_(model.vmask.keep.weight, std=0.5)
-    penalty = SafrPenalty(gates=gates, threshold=0.5, information_weight=0.1, redundancy_weight=0.5)
+    penalty = SafrPenalty.preset("attention", gates=gates, threshold=0.5, information_weight=0.1, redundancy_weight=0.5)
     terms = batch_terms(model, first_batch(model), penalty, n_layers=1)
     terms[term].backward()
     sizes = {}
@@ -46,7 +46,7 @@ def test_classes_and_information_teach_vmask_either_way(term):
 
 def test_texts_that_are_not_looked_at_count_as_little_as_padding():
     model = tiny_classifier().eval()
-    batch, penalty = first_batch(model), SafrPenalty(gates="apart")
+    batch, penalty = first_batch(model), SafrPenalty.preset("attention", gates="apart")
     texts = torch.tensor([True, False] * 4)
     capture = penalty.hook_names(1)
     whole = penalty.terms(model(batch.tokens, batch.mask, capture=capture), 1, texts=texts)
@@ -57,7 +57,7 @@ def test_texts_that_are_not_looked_at_count_as_little_as_padding():
 
 def test_no_text_to_look_at_is_no_penalty():
     model = tiny_classifier().eval()
-    batch, penalty = first_batch(model), SafrPenalty(gates="apart", redundancy_weight=1.0)
+    batch, penalty = first_batch(model), SafrPenalty.preset("attention", gates="apart", redundancy_weight=1.0)
     output = model(batch.tokens, batch.mask, capture=penalty.hook_names(1))
     terms = penalty.terms(output, 1, texts=torch.zeros(8, dtype=torch.bool))
     assert [terms[name].item() for name in ("importance", "interaction", "redundancy")] == [0.0, 0.0, 0.0]

@@ -102,10 +102,11 @@ def test_vectors_come_from_the_training_split_unless_others_are_given():
 
 def test_vectors_that_nothing_uses_are_an_error_and_none_are_made():
     plain = TrainConfig()
-    assert training_vectors(tiny_classifier(), DATA, plain, SafrPenalty()) is None
+    attending = SafrPenalty.preset("attention")
+    assert training_vectors(tiny_classifier(), DATA, plain, attending) is None
     with pytest.raises(ConfigError, match="nothing uses them"):
         fit(
-            penalty=SafrPenalty(),
+            penalty=attending,
             embedding_start="random",
             neuron_start="random",
             word_vectors=word_vectors(Texts(DATA["test"])),
@@ -143,13 +144,13 @@ def test_other_word_vectors_are_another_training(tmp_path, monkeypatch):
         fit(out=tmp_path / "run", resume=True, word_vectors=others)
 
 
-def test_a_run_of_a_version_without_a_setting_had_its_default(tmp_path):
+def test_a_run_of_a_version_without_a_setting_had_the_value_that_changes_nothing(tmp_path):
     model = tiny_classifier()
-    now = describe(model.config, DATA, TrainConfig(), SafrPenalty())
+    now = describe(model.config, DATA, TrainConfig(), SafrPenalty.preset("attention"))
     before = json.loads(json.dumps(now))
     for part, name in (("penalty", "pairs"), ("penalty", "l1_weight"), ("train", "embedding_start")):
         del before[part][name]
     check_same(before, now, tmp_path)
-    changed = describe(model.config, DATA, TrainConfig(), SafrPenalty(pairs="words"))
+    changed = describe(model.config, DATA, TrainConfig(), SafrPenalty.preset("attention", pairs="words"))
     with pytest.raises(CheckpointError, match="pairs was 'attention', now 'words'"):
         check_same(before, changed, tmp_path)
