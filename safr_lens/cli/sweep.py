@@ -37,7 +37,9 @@ def sweep(
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with settings, as for safr-lens train.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="Whose weights are multiplied: release, light or strong.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Whose weights are multiplied: light, strong, attention, release.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many for each training.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Train anew what is in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,

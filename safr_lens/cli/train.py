@@ -26,30 +26,34 @@ def train(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings under a name: release, light or strong; options given here win over it."),
+        typer.Option(help="Settings under a name: light, strong, attention, release; options given here win over it."),
     ] = None,
     site: Annotated[
         str | None,
         typer.Option(help="Where the penalty acts: neurons, embedding (the authors' release), or none."),
     ] = None,
     importance_weight: Annotated[
-        float | None, typer.Option(help="Important tokens get neurons of their own (default 0.5).")
+        float | None, typer.Option(help="Important tokens get neurons of their own (default 2).")
     ] = None,
     interaction_weight: Annotated[
-        float | None, typer.Option(help="Correlated important pairs share neurons (default 0.1).")
+        float | None, typer.Option(help="Correlated important pairs share neurons (default 1).")
     ] = None,
     information_weight: Annotated[
         float | None, typer.Option(help="Keeps VMASK's importance informative (default: annealed).")
     ] = None,
     pairs: Annotated[
-        str | None, typer.Option(help="Correlated pairs: attention (default), words (their vectors), or both.")
+        str | None, typer.Option(help="Correlated pairs: words (their vectors, default), attention, or both.")
     ] = None,
-    scope: Annotated[str | None, typer.Option(help="Pairs within each text (default), or across a batch.")] = None,
+    scope: Annotated[str | None, typer.Option(help="Pairs across a batch (default), or within each text.")] = None,
     counted_pairs: Annotated[
-        str | None, typer.Option(help="Each pair of tokens counts (default), or each pair of words once: words.")
+        str | None, typer.Option(help="Each pair of words counts once (words, default), or each pair of tokens.")
     ] = None,
     gates: Annotated[
-        str | None, typer.Option(help="SAFR teaches VMASK too (shared, default), or neurons alone: apart.")
+        str | None, typer.Option(help="SAFR teaches neurons alone (apart, default), or VMASK too: shared.")
+    ] = None,
+    l1_ratio: Annotated[
+        float | None,
+        typer.Option(help="Sparsity part of the importance term: fewer active neurons a token (default 0)."),
     ] = None,
     redundancy_weight: Annotated[
         float | None, typer.Option(help="Neurons should not be copies of each other (default 0).")

@@ -40,6 +40,10 @@ INFORMATION_WEIGHT = Schedule(start=1.0, end=0.1, delay=1.0, epochs=0.0)
 class SafrPenalty:
     """The terms that SAFR adds to the cross-entropy, each returned by name and unweighted.
 
+    The defaults are what the study found best (``docs/study.md``): words that keep like company share neurons, all
+    others should not. They need word vectors, which :func:`~safr_lens.train` makes from the training split unless it is
+    given better ones, made from more texts; ``preset("attention")`` needs none.
+
     ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info +
     redundancy_weight L_red`` and, for rivals of SAFR, ``+ l1_weight L_1 + mono_weight L_mono``; terms of several layers
     are averaged. Adding padding never changes a term.
@@ -54,10 +58,10 @@ class SafrPenalty:
         mono_weight: of :func:`monosemanticity_loss` with the word vectors of the training, whatever the site.
         layers: which layers' neurons and attention; by default the last (for ``"embedding"``, the first layer's
             attention).
-        pairs: which pairs of tokens are correlated at site ``"neurons"``: ``"attention"``
-            (:func:`attention_correlation`), ``"words"`` (:func:`word_correlation` with the word vectors of the
-            training), or ``"both"`` (the larger of the two).
-        scope: pairs within each ``"text"``, or across the texts of a ``"batch"``.
+        pairs: which pairs of tokens are correlated at site ``"neurons"``: ``"words"`` (:func:`word_correlation` with
+            the word vectors of the training), ``"attention"`` (:func:`attention_correlation`), or ``"both"`` (the
+            larger of the two).
+        scope: pairs across the texts of a ``"batch"``, or within each ``"text"``.
         batch_tokens, batch_occurrences: with scope ``"batch"``, at most so many tokens are drawn, and of each word at
             most so many, so that frequent words do not decide everything.
         counted_pairs: in the interaction term each pair of ``"tokens"`` counts, so that most of it are two occurrences
@@ -67,7 +71,9 @@ class SafrPenalty:
         class_tolerance: with ``pairs`` other than ``"attention"``, how far the classes that two words speak for may
             differ (:func:`class_agreement`, which then multiplies :func:`word_correlation`); by default classes do not
             count, and words with opposite meanings are related where they are used alike.
-        l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`.
+        l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`. With ``l1_ratio`` 1 a token has half a
+            dozen active neurons instead of a hundred, but many neurons become copies of one another and their words
+            have less to do with each other.
         gates: ``"shared"``: the SAFR terms look at all texts of a batch and, through the gates that VMASK samples, also
             teach it which tokens to keep; a strong penalty then unteaches it what the classes need. ``"apart"``: half
             of the texts, drawn anew each step, teach VMASK, and the SAFR terms look at the other half, whose gates are
@@ -133,10 +139,12 @@ class SafrPenalty:
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> SafrPenalty:
-        """Return the penalty of a preset: ``"release"``, ``"light"`` or ``"strong"``, with changes of your own.
+        """Return the penalty of a preset, with changes of your own.
 
-        The last two compare words by their vectors, and are meant for ``TrainConfig(embedding_start="words")`` and
-        ``word_vectors`` of many texts; as a setting or option of ``safr-lens train``, ``preset`` sees to both.
+        ``"light"`` is the default and ``"strong"`` three times its weights; both are meant for
+        ``TrainConfig(embedding_start="words")`` and ``word_vectors`` of many texts, and as a setting or option of
+        ``safr-lens train``, ``preset`` sees to both. ``"attention"``: pairs that attend to each other within a text, as
+        the paper has it, on neurons. ``"release"``: the authors' formulas on embeddings.
 
         Raises:
             ConfigError: an unknown preset, or changes without meaning.

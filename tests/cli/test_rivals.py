@@ -42,7 +42,7 @@ def test_train_takes_it_and_logs_its_terms(call, corpus, small_config, tmp_path,
 
 def test_word_vectors_that_nothing_uses_are_refused_before_anything_is_written(call, corpus, small_config, tmp_path):
     words = ("--data", corpus, "--config", small_config, "--out", tmp_path / "run")
-    result = call("train", *words, "--word-vectors-from", "rotten_tomatoes")
+    result = call("train", *words, "--preset", "attention", "--word-vectors-from", "rotten_tomatoes")
     assert result.exit_code == 2
     assert "nothing uses them" in result.stderr and not (tmp_path / "run").exists()
 

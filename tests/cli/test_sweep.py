@@ -49,7 +49,7 @@ def test_a_sweep_trains_each_strength_and_seed_once(call, words, monkeypatch):
     assert found["chosen"]["runs"] == [str(out / f"strength-2-seed-{seed}") for seed in (0, 1)]
     assert json.loads((out / "sweep.json").read_text()) == found
     settings = json.loads((out / "strength-2-seed-1" / "metrics.json").read_text())["settings"]
-    assert settings["penalty"]["importance_weight"]["end"] == 1.0 and settings["train"]["seed"] == 1
+    assert settings["penalty"]["importance_weight"]["end"] == 4.0 and settings["train"]["seed"] == 1
 
     monkeypatch.setattr(sweeping, "train_run", None)  # a training would be an error
     again = call(*command, "--seeds", "0,1", "--budget", 99, "--json")

@@ -18,6 +18,7 @@ from safr_lens.penalty import (
     neuron_importance,
     neuron_interaction,
 )
+from safr_lens.penalty.presets import PRESETS
 from safr_lens.penalty.schedule import as_schedule
 
 TERMS = {
@@ -303,3 +304,19 @@ def test_the_gradient_of_a_term_lowers_it(make_model, texts):
 
 def test_equal_settings_are_equal_penalties():
     assert SafrPenalty() == SafrPenalty() != replace(SafrPenalty(), threshold=1.0)
+
+
+# ---- presets
+
+
+def test_the_default_is_the_light_preset_and_strong_is_three_times_it():
+    light, strong = SafrPenalty.preset("light"), SafrPenalty.preset("strong")
+    assert SafrPenalty() == light
+    for name in ("importance", "interaction"):
+        assert strong.weights(0.0)[name] == 3 * light.weights(0.0)[name]
+    assert replace(strong, importance_weight=2.0, interaction_weight=1.0) == light
+
+
+def test_which_presets_need_word_vectors():
+    needing = {name for name in PRESETS if SafrPenalty.preset(name).needs_words}
+    assert needing == {"light", "strong"} and set(PRESETS) == needing | {"attention", "release"}

@@ -9,12 +9,12 @@ import torch
 
 from safr_lens import SafrPenalty, TrainConfig, train
 from safr_lens.data.texts import Texts
-from safr_lens.errors import CheckpointError, ConfigError
+from safr_lens.errors import CheckpointError, ConfigError, DataError
 from safr_lens.measures import word_vectors
 from safr_lens.models.word_start import start_from_words, start_neurons_from_words
 from safr_lens.training import loop
 from safr_lens.training.same_settings import check_same, describe
-from safr_lens.training.words import training_vectors
+from safr_lens.training.words import own_vectors, training_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier
 
 DATA = sentiment_data(n_train=64, n_other=16)
@@ -154,3 +154,9 @@ def test_a_run_of_a_version_without_a_setting_had_the_value_that_changes_nothing
     changed = describe(model.config, DATA, TrainConfig(), SafrPenalty.preset("attention", pairs="words"))
     with pytest.raises(CheckpointError, match="pairs was 'attention', now 'words'"):
         check_same(before, changed, tmp_path)
+
+
+def test_too_few_words_for_vectors_name_what_to_do_instead():
+    tokenizer = tiny_classifier().tokenizer
+    with pytest.raises(DataError, match=r'--word-vectors-from.*preset "attention"'):
+        own_vectors(sentiment_data(n_train=2, n_other=2), tokenizer)
