@@ -132,7 +132,7 @@ def test_the_command_refuses_a_missing_run(call, tmp_path):
 
 def test_the_record_is_told_in_words(runs):
     told = facts_of(load_run(runs / "safr"))
-    assert "importance_weight 0.5" in told["penalty"]
+    assert "importance_weight 2" in told["penalty"]
     assert "epochs 2" in told["training"]
 
 
