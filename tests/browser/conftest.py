@@ -73,7 +73,8 @@ def trained(tmp_path_factory) -> list:
     made = []
     for seed, name in enumerate(("plain", "safr")):
         out = tmp_path_factory.mktemp("runs") / name
-        penalty = safr_lens.SafrPenalty() if name == "safr" else None
+        # with pairs that attend to each other there are some to show
+        penalty = safr_lens.SafrPenalty.preset("attention") if name == "safr" else safr_lens.SafrPenalty(site="none")
         config = safr_lens.TrainConfig(epochs=3, learning_rate=1e-2)
         safr_lens.train(tiny_classifier(seed=seed), sentiment_data(), config, penalty=penalty, out=out, progress=False)
         made.append(load_run(out))
