@@ -124,12 +124,15 @@ def sweep(
     for strength in (0.0, *sorted(set(strengths))):
         name = f"strength-{strength:g}" if strength else BASELINE
         penalty = at_strength(settings.penalty, strength)
+        chosen, used = dataclasses.replace(settings, penalty=penalty), vectors
+        if not uses_words(settings.train, penalty):  # no penalty, and an embedding that starts at random
+            chosen, used = _without_vectors(chosen), None
         runs = [
             _measured(
-                _run_settings(settings, penalty, seed),
+                _seeded(chosen, seed),
                 out / f"{name}-seed-{seed}",
                 data,
-                vectors,
+                used,
                 overwrite=overwrite,
                 progress=progress,
             )
@@ -161,12 +164,12 @@ def at_strength(penalty: SafrPenalty, strength: float) -> SafrPenalty:
     return dataclasses.replace(penalty, **scaled)
 
 
-def _run_settings(settings: Settings, penalty: SafrPenalty, seed: int) -> Settings:
-    chosen = dataclasses.replace(settings, penalty=penalty, train=dataclasses.replace(settings.train, seed=seed))
-    if uses_words(chosen.train, penalty):
-        return chosen
-    # the unregularised classifier needs no vectors of other texts where its embedding starts at random
-    return dataclasses.replace(chosen, data=dataclasses.replace(chosen.data, word_vectors_from=None))
+def _without_vectors(settings: Settings) -> Settings:
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, word_vectors_from=None))
+
+
+def _seeded(settings: Settings, seed: int) -> Settings:
+    return dataclasses.replace(settings, train=dataclasses.replace(settings.train, seed=seed))
 
 
 def _measured(
@@ -178,8 +181,7 @@ def _measured(
     overwrite: bool,
     progress: bool,
 ) -> tuple[float, float, NeuronSummary]:
-    used = vectors if uses_words(settings.train, settings.penalty) else None
-    done = None if overwrite else finished_run(folder, settings, data, used)
+    done = None if overwrite else finished_run(folder, settings, data, vectors)
     if done is not None:
         model = done[0]
     else:
@@ -187,7 +189,7 @@ def _measured(
             settings,
             out=folder,
             data=data,
-            word_vectors=used,
+            word_vectors=vectors,
             resume=not overwrite,
             overwrite=overwrite,
             progress=progress,

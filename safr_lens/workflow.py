@@ -26,7 +26,7 @@ from safr_lens.training.loop import TrainResult, train
 from safr_lens.training.metrics import as_dict
 from safr_lens.training.run_folder import METRICS
 from safr_lens.training.same_settings import check_same, describe
-from safr_lens.training.words import D_EMBED, own_vectors, uses_words
+from safr_lens.training.words import D_EMBED, UNUSED, own_vectors, uses_words
 
 LEAST_KNOWN = 0.1
 
@@ -89,9 +89,11 @@ def run_vectors(settings: Settings, data: TextData) -> WordVectors | None:
     settings differ in seed or penalty alone; other texts may take some seconds.
 
     Raises:
-        ConfigError, DataError: texts that give no useful vectors.
+        ConfigError, DataError: texts that give no useful vectors, or are named for nothing.
     """
     if not uses_words(settings.train, settings.penalty):
+        if settings.data.word_vectors_from is not None:
+            raise ConfigError(UNUSED)
         return None
     tokenizer = settings_tokenizer(settings, data)
     return other_vectors(settings, tokenizer) or own_vectors(data, tokenizer, widest=settings.model.d_model)

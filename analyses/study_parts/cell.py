@@ -15,6 +15,7 @@ from safr_lens.errors import DataError
 from safr_lens.json_values import without_nan
 from safr_lens.settings import make_settings
 from safr_lens.training.metrics import PACKAGES, _version
+from safr_lens.training.words import uses_words
 from study_parts.concepts import concepts
 from study_parts.embedding import embedding_figures
 from study_parts.redundancy import redundancy_figures
@@ -41,14 +42,13 @@ def run_cell(
     base = {"preset": "attention", "data": source.data.source, **source.settings}
     chosen = make_settings({**base, **settings, "seed": seed})
     model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
-    uses_words = chosen.train.embedding_start == "words" or chosen.penalty.needs_words
     given = source.own if chosen.data.word_vectors_from is None else source.reviews
     result = train(
         model,
         source.data,
         chosen.train,
         penalty=chosen.penalty,
-        word_vectors=given if uses_words else None,
+        word_vectors=given if uses_words(chosen.train, chosen.penalty) else None,
         progress=False,
     )
     trained = time.perf_counter()

@@ -45,6 +45,10 @@ def _pair(importance: float, interaction: float) -> dict[str, float]:
     return {"importance_weight": importance, "interaction_weight": interaction}
 
 
+def _pairs(*pairs: tuple[float, float]) -> dict[str, dict[str, float]]:
+    return {f"{importance:g}/{interaction:g}": _pair(importance, interaction) for importance, interaction in pairs}
+
+
 def _weights(name: str, *values: float) -> dict[str, dict[str, float]]:
     return {f"{value:g}": {name: value} for value in values}
 
@@ -57,9 +61,7 @@ def _informed(weight: float) -> dict[str, float]:
     return {"start": 1.0, "end": weight, "delay": 1.0, "epochs": 0.0}
 
 
-PAIRS = {
-    f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (1.0, 1.0), (3.0, 1.0), (3.0, 3.0), (3.0, 6.0), (3.0, 9.0))
-}
+PAIRS = _pairs((0.3, 0.3), (1.0, 1.0), (3.0, 1.0), (3.0, 3.0), (3.0, 6.0), (3.0, 9.0))
 DISTINCT = {
     f"{label}/{redundancy:g}": {**PAIRS[label], "redundancy_weight": redundancy}
     for label, redundancy in (("0.3/0.3", 0.3), ("1/1", 0.3), ("1/1", 1.0), ("3/3", 1.0))
@@ -94,20 +96,17 @@ ABLATIONS = (
     Method(
         "class_tolerance 0.25",
         {**ONCE, **APART, "class_tolerance": 0.25},
-        {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.5, 0.5), (1, 0.5), (2, 1), (2, 2), (3, 3), (1, 3), (3, 6))},
+        _pairs((0.5, 0.5), (1, 0.5), (2, 1), (2, 2), (3, 3), (1, 3), (3, 6)),
     ),
     Method(
         "no sparsity part",
         DENSE,
-        {
-            f"{a:g}/{b:g}": _pair(a, b)
-            for a, b in ((2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (6, 3), (10, 5), (10, 10), (20, 10))
-        },
+        _pairs((2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (6, 3), (10, 5), (10, 10), (20, 10)),
     ),
     Method(
         "no sparsity part, class_tolerance 0.25",
         {**DENSE, "class_tolerance": 0.25},
-        {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((1, 1), (2, 1), (3, 1), (3, 3), (6, 3))},
+        _pairs((1, 1), (2, 1), (3, 1), (3, 3), (6, 3)),
     ),
     Method(
         "no sparsity part, without other texts",
@@ -122,12 +121,12 @@ ABLATIONS = (
     Method(
         "sparsity part 0.1",
         {**ONCE, **APART, "l1_ratio": 0.1},
-        {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((1, 1), (3, 3))},
+        _pairs((1, 1), (3, 3)),
     ),
     Method(
         "weights",
         {**ONCE, **APART},
-        {f"{a:g}/{b:g}": _pair(a, b) for a, b in ((0.3, 0.3), (0.5, 0.5), (0.5, 1), (1, 0.5), (1, 2), (1, 0))},
+        _pairs((0.3, 0.3), (0.5, 0.5), (0.5, 1), (1, 0.5), (1, 2), (1, 0)),
     ),
     Method("later start", {**ONCE, **APART}, {"epoch 2": dict.fromkeys(_pair(1, 1), _late(1.0))}),
     Method("l1_ratio", BASE, _weights("l1_ratio", 0.0, 0.3, 3.0)),
@@ -177,11 +176,16 @@ EARLIER = (
     Method("SAFR, sparse, light, gates shared", ONCE, {"1/1": PAIRS["1/1"]}),
     Method("SAFR, sparse, strong, gates shared", ONCE, {"3/3": PAIRS["3/3"]}),
 )
+# what needs the training split alone: SafrPenalty() as it is, and no penalty from the same random start
+ALONE = (
+    Method("unregularised, random start", {"site": "none"}, {"-": {}}),
+    Method("SAFR, default", {**DENSE, "word_vectors_from": None, "embedding_start": "random"}, {"2/1": _pair(2, 1)}),
+)
 METHODS_OF = {
     "own": SCREENED,
     "ablate": ABLATIONS,
     "choose": METHODS,
-    "final": (*METHODS, *RECOMMENDED, *EARLIER),
+    "final": (*METHODS, *RECOMMENDED, *EARLIER, *ALONE),
 }
 
 

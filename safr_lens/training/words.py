@@ -16,6 +16,10 @@ from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 
 D_EMBED, D_EMBED_SMALL = 100, 50
+UNUSED = (
+    'Word vectors were given, but nothing uses them. Set embedding_start="words", pairs="words" or "both", or a '
+    "mono_weight."
+)
 SMALL = 1_000_000  # tokens; with fewer, the later of 100 dimensions hold noise alone
 
 
@@ -34,10 +38,7 @@ def training_vectors(
     """
     if not uses_words(config, penalty):
         if given is not None:
-            raise ConfigError(
-                'Word vectors were given, but nothing uses them. Set embedding_start="words", pairs="words" or "both", '
-                "or a mono_weight."
-            )
+            raise ConfigError(UNUSED)
         return None
     if given is None:
         given = own_vectors(data, model.tokenizer, widest=model.config.d_model)

@@ -73,6 +73,13 @@ def test_bad_input_gives_one_clear_message(call, corpus, tmp_path, options, mess
     assert message in result.stderr and not (tmp_path / "runs").exists()
 
 
+def test_word_vectors_that_no_training_uses_are_refused(call, corpus, small_config, tmp_path):
+    config = tmp_path / "attention.yaml"
+    config.write_text(small_config.read_text() + "\npreset: attention\nword_vectors_from: rotten_tomatoes\n")
+    result = call("sweep", "--data", corpus, "--out", tmp_path / "runs", "--config", config)
+    assert result.exit_code == 2 and "nothing uses them" in result.stderr and not (tmp_path / "runs").exists()
+
+
 def test_a_sweep_without_safr_terms_is_an_error(call, corpus, tmp_path):
     config = tmp_path / "none.yaml"
     config.write_text("site: none\n")

@@ -38,6 +38,16 @@ def test_the_safr_terms_teach_neurons_alone(term):
     assert shared["vmask"] > 0 and shared["neurons"] > 0
 
 
+@pytest.mark.parametrize("term", ["importance", "interaction"])
+def test_so_does_the_default_penalty(term):
+    model = tiny_classifier().train()
+    vectors = torch.rand(model.tokenizer.d_vocab, 5, generator=torch.Generator().manual_seed(0))
+    terms = batch_terms(model, first_batch(model), SafrPenalty(), n_layers=1, vectors=vectors)
+    terms[term].backward()
+    assert all(not w.grad.any() for w in model.vmask.parameters() if w.grad is not None)
+    assert model.backbone.blocks[0].mlp.W_in.grad.abs().sum() > 0
+
+
 @pytest.mark.parametrize("term", ["cross_entropy", "information"])
 def test_classes_and_information_teach_vmask_either_way(term):
     assert gradient_of(term, "apart")["vmask"] > 0
