@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import pandas as pd
 
 from study_parts.grid import BASELINE
@@ -25,18 +27,24 @@ MEASURES = {
 def claim_table(table: pd.DataFrame, *, stage: str, data: str) -> str:
     """Return the change in % of each raw measure, mean over seeds, for every method beside that without a penalty.
 
+    Both means are over the seeds that both have.
+
     Raw values, as a claim without a null would quote them: that a null was left out is one way to reach a figure.
     """
     rows = table[(table["stage"] == stage) & (table["data"] == data)]
-    means = rows.groupby(["method", "weight", "measure"])["value"].mean().unstack()
-    seeds = rows.groupby(["method", "weight"])["seed"].nunique()
+    wide = rows.pivot_table("value", ["method", "weight", "seed"], "measure")
     lines = ["| method, weight (seeds) | " + " | ".join(MEASURES.values()) + " |", "|---" * (len(MEASURES) + 1) + "|"]
-    for (method, weight), values in means.iterrows():
+    for (method, weight), values in wide.groupby(level=["method", "weight"]):
         base = BASELINE + (RESIDUAL if method.endswith(RESIDUAL) else "")
-        if method == base or base not in means.index.get_level_values(0):
+        if method == base or base not in wide.index.get_level_values(0):
             continue
-        without = means.loc[base].iloc[0]
-        changes = [100 * (values.get(name) / without.get(name) - 1) for name in MEASURES]
+        without = wide.loc[base].droplevel("weight")
+        values = values.droplevel(["method", "weight"])
+        seeds = values.index.intersection(without.index)
+        if seeds.empty:
+            continue
+        after, before = values.loc[seeds].mean(), without.loc[seeds].mean()
+        changes = [100 * (after.get(name, nan) / before.get(name, nan) - 1) for name in MEASURES]
         shown = " | ".join("–" if pd.isna(change) else f"{change:+.0f}" for change in changes)
-        lines.append(f"| {method}, {weight} ({seeds[method, weight]}) | {shown} |")
+        lines.append(f"| {method}, {weight} ({len(seeds)}) | {shown} |")
     return "\n".join(lines)
