@@ -10,6 +10,8 @@ from typing import Any
 
 # the second epoch is the best one in most runs; with the default patience of 3, two epochs of five were for nothing
 RUN = {"patience": 1}
+# by accuracy, as when settings were chosen, epochs were kept at which the models had begun to overfit: held_out.py
+FINAL = {"metric_for_best_model": "loss"}
 START = {"embedding_start": "words", "word_vectors_from": "imdb"}
 GROUPS = {**START, "neuron_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
@@ -92,6 +94,7 @@ DRAWN = tuple(method.name for method in (*METHODS, *RECOMMENDED) if "residual" n
 BASE = {**ONCE, **APART, **_pair(1, 1)}
 # levers of SAFR one at a time, against "SAFR, words once, gates apart" at 1/1
 ABLATIONS = (
+    Method(BASELINE, {"site": "none", **START}, {"-": {}}),
     Method("class_tolerance", BASE, _weights("class_tolerance", 0.15, 0.25, 0.5)),
     Method(
         "class_tolerance 0.25",
@@ -142,6 +145,29 @@ ABLATIONS = (
     Method("occurrences of a word", BASE, {"2": {"batch_occurrences": 2}}),
     Method("with MonoLoss", BASE, _weights("mono_weight", 0.3)),
     Method("neurons start at groups", BASE, {"-": GROUPS}),
+    Method(
+        "recommended, tokens of a batch",
+        DENSE,
+        {
+            f"{label}, {n}": {**pair, "batch_tokens": n}
+            for label, pair in _pairs((2, 1), (6, 3)).items()
+            for n in (1024, 2048)
+        },
+    ),
+    Method(
+        "recommended, information weight",
+        DENSE,
+        {
+            f"{label}, {weight:g}": {**pair, "information_weight": _informed(weight)}
+            for label, pair in _pairs((2, 1), (6, 3)).items()
+            for weight in (0.3,)
+        },
+    ),
+    Method(
+        "unregularised, information weight",
+        {"site": "none", **START},
+        {f"{weight:g}": {"information_weight": _informed(weight)} for weight in (0.3,)},
+    ),
     Method("unregularised, d_mlp 256", {"site": "none", **START, "d_mlp": 256}, {"-": {}}),
     Method("unregularised, random start", {"site": "none"}, {"-": {}}),
 )
@@ -227,7 +253,7 @@ def cells(
         chosen: for ``"final"``: the label of the weight by data and method; imdb takes that of rotten_tomatoes.
     """
     for name in (one for one in DATA if one in data):
-        if stage != "final" and name == "imdb":
+        if stage in ("own", "choose") and name == "imdb":
             continue
         default = SEEDS[stage][:IMDB_SEEDS] if name == "imdb" else SEEDS[stage]
         for seed in seeds or default:
@@ -237,5 +263,6 @@ def cells(
                     picked = chosen.get(name if name in chosen else "rotten_tomatoes", {}).get(method.name)
                     labels = [picked] if picked in method.weights else labels[:1] if len(labels) == 1 else []
                 for label in labels:
-                    settings = {**RUN, **method.settings, **method.weights[label], **(OWN if stage == "own" else {})}
+                    of_stage = {"own": OWN, "final": {} if method in EARLIER else FINAL}.get(stage, {})
+                    settings = {**RUN, **method.settings, **method.weights[label], **of_stage}
                     yield Cell(stage, name, method.name, label, seed, settings)

@@ -49,6 +49,9 @@ def _rows(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**key, "measure": f"embedding {name}", "value": value}
     for name, value in cell.get("redundancy", {}).items():
         yield {**key, "measure": name, "value": value}
+    if naopc := cell.get("naopc"):
+        row = {"value": naopc["tested"], "null": naopc["random"], "above": naopc["tested"] - naopc["random"]}
+        yield {**key, "measure": "naopc", **row}
     for concept, probe in cell["probes"].items():
         for score in ("auc", "f1"):
             low, high = probe[f"{score}_interval"]

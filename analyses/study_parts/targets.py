@@ -24,8 +24,8 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
         "| method | accuracy lost, points (paired over seeds) | reliance ≥ 15 | silent < 5 % | alive ≥ 25 % "
         "| capacity × 3 | token sel. × 8 | MS × 10 | MS above rivals | the last three by effect "
         "| neurons of the commonest favourite, % | k=1 concepts won of all "
-        "| compr., suff. against random (unregularised) |",
-        "|---" * 13 + "|",
+        "| compr., suff. against random (unregularised) | NAOPC above random (unregularised) |",
+        "|---" * 14 + "|",
     ]
     for method in (name for name in means.index if name.startswith("SAFR") and "residual" not in name):
         mean = means.loc[method]
@@ -36,7 +36,7 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
             f"| {_times(mean, base, 'monosemanticity', 10)} "
             f"| {_met(mean['monosemanticity'] - rivals['monosemanticity'].max(), 0, digits=4)} "
             f"| {_by_effect(mean, base, rivals)} | {100 * mean.get('largest_share', float('nan')):.0f} "
-            f"| {_won(mean, rivals)} | {_faithful(mean, base)} |"
+            f"| {_won(mean, rivals)} | {_faithful(mean, base)} | {_bounded(mean, base)} |"
         )
     return "\n".join(lines)
 
@@ -86,3 +86,10 @@ def _faithful(mean: pd.Series, base: pd.Series) -> str:
     beats = mean["comprehensiveness"] > 0 > mean["sufficiency"]
     as_good = mean["comprehensiveness"] >= base["comprehensiveness"] and mean["sufficiency"] <= base["sufficiency"]
     return f"{compr}, {suff} {'✓' if beats else '✗'}{'' if as_good else ', worse than without SAFR'}"
+
+
+def _bounded(mean: pd.Series, base: pd.Series) -> str:
+    if not all(pd.notna(row.get("naopc")) for row in (mean, base)):
+        return "not measured"
+    as_good = mean["naopc"] >= base["naopc"] and mean["naopc"] > 0
+    return f"{mean['naopc']:+.3f} ({base['naopc']:+.3f}) {'✓' if as_good else '✗'}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from safr_lens.errors import ConfigError
 from safr_lens.models.config import check_choice, check_number
 
+METRICS = ("loss", "accuracy")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -14,7 +16,9 @@ class TrainConfig:
 
     Attributes:
         epochs: at most so many.
-        patience: stop after so many epochs without a better validation accuracy (ties go to the lower loss).
+        patience: stop after so many epochs that are no better on the validation split.
+        metric_for_best_model: what is better: ``"loss"`` (lower) or ``"accuracy"`` (ties go to the lower loss). The
+            accuracy of a few hundred texts jumps by more than epochs differ, and then keeps overfitted ones.
         batch_size: texts a step and process.
         learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
         max_grad_norm: gradients are clipped to this norm.
@@ -33,6 +37,7 @@ class TrainConfig:
 
     epochs: int = 100
     patience: int = 3
+    metric_for_best_model: str = "loss"
     batch_size: int = 32
     learning_rate: float = 5e-4
     max_grad_norm: float = 1.0
@@ -49,6 +54,7 @@ class TrainConfig:
         check_number("learning_rate", self.learning_rate, low=1e-9, high=10.0)
         check_number("max_grad_norm", self.max_grad_norm, low=1e-9)
         check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))
+        check_choice("metric_for_best_model", self.metric_for_best_model, METRICS)
         for name in ("embedding_start", "neuron_start"):
             check_choice(name, getattr(self, name), ("random", "words"))
         if self.neuron_start == "words" and self.embedding_start != "words":

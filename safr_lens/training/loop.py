@@ -69,8 +69,9 @@ def train(
 ) -> TrainResult:
     """Train a classifier and keep the weights of its best epoch on the validation split.
 
-    The best epoch is chosen among those that follow the last change of a weight's schedule (or is the last one, when
-    ``config.epochs`` ends before it), so that no model is kept that the penalty had not yet reached.
+    The best epoch (``config.metric_for_best_model``) is chosen among those that follow the last change of a weight's
+    schedule (or is the last one, when ``config.epochs`` ends before it), so that no model is kept that the penalty had
+    not yet reached.
 
     Args:
         model: an untrained or trained classifier; it is trained in place.
@@ -264,9 +265,13 @@ class _Trainer:
             yield group[mine]
 
     def _is_best(self, epoch: int, accuracy: float, loss: float) -> bool:
-        first = self._first_candidate()
-        rank = (epoch >= first, accuracy, -loss)
-        return all(rank > (r.epoch >= first, r.validation_accuracy, -r.validation_loss) for r in self.records)
+        first, by_accuracy = self._first_candidate(), self.config.metric_for_best_model == "accuracy"
+
+        def rank(epoch: int, accuracy: float, loss: float) -> tuple[float, ...]:
+            return (epoch >= first, accuracy, -loss) if by_accuracy else (epoch >= first, -loss)
+
+        found = rank(epoch, accuracy, loss)
+        return all(found > rank(r.epoch, r.validation_accuracy, r.validation_loss) for r in self.records)
 
     def _first_candidate(self) -> int:
         return min(math.ceil(self.penalty.settled) + 1, self.config.epochs)

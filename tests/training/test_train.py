@@ -31,7 +31,7 @@ N_BATCHES = 5  # an odd number, for the accumulation of two
 DATA = sentiment_data(n_train=N_BATCHES * BATCH_SIZE, n_other=16)
 LARGER = sentiment_data(n_train=160, n_other=60)
 CONSTANT = SafrPenalty(information_weight=0.1)
-SETTINGS = {"batch_size": BATCH_SIZE, "learning_rate": 1e-2}
+SETTINGS = {"batch_size": BATCH_SIZE, "learning_rate": 1e-2, "metric_for_best_model": "accuracy"}
 TERMS = {
     "neurons": {"cross_entropy", "information", "importance", "interaction"},
     "embedding": {"cross_entropy", "information", "importance", "interaction"},
@@ -298,6 +298,22 @@ def test_records_mark_each_epoch_that_was_the_best_so_far(script):
 def test_a_tie_in_accuracy_and_loss_keeps_the_earlier_epoch(script):
     script([0.5, 0.5], losses=[1.0, 1.0])
     assert fit(epochs=2).metrics["best_epoch"] == 1
+
+
+@pytest.mark.parametrize(("metric", "best", "epochs"), [("loss", 2, 3), ("accuracy", 4, 5)])
+def test_the_best_epoch_has_the_lowest_loss_or_the_highest_accuracy(script, metric, best, epochs):
+    snapshots = script([0.7, 0.6, 0.7, 0.8, 0.7], losses=[0.5, 0.4, 0.4, 0.9, 0.8])
+    patience = epochs - best if metric == "loss" else 3
+    result = fit(epochs=epochs, patience=patience, metric_for_best_model=metric)
+    assert result.metrics["best_epoch"] == best
+    assert result.metrics["epochs"] == epochs
+    assert same(weights(result.model), snapshots[best - 1])
+
+
+def test_the_loss_chooses_the_epoch_by_default(script):
+    script([0.9, 0.5], losses=[0.5, 0.4])
+    assert TrainConfig().metric_for_best_model == "loss"
+    assert fit(epochs=2, metric_for_best_model=TrainConfig().metric_for_best_model).metrics["best_epoch"] == 2
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(1, 3), (2, 6), (3, 7)])
@@ -708,6 +724,7 @@ def test_bad_settings_write_and_remove_nothing(trained, tmp_path, settings, erro
         {"max_grad_norm": 0},
         {"gradient_accumulation_steps": 0},
         {"mixed_precision": "fp8"},
+        {"metric_for_best_model": "f1"},
         {"seed": -1},
     ],
     ids=str,

@@ -1,0 +1,106 @@
+"""What does SAFR cost in accuracy, and which epoch should be kept? Asked of texts held out from the training split.
+
+The validation splits are small (682 reviews, 692 sentences) and choose the epoch, the test splits are not for choosing.
+So part of the training split is held out, each method trains on the rest for a fixed number of epochs, and every epoch
+is measured on validation and held-out texts.
+
+Example: python analyses/held_out.py --data rotten_tomatoes --seeds 10
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from study_parts.grid import METHODS_OF, Method
+from study_parts.sources import Source, load_source
+
+from safr_lens import HookedClassifier, train
+from safr_lens.measures.evaluation import evaluate
+from safr_lens.settings import make_settings
+from safr_lens.training import loop
+from safr_lens.training.words import uses_words
+
+HELD_OUT = 1500
+EPOCHS = 4
+METHODS = ["unregularised|-", "SAFR, light|2/1", "SAFR, strong|6/3"]
+RESULTS = Path(__file__).parent / "results" / "held_out.jsonl"
+
+
+def with_held_out(source: Source, n_held_out: int) -> tuple[Source, Any]:
+    """Return the source with a smaller training split, and the evenly spaced texts taken from it."""
+    split = source.data["train"]
+    places = sorted({round(i * len(split) / n_held_out) for i in range(n_held_out)})
+    rest = sorted(set(range(len(split))) - set(places))
+    smaller = dataclasses.replace(source.data, splits={**source.data.splits, "train": split.select(rest)})
+    return dataclasses.replace(source, data=smaller), split.select(places)
+
+
+def named(name: str, weight: str) -> Method:
+    """Return a method of the study by name, with one of its weights."""
+    found = [m for methods in METHODS_OF.values() for m in methods if m.name == name and weight in m.weights]
+    if not found:
+        raise SystemExit(f"The study has no method {name!r} with the weight {weight!r}.")
+    return found[0]
+
+
+def epochs_of(
+    source: Source, held_out: Any, method: Method, weight: str, seed: int, n_epochs: int
+) -> list[dict[str, float]]:
+    """Train without early stopping and return each epoch's figures on validation and held-out texts."""
+    settings = {**method.settings, **method.weights[weight], "epochs": n_epochs, "patience": n_epochs, "seed": seed}
+    chosen = make_settings({"preset": "attention", "data": source.data.source, **source.settings, **settings})
+    model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
+    given = source.own if chosen.data.word_vectors_from is None else source.reviews
+    epochs: list[dict[str, float]] = []
+
+    def on_both(model: HookedClassifier, rows: Any) -> Any:
+        there, here = evaluate(model, held_out), evaluate(model, rows)
+        epochs.append(
+            {
+                "validation_accuracy": here.accuracy,
+                "validation_loss": here.loss,
+                "held_out_accuracy": there.accuracy,
+                "held_out_loss": there.loss,
+            }
+        )
+        return here
+
+    vectors = given if uses_words(chosen.train, chosen.penalty) else None
+    # the loop keeps no epoch but the best
+    with patch.object(loop, "evaluate", on_both):
+        train(model, source.data, chosen.train, penalty=chosen.penalty, word_vectors=vectors, progress=False)
+    return epochs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", default=["rotten_tomatoes"])
+    parser.add_argument("--sst2", type=Path, help="folder with SST-2's train.tsv and validation.tsv")
+    parser.add_argument("--methods", nargs="+", default=METHODS, help="of the study, as NAME|WEIGHT")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[10])
+    parser.add_argument("--held-out", type=int, default=HELD_OUT, help="texts taken from the training split")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--limit", type=int, help="texts of each split, for a quick look")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="a line is added for each training")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for data in options.data:
+        source, held_out = with_held_out(load_source(data, sst2=options.sst2, limit=options.limit), options.held_out)
+        for seed in options.seeds:
+            for name, weight in (method.split("|") for method in options.methods):
+                epochs = epochs_of(source, held_out, named(name, weight), weight, seed, options.epochs)
+                row = {"data": data, "method": name, "weight": weight, "seed": seed, "epochs": epochs}
+                with options.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(data, name, weight, seed, [round(e["held_out_accuracy"], 4) for e in epochs], flush=True)
+
+
+if __name__ == "__main__":
+    main()
