@@ -39,8 +39,8 @@ def run_cell(
         faithfulness: texts for the faithfulness of the importance; 0 for none.
     """
     started = time.perf_counter()
-    # cells name what differs from the defaults when the study began
-    base = {"preset": "attention", "metric_for_best_model": "accuracy", "data": source.data.source, **source.settings}
+    # cells name what differs from the preset "attention", which was the default when the study began
+    base = {"preset": "attention", "data": source.data.source, **source.settings}
     chosen = make_settings({**base, **settings, "seed": seed})
     model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
     given = source.own if chosen.data.word_vectors_from is None else source.reviews

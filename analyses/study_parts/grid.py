@@ -10,8 +10,6 @@ from typing import Any
 
 # the second epoch is the best one in most runs; with the default patience of 3, two epochs of five were for nothing
 RUN = {"patience": 1}
-# by accuracy, as when settings were chosen, epochs were kept at which the models had begun to overfit: held_out.py
-FINAL = {"metric_for_best_model": "loss"}
 START = {"embedding_start": "words", "word_vectors_from": "imdb"}
 GROUPS = {**START, "neuron_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
@@ -92,9 +90,10 @@ RECOMMENDED = (
 # drawn in the figures; the others stand in tables alone
 DRAWN = tuple(method.name for method in (*METHODS, *RECOMMENDED) if "residual" not in method.name)
 BASE = {**ONCE, **APART, **_pair(1, 1)}
-# levers of SAFR one at a time, against "SAFR, words once, gates apart" at 1/1
+LIGHT = {**DENSE, **_pair(2, 1)}
+UNREGULARISED = {"site": "none", **START}
+# levers of SAFR one at a time, against "SAFR, words once, gates apart" at 1/1, and some of them against "light"
 ABLATIONS = (
-    Method(BASELINE, {"site": "none", **START}, {"-": {}}),
     Method("class_tolerance", BASE, _weights("class_tolerance", 0.15, 0.25, 0.5)),
     Method(
         "class_tolerance 0.25",
@@ -145,29 +144,13 @@ ABLATIONS = (
     Method("occurrences of a word", BASE, {"2": {"batch_occurrences": 2}}),
     Method("with MonoLoss", BASE, _weights("mono_weight", 0.3)),
     Method("neurons start at groups", BASE, {"-": GROUPS}),
-    Method(
-        "recommended, tokens of a batch",
-        DENSE,
-        {
-            f"{label}, {n}": {**pair, "batch_tokens": n}
-            for label, pair in _pairs((2, 1), (6, 3)).items()
-            for n in (1024, 2048)
-        },
-    ),
-    Method(
-        "recommended, information weight",
-        DENSE,
-        {
-            f"{label}, {weight:g}": {**pair, "information_weight": _informed(weight)}
-            for label, pair in _pairs((2, 1), (6, 3)).items()
-            for weight in (0.3,)
-        },
-    ),
-    Method(
-        "unregularised, information weight",
-        {"site": "none", **START},
-        {f"{weight:g}": {"information_weight": _informed(weight)} for weight in (0.3,)},
-    ),
+    Method("light, word_threshold", LIGHT, _weights("word_threshold", 0.3, 0.7)),
+    Method("light, tokens of a batch", LIGHT, _weights("batch_tokens", 2048)),
+    Method("light, later start", DENSE, {"epoch 2": {name: _late(value) for name, value in _pair(2, 1).items()}}),
+    Method("light, d_mlp", LIGHT, _weights("d_mlp", 256)),
+    Method("light, information weight", LIGHT, {"0.3": {"information_weight": _informed(0.3)}}),
+    Method("light, with MonoLoss", LIGHT, _weights("mono_weight", 0.3)),
+    Method("unregularised, information weight", UNREGULARISED, {"0.3": {"information_weight": _informed(0.3)}}),
     Method("unregularised, d_mlp 256", {"site": "none", **START, "d_mlp": 256}, {"-": {}}),
     Method("unregularised, random start", {"site": "none"}, {"-": {}}),
 )
@@ -253,7 +236,7 @@ def cells(
         chosen: for ``"final"``: the label of the weight by data and method; imdb takes that of rotten_tomatoes.
     """
     for name in (one for one in DATA if one in data):
-        if stage in ("own", "choose") and name == "imdb":
+        if stage != "final" and name == "imdb":
             continue
         default = SEEDS[stage][:IMDB_SEEDS] if name == "imdb" else SEEDS[stage]
         for seed in seeds or default:
@@ -263,6 +246,5 @@ def cells(
                     picked = chosen.get(name if name in chosen else "rotten_tomatoes", {}).get(method.name)
                     labels = [picked] if picked in method.weights else labels[:1] if len(labels) == 1 else []
                 for label in labels:
-                    of_stage = {"own": OWN, "final": {} if method in EARLIER else FINAL}.get(stage, {})
-                    settings = {**RUN, **method.settings, **method.weights[label], **of_stage}
+                    settings = {**RUN, **method.settings, **method.weights[label], **(OWN if stage == "own" else {})}
                     yield Cell(stage, name, method.name, label, seed, settings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from safr_lens.errors import ConfigError
 from safr_lens.models.config import check_choice, check_number
 
-METRICS = ("loss", "accuracy")
+METRICS = ("accuracy", "loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +17,7 @@ class TrainConfig:
     Attributes:
         epochs: at most so many.
         patience: stop after so many epochs that are no better on the validation split.
-        metric_for_best_model: what is better: ``"loss"`` (lower) or ``"accuracy"`` (ties go to the lower loss). The
-            accuracy of a few hundred texts jumps by more than epochs differ, and then keeps overfitted ones.
+        metric_for_best_model: what is better: a higher ``"accuracy"`` (of equals the lower loss), or a lower ``"loss"``.
         batch_size: texts a step and process.
         learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
         max_grad_norm: gradients are clipped to this norm.
@@ -37,7 +36,7 @@ class TrainConfig:
 
     epochs: int = 100
     patience: int = 3
-    metric_for_best_model: str = "loss"
+    metric_for_best_model: str = "accuracy"
     batch_size: int = 32
     learning_rate: float = 5e-4
     max_grad_norm: float = 1.0

@@ -17,9 +17,9 @@ from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 
 _DEFAULTS = {
-    # settings that came later than the first version, with what they were before
     "model": dataclasses.asdict(ModelConfig()),
-    "train": dataclasses.asdict(TrainConfig(metric_for_best_model="accuracy")),
+    "train": dataclasses.asdict(TrainConfig()),
+    # settings that came later than the first version, with what they were before
     "penalty": SafrPenalty.preset("attention").to_dict(),
 }
 

@@ -31,7 +31,7 @@ N_BATCHES = 5  # an odd number, for the accumulation of two
 DATA = sentiment_data(n_train=N_BATCHES * BATCH_SIZE, n_other=16)
 LARGER = sentiment_data(n_train=160, n_other=60)
 CONSTANT = SafrPenalty(information_weight=0.1)
-SETTINGS = {"batch_size": BATCH_SIZE, "learning_rate": 1e-2, "metric_for_best_model": "accuracy"}
+SETTINGS = {"batch_size": BATCH_SIZE, "learning_rate": 1e-2}
 TERMS = {
     "neurons": {"cross_entropy", "information", "importance", "interaction"},
     "embedding": {"cross_entropy", "information", "importance", "interaction"},
@@ -308,12 +308,6 @@ def test_the_best_epoch_has_the_lowest_loss_or_the_highest_accuracy(script, metr
     assert result.metrics["best_epoch"] == best
     assert result.metrics["epochs"] == epochs
     assert same(weights(result.model), snapshots[best - 1])
-
-
-def test_the_loss_chooses_the_epoch_by_default(script):
-    script([0.9, 0.5], losses=[0.5, 0.4])
-    assert TrainConfig().metric_for_best_model == "loss"
-    assert fit(epochs=2, metric_for_best_model=TrainConfig().metric_for_best_model).metrics["best_epoch"] == 2
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(1, 3), (2, 6), (3, 7)])
