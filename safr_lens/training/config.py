@@ -17,7 +17,7 @@ class TrainConfig:
     Attributes:
         epochs: at most so many.
         patience: stop after so many epochs that are no better on the validation split.
-        metric_for_best_model: what is better: a higher ``"accuracy"`` (of equals the lower loss), or a lower ``"loss"``.
+        metric_for_best_model: what is better: higher ``"accuracy"`` (of equals the lower loss), or lower ``"loss"``.
         batch_size: texts a step and process.
         learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
         max_grad_norm: gradients are clipped to this norm.
