@@ -233,17 +233,17 @@ def cells(
             chosen weight of each method and what is recommended, on test.
         data: which data sets.
         seeds: by default those of the stage (three on imdb).
-        chosen: for ``"final"``: the label of the weight by data and method; imdb takes that of rotten_tomatoes.
+        chosen: for ``"final"``: the label of the weight by data and method; where none was chosen, that of rotten_tomatoes.
     """
     for name in (one for one in DATA if one in data):
-        if stage != "final" and name == "imdb":
+        if stage in ("own", "choose") and name == "imdb":
             continue
         default = SEEDS[stage][:IMDB_SEEDS] if name == "imdb" else SEEDS[stage]
         for seed in seeds or default:
             for method in METHODS_OF[stage]:
                 labels = list(method.weights)
                 if stage == "final":
-                    picked = chosen.get(name if name in chosen else "rotten_tomatoes", {}).get(method.name)
+                    picked = {**chosen.get("rotten_tomatoes", {}), **chosen.get(name, {})}.get(method.name)
                     labels = [picked] if picked in method.weights else labels[:1] if len(labels) == 1 else []
                 for label in labels:
                     settings = {**RUN, **method.settings, **method.weights[label], **(OWN if stage == "own" else {})}

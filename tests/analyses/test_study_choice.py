@@ -50,6 +50,12 @@ def test_every_committed_cell_can_be_run_again_by_its_name():
         assert cell["file"] in {one.file for one in asked if one.method == cell["method"]}, cell["file"]
 
 
+def test_a_weight_that_was_not_chosen_on_a_data_set_is_that_of_the_first():
+    picked = {"rotten_tomatoes": {"MonoLoss": "0.3", "L1": "3"}, "sst2": {BASELINE: "-", "L1": "1"}}
+    weights = {cell.method: cell.weight for cell in cells("final", ("sst2",), (2,), picked)}
+    assert [weights["MonoLoss"], weights["L1"]] == ["0.3", "1"]
+
+
 def test_test_data_is_measured_in_the_final_stage_alone():
     picked = {"rotten_tomatoes": {"SAFR, words": "1/1", BASELINE: "-"}}
     final = list(cells("final", ("rotten_tomatoes", "imdb"), None, picked))
