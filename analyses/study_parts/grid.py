@@ -233,7 +233,7 @@ def cells(
             chosen weight of each method and what is recommended, on test.
         data: which data sets.
         seeds: by default those of the stage (three on imdb).
-        chosen: for ``"final"``: the label of the weight by data and method; where none was chosen, that of rotten_tomatoes.
+        chosen: for ``"final"``: the label of the weight by data and method; where there is none, rotten_tomatoes's.
     """
     for name in (one for one in DATA if one in data):
         if stage in ("own", "choose") and name == "imdb":

@@ -33,7 +33,7 @@ COLUMNS = {
     "probe auc, words": ("k=1 words, AUC above null", 1, 3),
     "comprehensiveness": ("compr. above random", 1, 3),
     "sufficiency": ("suff. below random is better", 1, 3),
-    "naopc": ("NAOPC above random", 1, 3),
+    "naopc_of_beginnings": ("NAOPC above random, of the first 24 words", 1, 3),
 }
 TITLES = {
     "choose": "",

@@ -51,7 +51,7 @@ def _rows(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**key, "measure": name, "value": value}
     if naopc := cell.get("naopc"):
         row = {"value": naopc["tested"], "null": naopc["random"], "above": naopc["tested"] - naopc["random"]}
-        yield {**key, "measure": "naopc", **row}
+        yield {**key, "measure": "naopc_of_beginnings", **row}
     for concept, probe in cell["probes"].items():
         for score in ("auc", "f1"):
             low, high = probe[f"{score}_interval"]

@@ -89,7 +89,7 @@ def _faithful(mean: pd.Series, base: pd.Series) -> str:
 
 
 def _bounded(mean: pd.Series, base: pd.Series) -> str:
-    if not all(pd.notna(row.get("naopc")) for row in (mean, base)):
+    here, there = (row.get("naopc_of_beginnings", float("nan")) for row in (mean, base))
+    if pd.isna(here) or pd.isna(there):
         return "not measured"
-    as_good = mean["naopc"] >= base["naopc"] and mean["naopc"] > 0
-    return f"{mean['naopc']:+.3f} ({base['naopc']:+.3f}) {'✓' if as_good else '✗'}"
+    return f"{here:+.3f} ({there:+.3f}) {'✓' if here >= there and here > 0 else '✗'}"

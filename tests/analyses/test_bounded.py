@@ -40,5 +40,5 @@ def test_the_table_holds_what_stands_above_random_rankings(naopc):
     cell = dict.fromkeys(("stage", "data", "method", "weight", "seed"), "x") | {"validation_accuracy": 0.5}
     cell |= {"seconds_training": 1, "seconds_measuring": 1, "figures": {}, "embedding": {}, "probes": {}}
     table = tidy([cell | ({} if naopc is None else {"naopc": naopc})])
-    found = table[table["measure"] == "naopc"]
+    found = table[table["measure"] == "naopc_of_beginnings"]
     assert list(found.get("above", [])) == ([0.25] if naopc else [])

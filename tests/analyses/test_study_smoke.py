@@ -35,7 +35,7 @@ def test_two_cells_are_run_once_and_reported(tmp_path):
     assert [path.read_bytes() for path in files] == before
     table = pd.read_parquet(out / "cells.parquet")
     assert set(table["method"]) == {"unregularised", "SAFR, attention"}
-    assert {"accuracy", "monosemanticity", "naopc", "probe auc, polarity"} <= set(table["measure"])
+    assert {"accuracy", "monosemanticity", "naopc_of_beginnings", "probe auc, polarity"} <= set(table["measure"])
     assert (out / "pareto_choose_rotten_tomatoes.png").stat().st_size > 10_000
     page = (tmp_path / "results.md").read_text()
     assert "how close to the targets" in page and "What the neurons that matter most answer to" in page
