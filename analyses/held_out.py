@@ -4,7 +4,7 @@ The validation splits are small (682 reviews, 692 sentences) and choose the epoc
 So part of the training split is held out, each method trains on the rest for a fixed number of epochs, and every epoch
 is measured on validation and held-out texts.
 
-Example: python analyses/held_out.py --data rotten_tomatoes --seeds 10
+Example: python analyses/held_out.py --data rotten_tomatoes --seeds 11 12 --epochs 2
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ RESULTS = Path(__file__).parent / "results" / "held_out.jsonl"
 
 
 def with_held_out(source: Source, n_held_out: int) -> tuple[Source, Any]:
-    """Return the source with a smaller training split, and the evenly spaced texts taken from it."""
+    """Return the source with a smaller training split, and the evenly spaced texts taken from it.
+
+    Tokenizer and word vectors stay those of the whole split, and know its labels as little as before.
+    """
     split = source.data["train"]
     places = sorted({round(i * len(split) / n_held_out) for i in range(n_held_out)})
     rest = sorted(set(range(len(split))) - set(places))
