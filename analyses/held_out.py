@@ -17,14 +17,13 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from study_parts.cell import prepared
 from study_parts.grid import METHODS_OF, Method
-from study_parts.sources import Source, load_source
+from study_parts.sources import Source, load_source, others, spaced
 
 from safr_lens import HookedClassifier, train
 from safr_lens.measures.evaluation import evaluate
-from safr_lens.settings import make_settings
 from safr_lens.training import loop
-from safr_lens.training.words import uses_words
 
 HELD_OUT = 1500
 EPOCHS = 4
@@ -38,10 +37,8 @@ def with_held_out(source: Source, n_held_out: int) -> tuple[Source, Any]:
     Tokenizer and word vectors stay those of the whole split, and know its labels as little as before.
     """
     split = source.data["train"]
-    places = sorted({round(i * len(split) / n_held_out) for i in range(n_held_out)})
-    rest = sorted(set(range(len(split))) - set(places))
-    smaller = dataclasses.replace(source.data, splits={**source.data.splits, "train": split.select(rest)})
-    return dataclasses.replace(source, data=smaller), split.select(places)
+    smaller = dataclasses.replace(source.data, splits={**source.data.splits, "train": others(split, n_held_out)})
+    return dataclasses.replace(source, data=smaller), spaced(split, n_held_out)
 
 
 def named(name: str, weight: str) -> Method:
@@ -56,10 +53,8 @@ def epochs_of(
     source: Source, held_out: Any, method: Method, weight: str, seed: int, n_epochs: int
 ) -> list[dict[str, float]]:
     """Train without early stopping and return each epoch's figures on validation and held-out texts."""
-    settings = {**method.settings, **method.weights[weight], "epochs": n_epochs, "patience": n_epochs, "seed": seed}
-    chosen = make_settings({"preset": "attention", "data": source.data.source, **source.settings, **settings})
-    model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
-    given = source.own if chosen.data.word_vectors_from is None else source.reviews
+    settings = {**method.settings, **method.weights[weight], "epochs": n_epochs, "patience": n_epochs}
+    model, chosen, vectors = prepared(source, settings, seed)
     epochs: list[dict[str, float]] = []
 
     def on_both(model: HookedClassifier, rows: Any) -> Any:
@@ -74,7 +69,6 @@ def epochs_of(
         )
         return here
 
-    vectors = given if uses_words(chosen.train, chosen.penalty) else None
     # the loop keeps no epoch but the best
     with patch.object(loop, "evaluate", on_both):
         train(model, source.data, chosen.train, penalty=chosen.penalty, word_vectors=vectors, progress=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from safr_lens import HookedClassifier
 from safr_lens.measures.erasure import faithfulness
+from study_parts.sources import spaced
 
 N_TEXTS, N_WORDS, BEAM = 20, 24, 3
 
@@ -17,7 +18,6 @@ def bounded_faithfulness(model: HookedClassifier, rows: Any) -> dict[str, float]
     one model. NAOPC puts a ranking between the worst and the best order of the same text and model. Finding these takes
     time that grows with the cube of the length, so texts are cut to their first words, on all data sets alike.
     """
-    chosen = [rows[round(i * len(rows) / N_TEXTS)] for i in range(min(N_TEXTS, len(rows)))]
-    short = [{**row, "text": " ".join(row["text"].split()[:N_WORDS])} for row in chosen]
+    short = [{**row, "text": " ".join(row["text"].split()[:N_WORDS])} for row in spaced(rows, N_TEXTS)]
     found = faithfulness(model, short, max_texts=None, naopc_texts=len(short), beam=BEAM, seed=0).to_dict()["naopc"]
     return {"tested": found["tested"], "random": found["random"]}

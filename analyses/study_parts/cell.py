@@ -13,7 +13,8 @@ from safr_lens import HookedClassifier, analyze, sparse_probe, train
 from safr_lens.analysis import Analysis
 from safr_lens.errors import DataError
 from safr_lens.json_values import without_nan
-from safr_lens.settings import make_settings
+from safr_lens.measures.words.word_vectors import WordVectors
+from safr_lens.settings import Settings, make_settings
 from safr_lens.training.metrics import PACKAGES, _version
 from safr_lens.training.words import uses_words
 from study_parts.bounded import bounded_faithfulness
@@ -24,6 +25,18 @@ from study_parts.sources import Source
 
 N_SHUFFLES = 2
 SHOWN_NEURONS = 12
+
+
+def prepared(
+    source: Source, settings: Mapping[str, Any], seed: int
+) -> tuple[HookedClassifier, Settings, WordVectors | None]:
+    """Return an untrained classifier, the settings of its training, and the word vectors that they use, if any."""
+    # cells name what differs from the preset "attention", which was the default when the study began
+    base = {"preset": "attention", "data": source.data.source, **source.settings}
+    chosen = make_settings({**base, **settings, "seed": seed})
+    model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
+    given = source.own if chosen.data.word_vectors_from is None else source.reviews
+    return model, chosen, given if uses_words(chosen.train, chosen.penalty) else None
 
 
 def run_cell(
@@ -39,19 +52,9 @@ def run_cell(
         faithfulness: texts for the faithfulness of the importance; 0 for none.
     """
     started = time.perf_counter()
-    # cells name what differs from the preset "attention", which was the default when the study began
-    base = {"preset": "attention", "data": source.data.source, **source.settings}
-    chosen = make_settings({**base, **settings, "seed": seed})
-    model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
-    given = source.own if chosen.data.word_vectors_from is None else source.reviews
-    result = train(
-        model,
-        source.data,
-        chosen.train,
-        penalty=chosen.penalty,
-        word_vectors=given if uses_words(chosen.train, chosen.penalty) else None,
-        progress=False,
-    )
+    model, chosen, vectors = prepared(source, settings, seed)
+    options = {"penalty": chosen.penalty, "word_vectors": vectors, "progress": False}
+    result = train(model, source.data, chosen.train, **options)
     trained = time.perf_counter()
     rows = source.data[split]
     # without the bounds of the normalised AOPC, which take most of the time: see bounded_faithfulness

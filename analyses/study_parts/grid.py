@@ -11,6 +11,7 @@ from typing import Any
 # the second epoch is the best one in most runs; with the default patience of 3, two epochs of five were for nothing
 RUN = {"patience": 1}
 START = {"embedding_start": "words", "word_vectors_from": "imdb"}
+UNREGULARISED = {"site": "none", **START}
 GROUPS = {**START, "neuron_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
 RELATED = {**SAFR, "scope": "batch", "pairs": "words", **START}
@@ -67,10 +68,10 @@ DISTINCT = {
     for label, redundancy in (("0.3/0.3", 0.3), ("1/1", 0.3), ("1/1", 1.0), ("3/3", 1.0))
 }
 METHODS = (
-    Method(BASELINE, {"site": "none", **START}, {"-": {}}),
-    Method("L1", {"site": "none", **START}, _weights("l1_weight", 1.0, 3.0)),
+    Method(BASELINE, UNREGULARISED, {"-": {}}),
+    Method("L1", UNREGULARISED, _weights("l1_weight", 1.0, 3.0)),
     Method("SoLU", {"site": "none", "act_fn": "solu_ln", **START}, {"-": {}}),
-    Method("MonoLoss", {"site": "none", **START}, _weights("mono_weight", 0.3, 1.0, 3.0)),
+    Method("MonoLoss", UNREGULARISED, _weights("mono_weight", 0.3, 1.0, 3.0)),
     Method("release", {"site": "embedding", **START}, {"1/1": _pair(1, 1)}),
     Method("SAFR, attention", START, {"-": {}}),
     Method("SAFR, words", RELATED, PAIRS),
@@ -91,7 +92,6 @@ RECOMMENDED = (
 DRAWN = tuple(method.name for method in (*METHODS, *RECOMMENDED) if "residual" not in method.name)
 BASE = {**ONCE, **APART, **_pair(1, 1)}
 LIGHT = {**DENSE, **_pair(2, 1)}
-UNREGULARISED = {"site": "none", **START}
 # levers of SAFR one at a time, against "SAFR, words once, gates apart" at 1/1, and some of them against "light"
 ABLATIONS = (
     Method("class_tolerance", BASE, _weights("class_tolerance", 0.15, 0.25, 0.5)),
@@ -160,7 +160,7 @@ SCREENED_AT = {**RELATED, **_pair(0.3, 0.3)}
 # tried at an earlier time with word vectors of the training split alone
 SCREENED = (
     *(method for method in METHODS if "residual" not in method.name),
-    Method("L1", {"site": "none", **START}, _weights("l1_weight", 10.0)),
+    Method("L1", UNREGULARISED, _weights("l1_weight", 10.0)),
     Method("L1, group start", {"site": "none", **GROUPS}, _weights("l1_weight", 3.0)),
     Method("release", {"site": "embedding", **START}, {"0.1/0.1": _pair(0.1, 0.1)}),
     Method("SAFR, words", RELATED, {"0.1/0.1": _pair(0.1, 0.1)}),

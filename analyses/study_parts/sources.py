@@ -64,13 +64,13 @@ def load_source(name: str, *, sst2: Path | None = None, limit: int | None = None
     reviews, settings, note = _imdb(), {}, "all rows"
     judged_by, reviewed = (reviews["validation"], reviews["test"]), (reviews["train"],)
     if name == "imdb":
-        chosen = {split: _spaced(data[split], IMDB_ROWS[split]) for split in SPLITS}
-        judged_by = tuple(_others(data[split], IMDB_ROWS[split]) for split in ("validation", "test"))
+        chosen = {split: spaced(data[split], IMDB_ROWS[split]) for split in SPLITS}
+        judged_by = tuple(others(data[split], IMDB_ROWS[split]) for split in ("validation", "test"))
         data = dataclasses.replace(data, splits=chosen)
         settings, note = {"n_ctx": IMDB_LENGTH}, f"{IMDB_ROWS} evenly spaced rows, cut to {IMDB_LENGTH} tokens"
     if limit is not None:
-        data = dataclasses.replace(data, splits={split: _spaced(data[split], limit) for split in SPLITS})
-        judged_by, reviewed = (tuple(_spaced(part, limit) for part in parts) for parts in (judged_by, reviewed))
+        data = dataclasses.replace(data, splits={split: spaced(data[split], limit) for split in SPLITS})
+        judged_by, reviewed = (tuple(spaced(part, limit) for part in parts) for parts in (judged_by, reviewed))
     tokenizer = train_tokenizer(data["train"]["text"])
     own = own_vectors(data, tokenizer)
     reviews, judge = (word_vectors(Texts(*parts), tokenizer) for parts in (reviewed, judged_by))
@@ -82,8 +82,8 @@ def _imdb() -> TextData:
     return load_data("imdb")
 
 
-def _others(split, kept: int):
-    """Return the rows that :func:`_spaced` leaves out."""
+def others(split, kept: int):
+    """Return the rows that :func:`spaced` leaves out."""
     places = sorted(set(range(len(split))) - _places(len(split), kept))
     return split.select(places) if hasattr(split, "select") else [split[i] for i in places]
 
@@ -92,7 +92,7 @@ def _places(n: int, kept: int) -> set[int]:
     return {round(i * n / kept) for i in range(kept)} if kept < n else set(range(n))
 
 
-def _spaced(split, kept: int):
+def spaced(split, kept: int):
     """Return rows evenly spaced, since they may be sorted by class."""
     places = sorted(_places(len(split), kept))
     return split.select(places) if hasattr(split, "select") else [split[i] for i in places]

@@ -84,9 +84,6 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Texts a step (default 32).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam (default 5e-4).")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without improvement before stopping (3).")] = None,
-    metric_for_best_model: Annotated[
-        str | None, typer.Option(help="Of the validation split, chooses the epoch: accuracy (default) or loss.")
-    ] = None,
     n_ctx: Annotated[
         int | None, typer.Option("--max-length", help="Longest text in tokens; longer ones are cut (default 128).")
     ] = None,
