@@ -48,7 +48,8 @@ SHOWN = [
 def run_one(source: str, test_data: str | None, arm: str, seed: int, overrides: dict) -> dict:
     """Train one arm with one seed and return its figures."""
     data = load_data({"train": source, "test": test_data} if test_data else source)
-    settings = make_settings({"data": source, "seed": seed, **overrides, **ARMS[arm]})
+    # committed figures are of weights of the last step
+    settings = make_settings({"average_weights": False, "data": source, "seed": seed, **overrides, **ARMS[arm]})
     result = train_run(settings, out=None, data=data, progress=False)
     neurons, _ = neuron_summary(result.model, data["test"])
     metrics = result.metrics

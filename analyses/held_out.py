@@ -50,10 +50,11 @@ def named(name: str, weight: str) -> Method:
 
 
 def epochs_of(
-    source: Source, held_out: Any, method: Method, weight: str, seed: int, n_epochs: int
+    source: Source, held_out: Any, method: Method, weight: str, seed: int, n_epochs: int, *, averaged: bool
 ) -> list[dict[str, float]]:
     """Train without early stopping and return each epoch's figures on validation and held-out texts."""
     settings = {**method.settings, **method.weights[weight], "epochs": n_epochs, "patience": n_epochs}
+    settings["average_weights"] = averaged
     model, chosen, vectors = prepared(source, settings, seed)
     epochs: list[dict[str, float]] = []
 
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[10])
     parser.add_argument("--held-out", type=int, default=HELD_OUT, help="texts taken from the training split")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--average-weights", action="store_true", help="measure the mean of the weights so far")
     parser.add_argument("--limit", type=int, help="texts of each split, for a quick look")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     parser.add_argument("--out", type=Path, default=RESULTS, help="a line is added for each training")
@@ -92,8 +94,12 @@ def main() -> None:
         source, held_out = with_held_out(load_source(data, sst2=options.sst2, limit=options.limit), options.held_out)
         for seed in options.seeds:
             for name, weight in (method.split("|") for method in options.methods):
-                epochs = epochs_of(source, held_out, named(name, weight), weight, seed, options.epochs)
-                row = {"data": data, "method": name, "weight": weight, "seed": seed, "epochs": epochs}
+                averaged = options.average_weights
+                epochs = epochs_of(
+                    source, held_out, named(name, weight), weight, seed, options.epochs, averaged=averaged
+                )
+                row = {"data": data, "method": name, "weight": weight, "seed": seed, "average_weights": averaged}
+                row["epochs"] = epochs
                 with options.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
                 print(data, name, weight, seed, [round(e["held_out_accuracy"], 4) for e in epochs], flush=True)

@@ -41,6 +41,7 @@ def main() -> None:
     settings = make_settings(
         {
             "preset": "attention",
+            "average_weights": False,  # as when its figures were measured
             "site": options.site,
             "seed": options.seed,
             "epochs": options.epochs,

@@ -58,6 +58,7 @@ def main() -> None:
                 settings = make_settings(
                     {
                         "preset": "attention",
+                        "average_weights": False,  # as when its figures were measured
                         "site": site,
                         "seed": seed,
                         "epochs": options.epochs,

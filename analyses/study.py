@@ -2,7 +2,8 @@
 
 Stage "ablate" changes one lever of SAFR at a time, stage "choose" trains every weight of every method, stage "own" is
 the first screening, with word vectors of the training split alone; all are measured on the validation split. Stage
-"final" trains the chosen weight of each method and what is recommended with other seeds and measures on the test split.
+"final" trains the chosen weight of each method and what is recommended with other seeds, keeps the mean of the weights
+and measures on the test split; "last_step" does so with the weights of the last step, as all other stages do.
 Each cell is one JSON file, written when it is done and skipped when it is there, so the study can be stopped and called
 again at any point. Without --stage, tables and figures are made anew from the cells that are there.
 
@@ -92,7 +93,7 @@ def report(out: Path) -> None:
     chosen = chosen_weights(wide)
     write_table(table, out)
     write_json(out / "chosen.json", chosen)
-    figures = [path for stage in ("choose", "final") for path in pareto(wide, out, stage=stage)]
+    figures = [path for stage in ("choose", "final", "last_step") for path in pareto(wide, out, stage=stage)]
     write_results(wide, table, done, chosen, out, figures)
     print(f"{len(done)} cells: {out / 'cells.csv'}, {out.parent / 'results.md'}")
     print(json.dumps(chosen, indent=2))
@@ -107,9 +108,7 @@ def _part(text: str) -> tuple[int, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--stage", nargs="+", choices=["own", "ablate", "choose", "final"], help="what to run; without it, report only"
-    )
+    parser.add_argument("--stage", nargs="+", choices=list(METHODS_OF), help="what to run; without it, report only")
     parser.add_argument("--data", nargs="+", default=["rotten_tomatoes"], choices=list(DATA))
     parser.add_argument("--sst2", type=Path, help="folder with SST-2's train.tsv and validation.tsv")
     parser.add_argument("--only", nargs="+", choices=NAMES, help="these methods alone")

@@ -31,8 +31,8 @@ def prepared(
     source: Source, settings: Mapping[str, Any], seed: int
 ) -> tuple[HookedClassifier, Settings, WordVectors | None]:
     """Return an untrained classifier, the settings of its training, and the word vectors that they use, if any."""
-    # cells name what differs from the preset "attention", which was the default when the study began
-    base = {"preset": "attention", "data": source.data.source, **source.settings}
+    # cells name what differs from the defaults of the time when the study began
+    base = {"preset": "attention", "average_weights": False, "data": source.data.source, **source.settings}
     chosen = make_settings({**base, **settings, "seed": seed})
     model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
     given = source.own if chosen.data.word_vectors_from is None else source.reviews

@@ -18,10 +18,14 @@ RELATED = {**SAFR, "scope": "batch", "pairs": "words", **START}
 ONCE = {**RELATED, "counted_pairs": "words"}
 APART = {"gates": "apart"}
 DENSE = {**ONCE, **APART, "l1_ratio": 0.0}
+# what the settings of all cells of a stage are changed by
 OWN = {"word_vectors_from": None}
+AVERAGED = {"average_weights": True}
+CHANGES = {"own": OWN, "final": AVERAGED}
 BASELINE = "unregularised"
 DATA = ("rotten_tomatoes", "sst2", "imdb")
-SEEDS = {"own": (0, 1), "ablate": (0, 1), "choose": (0, 1), "final": (2, 3, 4, 5, 6)}
+SEEDS = {"own": (0, 1), "ablate": (0, 1), "choose": (0, 1), "final": (2, 3, 4, 5, 6), "last_step": (2, 3, 4, 5, 6)}
+ON_TEST = ("final", "last_step")
 IMDB_SEEDS = 3
 # seconds of one cell on one CPU core of its own, to plan with
 SECONDS = {"rotten_tomatoes": 105, "sst2": 105, "imdb": 380}
@@ -83,7 +87,7 @@ METHODS = (
     Method("SAFR, residual", {**DENSE, "readout": "residual"}, {"6/3": _pair(6, 3)}),
     Method("SAFR, sparse, residual", {**ONCE, **APART, "readout": "residual"}, {"3/3": _pair(3, 3)}),
 )
-# measured in the final stage, whatever the stage "choose" says: what the package recommends
+# measured on test, whatever the stage "choose" says: what the package recommends
 RECOMMENDED = (
     Method("SAFR, light", DENSE, {"2/1": _pair(2, 1)}),
     Method("SAFR, strong", DENSE, {"6/3": _pair(6, 3)}),
@@ -149,6 +153,8 @@ ABLATIONS = (
     Method("light, later start", DENSE, {"epoch 2": {name: _late(value) for name, value in _pair(2, 1).items()}}),
     Method("light, d_mlp", LIGHT, _weights("d_mlp", 256)),
     Method("light, information weight", LIGHT, {"0.3": {"information_weight": _informed(0.3)}}),
+    Method("light, averaged weights", LIGHT, {"-": AVERAGED}),
+    Method("unregularised, averaged weights", UNREGULARISED, {"-": AVERAGED}),
     Method("light, with MonoLoss", LIGHT, _weights("mono_weight", 0.3)),
     Method("unregularised, information weight", UNREGULARISED, {"0.3": {"information_weight": _informed(0.3)}}),
     Method("unregularised, d_mlp 256", {"site": "none", **START, "d_mlp": 256}, {"-": {}}),
@@ -194,7 +200,8 @@ METHODS_OF = {
     "own": SCREENED,
     "ablate": ABLATIONS,
     "choose": METHODS,
-    "final": (*METHODS, *RECOMMENDED, *EARLIER, *ALONE),
+    "final": (*METHODS, *RECOMMENDED, *ALONE),
+    "last_step": (*METHODS, *RECOMMENDED, *EARLIER, *ALONE),
 }
 
 
@@ -212,7 +219,7 @@ class Cell:
     @property
     def split(self) -> str:
         """Which split is measured: settings are chosen without a look at the test split."""
-        return "test" if self.stage == "final" else "validation"
+        return "test" if self.stage in ON_TEST else "validation"
 
     @property
     def file(self) -> str:
@@ -230,10 +237,11 @@ def cells(
     Args:
         stage: ``"ablate"``: the levers of SAFR; ``"choose"``: every weight of every method; ``"own"``: the first
             screening, with word vectors of the training split alone; these are measured on validation. ``"final"``: the
-            chosen weight of each method and what is recommended, on test.
+            chosen weight of each method and what is recommended, with averaged weights, on test. ``"last_step"``: the
+            same with the weights of the last step, as in all other stages.
         data: which data sets.
         seeds: by default those of the stage (three on imdb).
-        chosen: for ``"final"``: the label of the weight by data and method; where there is none, rotten_tomatoes's.
+        chosen: for the stages on test: the label of the weight by data and method; without one, rotten_tomatoes's.
     """
     for name in (one for one in DATA if one in data):
         if stage in ("own", "choose") and name == "imdb":
@@ -242,9 +250,9 @@ def cells(
         for seed in seeds or default:
             for method in METHODS_OF[stage]:
                 labels = list(method.weights)
-                if stage == "final":
+                if stage in ON_TEST:
                     picked = {**chosen.get("rotten_tomatoes", {}), **chosen.get(name, {})}.get(method.name)
                     labels = [picked] if picked in method.weights else labels[:1] if len(labels) == 1 else []
                 for label in labels:
-                    settings = {**RUN, **method.settings, **method.weights[label], **(OWN if stage == "own" else {})}
+                    settings = {**RUN, **method.settings, **method.weights[label], **CHANGES.get(stage, {})}
                     yield Cell(stage, name, method.name, label, seed, settings)

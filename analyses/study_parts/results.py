@@ -9,7 +9,7 @@ import pandas as pd
 
 from safr_lens.atomic import write_text
 from study_parts.claim import claim_table
-from study_parts.grid import ABLATIONS, BASELINE, METHODS, RECOMMENDED
+from study_parts.grid import ABLATIONS, BASELINE, METHODS, ON_TEST, RECOMMENDED
 from study_parts.targets import target_rows
 
 COLUMNS = {
@@ -36,6 +36,8 @@ COLUMNS = {
     "naopc_of_beginnings": ("NAOPC above random, of the first 24 words", 1, 3),
 }
 TITLES = {
+    "final": "",
+    "last_step": "Weights of the last step, not averaged: ",
     "choose": "",
     "ablate": "Levers of SAFR: ",
     "own": "Word vectors of the training split alone: ",
@@ -52,12 +54,13 @@ def write_results(
 ) -> None:
     """Write everything that a reader needs to judge the study, and how to repeat it."""
     parts = [_intro(cells)]
-    for stage, split in (("final", "test"), *((stage, "validation") for stage in TITLES)):
+    for stage in TITLES:
+        split = "test" if stage in ON_TEST else "validation"
         for data, rows in wide[wide["stage"] == stage].groupby("data"):
             seeds = ", ".join(map(str, sorted(rows["seed"].unique())))
-            title = f"## {TITLES.get(stage, '')}{data}, {split} split, seeds {seeds}"
+            title = f"## {TITLES[stage]}{data}, {split} split, seeds {seeds}"
             parts.append(f"{title}\n\n{_table(rows, chosen.get(data, {}), stage)}")
-            if stage not in ("choose", "final"):
+            if stage not in ("choose", *ON_TEST):
                 continue
             parts.append(
                 f"### {data}: change of raw figures against no penalty with the same readout, %\n\n"
@@ -76,8 +79,8 @@ def _intro(cells: list[dict[str, Any]]) -> str:
         "# Study: is SAFR worth using?\n\nWritten by `python analyses/study.py`; do not edit.\n\n"
         f"{len(cells)} cells, {hours:.1f} hours in all ({devices}; other work shared the cores, so time is an upper "
         "bound). Figures are mean ± standard deviation over seeds; those with a null are given above it. Settings are "
-        "chosen on the validation split alone (bold: the chosen one); the test split is measured in the final stage "
-        "only. "
+        "chosen on the validation split alone (bold: the chosen one); the test split is measured with these "
+        "alone. The final stage keeps the mean of a training's weights, all others those of its last step. "
         "MS is judged with word vectors from texts that neither the training nor its word vectors saw."
     )
 

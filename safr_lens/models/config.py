@@ -76,6 +76,12 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} must be one of {', '.join(choices)}; got {value!r}.{near_matches(value, choices)}")
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Raise a ConfigError unless ``value`` is True or False."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be true or false; got {value!r}.")
+
+
 def strict_kwargs(cls: type, values: Mapping[str, Any], *, what: str) -> dict[str, Any]:
     """Return ``values`` as keyword arguments of a dataclass; an unknown key is an error with near matches."""
     known = [field.name for field in dataclasses.fields(cls)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safr_lens.errors import ConfigError
-from safr_lens.models.config import check_choice, check_number
+from safr_lens.models.config import check_choice, check_flag, check_number
 
 METRICS = ("accuracy", "loss")
 
@@ -18,6 +18,8 @@ class TrainConfig:
         epochs: at most so many.
         patience: stop after so many epochs that are no better on the validation split.
         metric_for_best_model: what is better: higher ``"accuracy"`` (of equals the lower loss), or lower ``"loss"``.
+        average_weights: validate and keep the mean of the weights over all steps so far
+            (:class:`~safr_lens.training.averaging.WeightAverage`) instead of those of an epoch's last step.
         batch_size: texts a step and process.
         learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
         max_grad_norm: gradients are clipped to this norm.
@@ -37,6 +39,7 @@ class TrainConfig:
     epochs: int = 100
     patience: int = 3
     metric_for_best_model: str = "accuracy"
+    average_weights: bool = True
     batch_size: int = 32
     learning_rate: float = 5e-4
     max_grad_norm: float = 1.0
@@ -52,6 +55,7 @@ class TrainConfig:
         check_number("seed", self.seed, low=0, high=2**31 - 1, whole=True)
         check_number("learning_rate", self.learning_rate, low=1e-9, high=10.0)
         check_number("max_grad_norm", self.max_grad_norm, low=1e-9)
+        check_flag("average_weights", self.average_weights)
         check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))
         check_choice("metric_for_best_model", self.metric_for_best_model, METRICS)
         for name in ("embedding_start", "neuron_start"):

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError
+from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.same_settings import check_same
 
@@ -22,15 +23,18 @@ FOLDER, STATE, WEIGHTS = "resume", "state.json", "state.safetensors"
 
 @dataclass(frozen=True)
 class Resumed:
-    """Where a training stopped: its records, weights and optimizer state, and the best weights so far."""
+    """Where a training stopped: its records, weights, their mean, optimizer state, and the best weights so far."""
 
     records: list[EpochRecord]
     model: dict[str, torch.Tensor]
     best: dict[str, torch.Tensor]
     optimizer: dict[int, dict[str, torch.Tensor]]
+    average: dict[str, torch.Tensor]
 
-    def restore(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, out: Path) -> None:
-        """Put weights and optimizer state back.
+    def restore(
+        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None, out: Path
+    ) -> None:
+        """Put weights, their mean and the optimizer's state back.
 
         Raises:
             CheckpointError: tensors that are missing or do not fit.
@@ -38,6 +42,8 @@ class Resumed:
         try:
             model.load_state_dict(self.best)
             model.load_state_dict(self.model)
+            if average:
+                average.load_state_dict(self.average)
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": self.optimizer, "param_groups": groups})
         except (RuntimeError, ValueError) as error:
@@ -52,11 +58,14 @@ def save_state(
     model: dict[str, torch.Tensor],
     best: dict[str, torch.Tensor],
     optimizer: torch.optim.Optimizer,
+    average: WeightAverage | None,
 ) -> None:
     """Write the state after a finished epoch. The JSON is written last and makes the state valid."""
     folder = out / FOLDER
     tensors = {f"model/{name}": tensor for name, tensor in model.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+    if average:
+        tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
     weights = f"{len(records):04d}.{WEIGHTS}"
@@ -93,7 +102,8 @@ def load_state(out: Path, *, settings: dict[str, Any]) -> Resumed | None:
         if name.startswith("optimizer/"):
             _, index, key = name.split("/")
             optimizer.setdefault(int(index), {})[key] = tensor
-    return Resumed(records, _part(tensors, "model/"), _part(tensors, "best/"), optimizer)
+    model, best, average = (_part(tensors, f"{name}/") for name in ("model", "best", "average"))
+    return Resumed(records, model, best, optimizer, average)
 
 
 def remove_state(out: Path) -> None:

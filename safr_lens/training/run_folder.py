@@ -11,6 +11,7 @@ from safr_lens.atomic import write_json
 from safr_lens.errors import CheckpointError
 from safr_lens.models.checkpoint import WEIGHTS
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.history import EpochRecord, write_history
 from safr_lens.training.resume import FOLDER, Resumed, load_state, remove_state, save_state
 
@@ -50,16 +51,19 @@ class RunFolder:
             remove_state(path)
             (path / METRICS).unlink(missing_ok=True)
 
+    def keep_best(self, model: HookedClassifier) -> None:
+        """Write the weights of the best epoch so far."""
+        model.save_pretrained(self.path)
+
     def keep(
         self,
+        records: list[EpochRecord],
         model: HookedClassifier,
         best: dict[str, torch.Tensor],
-        records: list[EpochRecord],
         optimizer: torch.optim.Optimizer,
+        average: WeightAverage | None,
     ) -> None:
-        """After an epoch: write the history, the weights if they are the best, and the state to resume from."""
-        if records[-1].best:
-            model.save_pretrained(self.path)
+        """After an epoch: write the history, and the state to resume from."""
         write_history(self.path / HISTORY, records)
         save_state(
             self.path,
@@ -68,6 +72,7 @@ class RunFolder:
             model=model.state_dict(),
             best=best,
             optimizer=optimizer,
+            average=average,
         )
 
     def finish(self, model: HookedClassifier, metrics: dict[str, Any]) -> None:

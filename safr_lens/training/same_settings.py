@@ -18,8 +18,8 @@ from safr_lens.training.config import TrainConfig
 
 _DEFAULTS = {
     "model": dataclasses.asdict(ModelConfig()),
-    "train": dataclasses.asdict(TrainConfig()),
     # settings that came later than the first version, with what they were before
+    "train": dataclasses.asdict(TrainConfig(average_weights=False)),
     "penalty": SafrPenalty.preset("attention").to_dict(),
 }
 

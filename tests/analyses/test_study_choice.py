@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "analyses"))
 
@@ -56,9 +57,10 @@ def test_a_weight_that_was_not_chosen_on_a_data_set_is_that_of_the_first():
     assert [weights["MonoLoss"], weights["L1"]] == ["0.3", "1"]
 
 
-def test_test_data_is_measured_in_the_final_stage_alone():
+@pytest.mark.parametrize("stage", ["final", "last_step"])
+def test_test_data_is_measured_with_chosen_weights_alone(stage):
     picked = {"rotten_tomatoes": {"SAFR, words": "1/1", BASELINE: "-"}}
-    final = list(cells("final", ("rotten_tomatoes", "imdb"), None, picked))
+    final = list(cells(stage, ("rotten_tomatoes", "imdb"), None, picked))
     assert {cell.split for cell in final} == {"test"}
     assert {cell.seed for cell in final if cell.data == "imdb"} == {2, 3, 4}
     assert {cell.weight for cell in final if cell.method == "SAFR, words"} == {"1/1"}
@@ -66,3 +68,10 @@ def test_test_data_is_measured_in_the_final_stage_alone():
     assert {cell.split for cell in earlier} == {"validation"}
     assert not {cell.seed for cell in earlier} & {cell.seed for cell in final}
     assert len({(cell.stage, cell.file) for cell in (*earlier, *final)}) == len(earlier) + len(final)
+
+
+def test_the_final_stage_alone_keeps_the_mean_of_the_weights():
+    for stage in ("own", "ablate", "choose", "last_step", "final"):
+        for cell in cells(stage, ("rotten_tomatoes",), None, {}):
+            averaged = stage == "final" or cell.method.endswith("averaged weights")
+            assert cell.settings.get("average_weights", False) is averaged
