@@ -154,6 +154,7 @@ ABLATIONS = (
     Method("light, d_mlp", LIGHT, _weights("d_mlp", 256)),
     Method("light, information weight", LIGHT, {"0.3": {"information_weight": _informed(0.3)}}),
     Method("light, averaged weights", LIGHT, {"-": AVERAGED}),
+    Method("no sparsity part, averaged weights", {**DENSE, **AVERAGED}, _pairs((6, 3), (10, 5), (20, 10))),
     Method("unregularised, averaged weights", UNREGULARISED, {"-": AVERAGED}),
     Method("light, with MonoLoss", LIGHT, _weights("mono_weight", 0.3)),
     Method("unregularised, information weight", UNREGULARISED, {"0.3": {"information_weight": _informed(0.3)}}),
