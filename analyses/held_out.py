@@ -99,7 +99,7 @@ def main() -> None:
                     source, held_out, named(name, weight), weight, seed, options.epochs, averaged=averaged
                 )
                 row = {"data": data, "method": name, "weight": weight, "seed": seed, "average_weights": averaged}
-                row["epochs"] = epochs
+                row["epochs"] = [{name: round(value, 5) for name, value in epoch.items()} for epoch in epochs]
                 with options.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
                 print(data, name, weight, seed, [round(e["held_out_accuracy"], 4) for e in epochs], flush=True)
