@@ -1,9 +1,10 @@
 """Training hooked classifiers with SAFR."""
 
 from safr_lens.measures.evaluation import evaluate
+from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.class_shares import class_shares
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.loop import TrainResult, train
 
-__all__ = ["EpochRecord", "TrainConfig", "TrainResult", "class_shares", "evaluate", "train"]
+__all__ = ["EpochRecord", "TrainConfig", "TrainResult", "WeightAverage", "class_shares", "evaluate", "train"]

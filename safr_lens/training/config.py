@@ -19,7 +19,7 @@ class TrainConfig:
         patience: stop after so many epochs that are no better on the validation split.
         metric_for_best_model: what is better: higher ``"accuracy"`` (of equals the lower loss), or lower ``"loss"``.
         average_weights: validate and keep the mean of the weights over all steps so far
-            (:class:`~safr_lens.training.averaging.WeightAverage`) instead of those of an epoch's last step.
+            (:class:`~safr_lens.training.WeightAverage`) instead of those of an epoch's last step.
         batch_size: texts a step and process.
         learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
         max_grad_norm: gradients are clipped to this norm.
