@@ -70,8 +70,8 @@ def train(
 ) -> TrainResult:
     """Train a classifier and keep the weights of its best epoch on the validation split.
 
-    By default those of an epoch are the mean over all steps so far (``config.average_weights``), which is more accurate
-    and scatters less than the weights of its last step.
+    By default those of an epoch are the mean over all steps so far (``config.average_weights``), steps before a
+    schedule has settled included.
 
     The best epoch (``config.metric_for_best_model``) is chosen among those that follow the last change of a weight's
     schedule (or is the last one, when ``config.epochs`` ends before it), so that no model is kept that the penalty had
