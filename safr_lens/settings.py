@@ -14,7 +14,7 @@ import yaml
 
 from safr_lens.data.tokenizer import KINDS
 from safr_lens.errors import ConfigError, near_matches
-from safr_lens.models.config import ModelConfig, check_choice, check_number
+from safr_lens.models.config import ModelConfig, check_choice, check_flag, check_number
 from safr_lens.penalty.presets import preset_fields
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
@@ -47,6 +47,7 @@ class DataConfig:
     word_vectors_from: str | None = None
 
     def __post_init__(self) -> None:
+        check_flag("streaming", self.streaming)
         check_choice("tokenizer", self.tokenizer, KINDS)
         check_number("min_frequency", self.min_frequency, low=1, whole=True)
 

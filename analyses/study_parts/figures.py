@@ -55,7 +55,7 @@ def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
         split = "validation" if stage == "choose" else "test"
         n_seeds = part["seed"].nunique()
         figure.suptitle(
-            f"{data}, {split} split, up to {n_seeds} seeds: upper right is better; bands and thin lines span the seeds"
+            f"{data}, {split} split, up to {n_seeds} seed(s): upper right is better; bands and thin lines span the seeds"
         )
         figure.tight_layout(rect=(0, 0.08, 1, 1))
         path = out / f"pareto_{stage}_{data}.png"

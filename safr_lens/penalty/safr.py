@@ -12,7 +12,7 @@ from torch import Tensor
 
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import neurons_hook, pattern_hook
-from safr_lens.models.config import check_choice, check_number, strict_kwargs
+from safr_lens.models.config import check_choice, check_flag, check_number, strict_kwargs
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.information import information
 from safr_lens.penalty.presets import PRESETS, preset_fields
@@ -120,6 +120,8 @@ class SafrPenalty:
         check_choice("counted_pairs", self.counted_pairs, COUNTED_PAIRS)
         check_choice("gates", self.gates, GATES)
         check_choice("sparse_tokens", self.sparse_tokens, SPARSE_TOKENS)
+        for name in ("importance_grad", "correlation_grad"):
+            check_flag(name, getattr(self, name))
         for name in WEIGHTS:
             object.__setattr__(self, name, as_schedule(name, getattr(self, name)))
         for name in ("threshold", "l1_ratio", "overlap_ratio"):

@@ -24,6 +24,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.word_start import start_from_words, start_neurons_from_words
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.averaging import WeightAverage
+from safr_lens.training.best_epoch import BestEpoch
 from safr_lens.training.class_shares import class_shares
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
@@ -157,6 +158,7 @@ class _Trainer:
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
+        self.choice = BestEpoch(config, penalty.settled)
         self.average = WeightAverage(model) if config.average_weights else None
         resumed = folder.resumed if folder else None
         if resumed:
@@ -167,13 +169,13 @@ class _Trainer:
 
     def run(self, bar: TrainProgress) -> None:
         """Train epoch by epoch until the last, or until patience ends."""
-        while len(self.records) < self.config.epochs and not self._patience_ended():
+        while len(self.records) < self.config.epochs and not self.choice.patience_ended(self.records):
             epoch = len(self.records) + 1
             started = time.perf_counter()
             terms = self._epoch(epoch, bar)
             with self.average.applied() if self.average else nullcontext():
                 found = evaluate(self.model, self.data["validation"])
-                best = self._is_best(epoch, found.accuracy, found.loss)
+                best = self.choice.improves(self.records, epoch=epoch, accuracy=found.accuracy, loss=found.loss)
                 if best:
                     self._keep_best()
             weights = self.penalty.weights(float(epoch))
@@ -276,22 +278,6 @@ class _Trainer:
         )
         while len(group := list(itertools.islice(all_batches, n))) == n:
             yield group[mine]
-
-    def _is_best(self, epoch: int, accuracy: float, loss: float) -> bool:
-        first, by_accuracy = self._first_candidate(), self.config.metric_for_best_model == "accuracy"
-
-        def rank(epoch: int, accuracy: float, loss: float) -> tuple[float, ...]:
-            return (epoch >= first, accuracy, -loss) if by_accuracy else (epoch >= first, -loss)
-
-        found = rank(epoch, accuracy, loss)
-        return all(found > rank(r.epoch, r.validation_accuracy, r.validation_loss) for r in self.records)
-
-    def _first_candidate(self) -> int:
-        return min(math.ceil(self.penalty.settled) + 1, self.config.epochs)
-
-    def _patience_ended(self) -> bool:
-        best = max((record.epoch for record in self.records if record.best), default=0)
-        return best >= self._first_candidate() and len(self.records) - best >= self.config.patience
 
     def finish(self, settings: dict[str, Any], *, seconds: float) -> dict[str, Any]:
         """Restore the best weights, measure them on the test split, and write everything down."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -40,14 +41,12 @@ def linear() -> nn.Linear:
     return nn.Linear(3, 2)
 
 
-def moved(model: nn.Module, n_steps: int) -> list[torch.Tensor]:
-    """Yield a random walk of the weights, after each step."""
-    seen = []
+def moved(model: nn.Linear, n_steps: int) -> Iterator[torch.Tensor]:
+    """Let the weights walk at random and yield them after each step."""
     for _ in range(n_steps):
         with torch.no_grad():
             model.weight += torch.randn_like(model.weight)
-        seen.append(model.weight.detach().clone())
-        yield seen[-1]
+        yield model.weight.detach().clone()
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 7, 400])
@@ -89,17 +88,15 @@ def test_the_models_own_weights_come_back_even_after_an_error(linear):
 
 
 def test_going_on_from_a_state_is_the_same_to_the_last_bit(linear):
-    whole, first = WeightAverage(linear), WeightAverage(linear)
-    for step, _ in enumerate(moved(linear, 9)):
+    whole, resumed = WeightAverage(linear), WeightAverage(linear)
+    for _ in moved(linear, 4):
         whole.update()
-        if step < 4:
-            first.update()
-        if step == 3:
-            second = WeightAverage(linear)
-            second.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
-        if step > 3:
-            second.update()
-    assert all(torch.equal(value, second.state_dict()[name]) for name, value in whole.state_dict().items())
+    resumed.load_state_dict({name: value.clone() for name, value in whole.state_dict().items()})
+    for _ in moved(linear, 5):
+        whole.update()
+        resumed.update()
+    assert whole.state_dict()["steps"] == 9
+    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in whole.state_dict().items())
 
 
 @pytest.mark.parametrize("lost", ["steps", "weight"])
@@ -110,24 +107,22 @@ def test_a_state_that_lacks_something_is_an_error(linear, lost):
         WeightAverage(linear).load_state_dict(state)
 
 
-def steps_of(parameter_of, **settings):
-    """Train, and return the result with one parameter after each step of the optimizer."""
+def steps_of(**settings):
+    """Train, and return the result with the first parameter after each step of the optimizer."""
     seen: list[torch.Tensor] = []
-    handle = register_optimizer_step_post_hook(
-        lambda optimizer, *_: seen.append(parameter_of(optimizer).detach().clone())
-    )
+
+    def note(optimizer, args, kwargs):
+        seen.append(optimizer.param_groups[0]["params"][0].detach().clone())
+
+    handle = register_optimizer_step_post_hook(note)
     try:
         return fit(**settings), seen
     finally:
         handle.remove()
 
 
-def first_parameter(optimizer) -> torch.Tensor:
-    return optimizer.param_groups[0]["params"][0]
-
-
 def test_the_kept_weights_are_the_mean_of_the_steps_until_the_best_epoch():
-    result, seen = steps_of(first_parameter, epochs=3)
+    result, seen = steps_of(epochs=3)
     kept = next(result.model.parameters())
     until = STEPS * result.metrics["best_epoch"]
     torch.testing.assert_close(kept, by_the_sum(seen[:until]).float(), rtol=1e-5, atol=1e-6)
@@ -135,7 +130,7 @@ def test_the_kept_weights_are_the_mean_of_the_steps_until_the_best_epoch():
 
 
 def test_without_it_the_kept_weights_are_those_of_the_last_step():
-    result, seen = steps_of(first_parameter, average_weights=False)
+    result, seen = steps_of(average_weights=False)
     assert torch.equal(next(result.model.parameters()), seen[STEPS * result.metrics["best_epoch"] - 1])
 
 
@@ -152,7 +147,7 @@ def test_what_is_validated_is_the_mean():
 
 
 def test_accumulated_batches_count_as_the_step_that_they_make():
-    result, seen = steps_of(first_parameter, gradient_accumulation_steps=2, epochs=1)
+    result, seen = steps_of(gradient_accumulation_steps=2, epochs=1)
     assert len(seen) == 3
     torch.testing.assert_close(next(result.model.parameters()), by_the_sum(seen).float(), rtol=1e-5, atol=1e-6)
 
