@@ -47,15 +47,17 @@ def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
     """Draw one figure a data set with a panel a measure, and return the files."""
     written = []
     for data, part in wide[wide["stage"] == stage].groupby("data"):
+        n_seeds = part["seed"].nunique()
+        if stage != "choose" and n_seeds < 2:
+            continue  # axes drawn around single runs make anything look like a difference
         figure, panels = plt.subplots(2, 4, figsize=(18, 8))
         for panel, (measure, title) in zip(panels.flat, MEASURES.items(), strict=True):
             _panel(panel, part, measure, title)
         handles, names = panels.flat[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="lower center", ncols=5, frameon=False, fontsize=8)
         split = "validation" if stage == "choose" else "test"
-        n_seeds = part["seed"].nunique()
         figure.suptitle(
-            f"{data}, {split} split, up to {n_seeds} seed(s): upper right is better; bands and thin lines span the seeds"
+            f"{data}, {split} split, up to {n_seeds} seeds: upper right is better; bands and thin lines span the seeds"
         )
         figure.tight_layout(rect=(0, 0.08, 1, 1))
         path = out / f"pareto_{stage}_{data}.png"

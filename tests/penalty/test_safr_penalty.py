@@ -100,6 +100,13 @@ def test_a_weight_that_is_no_number_from_0_is_an_error(name, bad):
         SafrPenalty(**{name: bad})
 
 
+@pytest.mark.parametrize("name", ["importance_grad", "correlation_grad"])
+@pytest.mark.parametrize("bad", ["no", 0, None])
+def test_a_flag_that_is_neither_true_nor_false_is_an_error(name, bad):
+    with pytest.raises(ConfigError, match=f"{name} must be true or false"):
+        SafrPenalty(**{name: bad})
+
+
 @pytest.mark.parametrize("name", ["threshold", "l1_ratio"])
 def test_a_negative_setting_is_an_error(name):
     with pytest.raises(ConfigError, match=name):
