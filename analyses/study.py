@@ -23,12 +23,14 @@ import yaml
 from study_parts.cell import run_cell
 from study_parts.figures import pareto
 from study_parts.grid import DATA, METHODS_OF, SECONDS, Cell, cells
+from study_parts.page_tables import fill_pages
 from study_parts.results import write_results
 from study_parts.sources import Source, load_source
 from study_parts.table import chosen_weights, judged, read_cells, tidy, write_table
 
 from safr_lens.atomic import write_json
 
+ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "study"
 FAITHFULNESS_TEXTS = 100
 NAMES = list(dict.fromkeys(method.name for methods in METHODS_OF.values() for method in methods))
@@ -95,6 +97,8 @@ def report(out: Path) -> None:
     write_json(out / "chosen.json", chosen)
     figures = [path for stage in ("choose", "final", "last_step") for path in pareto(wide, out, stage=stage)]
     write_results(wide, table, done, chosen, out, figures)
+    if out == RESULTS:
+        fill_pages(ROOT, wide)
     print(f"{len(done)} cells: {out / 'cells.csv'}, {out.parent / 'results.md'}")
     print(json.dumps(chosen, indent=2))
 

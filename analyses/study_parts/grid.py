@@ -192,10 +192,12 @@ EARLIER = (
     Method("SAFR, sparse, light, gates shared", ONCE, {"1/1": PAIRS["1/1"]}),
     Method("SAFR, sparse, strong, gates shared", ONCE, {"3/3": PAIRS["3/3"]}),
 )
+DENSE_ALONE = {**DENSE, "word_vectors_from": None, "embedding_start": "random"}
 # what needs the training split alone: SafrPenalty() as it is, and no penalty from the same random start
 ALONE = (
     Method("unregularised, random start", {"site": "none"}, {"-": {}}),
-    Method("SAFR, default", {**DENSE, "word_vectors_from": None, "embedding_start": "random"}, {"2/1": _pair(2, 1)}),
+    Method("SAFR, default", DENSE_ALONE, {"2/1": _pair(2, 1)}),
+    Method("SAFR, default, strong", DENSE_ALONE, {"6/3": _pair(6, 3)}),
 )
 METHODS_OF = {
     "own": SCREENED,

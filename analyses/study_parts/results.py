@@ -10,6 +10,7 @@ import pandas as pd
 from safr_lens.atomic import write_text
 from study_parts.claim import claim_table
 from study_parts.grid import ABLATIONS, BASELINE, METHODS, ON_TEST, RECOMMENDED
+from study_parts.spread import spread
 from study_parts.targets import target_rows
 
 COLUMNS = {
@@ -94,17 +95,9 @@ def _table(rows: pd.DataFrame, chosen: dict[str, str], stage: str) -> str:
         rows.groupby(["method", "weight"]), key=lambda item: order.get(item[0][0], 99)
     ):
         label = f"**{weight}**" if stage == "choose" and chosen.get(method) == weight else weight
-        cells = [_spread(part[name], *COLUMNS[name][1:]) for name in names]
+        cells = [spread(part[name], *COLUMNS[name][1:]) for name in names]
         lines.append(f"| {method} | {label} | {len(part)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _spread(values: pd.Series, scale: float, digits: int) -> str:
-    values = scale * values.dropna()
-    if values.empty:
-        return "–"
-    shown = f"{values.mean():.{digits}f}"
-    return shown if len(values) < 2 else f"{shown} ± {values.std():.{digits}f}"
 
 
 def _words(cells: list[dict[str, Any]], chosen: dict[str, dict[str, str]]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
-from scipy import stats
 
 from study_parts.grid import BASELINE
+from study_parts.spread import accuracy_lost, points_lost
 
 RIVALS = (BASELINE, "L1", "SoLU", "MonoLoss", "release")
 
@@ -42,13 +42,8 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
 
 
 def _lost(rows: pd.DataFrame, method: str) -> str:
-    by_seed = rows.pivot_table("accuracy", "seed", "method")
-    lost = 100 * (by_seed[BASELINE] - by_seed[method]).dropna()
-    shown = f"{lost.mean():+.1f}"
-    if len(lost) > 1 and lost.std() > 0:
-        low, high = stats.t.interval(0.95, len(lost) - 1, lost.mean(), stats.sem(lost))
-        shown += f" ({low:+.1f} to {high:+.1f})"
-    return shown + (" ✓" if lost.mean() <= 0.5 else " ✗")
+    pair = [rows[rows["method"] == name] for name in (method, BASELINE)]
+    return accuracy_lost(*pair) + (" ✓" if points_lost(*pair).mean() <= 0.5 else " ✗")
 
 
 def _met(value: float, least: float, *, digits: int = 1) -> str:

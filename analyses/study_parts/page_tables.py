@@ -1,0 +1,186 @@
+"""The tables of README.md and docs, filled from the cells: no figure there can drift from what was measured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from safr_lens.atomic import write_text
+from study_parts.grid import BASELINE
+from study_parts.spread import accuracy_lost, spread
+
+PAGES = ("README.md", "docs/study.md", "docs/study_last_step.md")
+MARKED = re.compile(r"(?<=<!-- study: )(?P<name>[^>]+)(?P<open> -->\n).*?(?=<!-- end -->)", re.DOTALL)
+ACCURACY_LOST = "accuracy lost, points (95 % paired)"
+ROWS = {
+    "seeds": ("seed", 1, 0),
+    "accuracy, %": ("accuracy", 100, 1),
+    ACCURACY_LOST: ("accuracy", 100, 1),
+    "loss, nats": ("loss", 1, 3),
+    "reliance (MLP zeroed), points": ("reliance_zero", 100, 1),
+    "reliance (MLP at its mean), points": ("reliance_mean", 100, 1),
+    "silent tokens, %": ("silent_tokens", 100, 1),
+    "alive neurons, %": ("alive_neurons", 100, 0),
+    "active neurons per token, of 1,024": ("active_per_token", 1, 0),
+    "capacity": ("capacity", 1, 3),
+    "token selectivity above null": ("token_selectivity", 1, 3),
+    "the same, of what is left above its null": ("token_selectivity_of_what_is_left", 1, 3),
+    "token selectivity above null, by effect": ("token_selectivity_by_effect", 1, 3),
+    "MS above null": ("monosemanticity", 1, 4),
+    "MS above null, by effect": ("monosemanticity_by_effect", 1, 4),
+    "neurons that carry the decision": ("carrying_neurons", 1, 0),
+    "neurons of the commonest favourite, %": ("largest_share", 100, 0),
+    "favourite words": ("favourite_words", 1, 0),
+    "k = 1, nine word concepts: F1 above null": ("probe f1, words", 1, 3),
+    "k = 1, polarity: AUC above null": ("probe auc, polarity", 1, 3),
+    "class selectivity above null": ("class_selectivity", 1, 3),
+    "comprehensiveness above random": ("comprehensiveness", 1, 3),
+    "sufficiency against random (lower is better)": ("sufficiency", 1, 3),
+    "NAOPC above random": ("naopc_of_beginnings", 1, 3),
+}
+NOT_IN_README = (
+    "loss, nats",
+    "reliance (MLP at its mean), points",
+    "the same, of what is left above its null",
+    "token selectivity above null, by effect",
+    "favourite words",
+    "class selectivity above null",
+    "sufficiency against random (lower is better)",
+)
+PRESETS = (BASELINE, "L1", "SAFR, light", "SAFR, strong")
+RIVALS = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "SAFR, light", "SAFR, strong")
+EARLIER = (BASELINE, "L1", "MonoLoss", "SAFR, sparse, light", "SAFR, light", "SAFR, strong")
+ALONE = ("unregularised, random start", "SAFR, default")
+SHOWN = {"unregularised, random start": "no penalty", "SAFR, default": "`SafrPenalty()`"}
+SHORT = {BASELINE: "no penalty", "SAFR, light": "`light`", "SAFR, strong": "`strong`"}
+DATA_NAMES = {"rotten_tomatoes": "`rotten_tomatoes`", "sst2": "SST-2", "imdb": "imdb"}
+SENTENCES = ("rotten_tomatoes", "sst2")
+ALL_DATA = (*SENTENCES, "imdb")
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """One column a method and data set, one row a measure.
+
+    Attributes:
+        stage: whose cells.
+        data: data sets, side by side.
+        methods: of each data set; the first is what the accuracy of the others is compared to.
+        names: of methods in the heading, where other than their own.
+        left_out: rows that are not shown.
+    """
+
+    stage: str
+    data: tuple[str, ...]
+    methods: tuple[str, ...]
+    names: dict[str, str]
+    left_out: tuple[str, ...] = ()
+
+    def __call__(self, wide: pd.DataFrame) -> Iterator[str]:
+        """Yield its lines; a row that no column knows is left out."""
+        of_stage = wide[wide["stage"] == self.stage]
+        parts = {
+            (data, method): rows
+            for data in self.data
+            for method in self.methods
+            if len(rows := of_stage[(of_stage["data"] == data) & (of_stage["method"] == method)])
+        }
+        yield "| | " + " | ".join(self._heading(data, method) for data, method in parts) + " |"
+        yield "|---" * (len(parts) + 1) + "|"
+        for label in ROWS:
+            cells = [self._cell(label, parts, *key) for key in parts]
+            if label not in self.left_out and set(cells) != {"–"}:
+                yield f"| {label} | " + " | ".join(cells) + " |"
+
+    def _heading(self, data: str, method: str) -> str:
+        name = self.names.get(method, method)
+        return f"{DATA_NAMES[data]}: {name}" if len(self.data) > 1 and method == self.methods[0] else name
+
+    def _cell(self, label: str, parts: dict[tuple[str, str], pd.DataFrame], data: str, method: str) -> str:
+        rows, base = parts[data, method], parts.get((data, self.methods[0]))
+        if label == "seeds":
+            return _seeds(rows["seed"])
+        if label == ACCURACY_LOST:
+            return "–" if method == self.methods[0] or base is None else accuracy_lost(rows, base)
+        name, scale, digits = ROWS[label]
+        known = rows[name].notna().sum() if name in rows else 0
+        if not known:
+            return "–"
+        return spread(rows[name], scale, digits) + ("" if known == len(rows) else f" (n = {known})")
+
+
+def _seeds(seeds: pd.Series) -> str:
+    """Return consecutive seeds as a range."""
+    known = sorted(seeds)
+    return str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}" if _gapless(known) else str(known)[1:-1]
+
+
+def _gapless(seeds: list[int]) -> bool:
+    return seeds == list(range(seeds[0], seeds[-1] + 1))
+
+
+AVERAGED = {
+    "accuracy, %": ("accuracy", 100, 1),
+    "loss, nats": ("loss", 1, 3),
+    "capacity": ("capacity", 1, 3),
+    "MS above null": ("monosemanticity", 1, 3),
+    "MS above null, by effect": ("monosemanticity_by_effect", 1, 3),
+    "k = 1 words, F1": ("probe f1, words", 1, 3),
+    "comprehensiveness": ("comprehensiveness", 1, 3),
+    "NAOPC": ("naopc_of_beginnings", 1, 3),
+}
+
+
+def averaging_table(wide: pd.DataFrame) -> Iterator[str]:
+    """Yield what averaging the weights changed: means over the seeds that both stages have."""
+    shown = {**SHORT, **{ALONE[0]: "no penalty, random start", ALONE[1]: SHOWN[ALONE[1]]}}
+    yield "| | seeds | " + " | ".join(AVERAGED) + " |"
+    yield "|---" * (len(AVERAGED) + 2) + "|"
+    for data in ALL_DATA:
+        for method in (*PRESETS, *ALONE):
+            of_method = wide[(wide["data"] == data) & (wide["method"] == method)].set_index("seed")
+            before, after = (of_method[of_method["stage"] == stage] for stage in ("last_step", "final"))
+            both = before.index.intersection(after.index)
+            if len(both):
+                cells = [_change(before.loc[both], after.loc[both], *column) for column in AVERAGED.values()]
+                yield f"| {DATA_NAMES[data]}: {shown.get(method, method)} | {len(both)} | " + " | ".join(cells) + " |"
+
+
+def _change(before: pd.DataFrame, after: pd.DataFrame, name: str, scale: float, digits: int) -> str:
+    paired = before[name].notna() & after[name].notna()
+    if not paired.any():
+        return "–"
+    old, new = (scale * rows.loc[paired, name].mean() for rows in (before, after))
+    return f"{old:.{digits}f} → {new:.{digits}f}"
+
+
+TABLES = {
+    "presets": PageTable("final", SENTENCES, PRESETS, SHORT, NOT_IN_README),
+    **{f"final {data}": PageTable("final", (data,), RIVALS, SHORT) for data in SENTENCES},
+    "averaging": averaging_table,
+    **{f"last step {data}": PageTable("last_step", (data,), EARLIER, SHORT) for data in ALL_DATA},
+    "last step alone": PageTable("last_step", SENTENCES, ALONE, SHOWN),
+}
+
+
+def filled(text: str, wide: pd.DataFrame) -> str:
+    """Return a page with each table between ``<!-- study: NAME -->`` and ``<!-- end -->`` as the cells have it.
+
+    Raises:
+        KeyError: a table that nobody knows.
+    """
+    return MARKED.sub(lambda found: f"{found['name']}{found['open']}\n{_lines(found['name'], wide)}\n\n", text)
+
+
+def _lines(name: str, wide: pd.DataFrame) -> str:
+    return "\n".join(TABLES[name](wide))
+
+
+def fill_pages(root: Path, wide: pd.DataFrame) -> None:
+    """Write the tables of README.md and docs anew."""
+    for page in (root / name for name in PAGES):
+        write_text(page, filled(page.read_text(encoding="utf-8"), wide))
