@@ -160,7 +160,8 @@ def _change(before: pd.DataFrame, after: pd.DataFrame, name: str, scale: float, 
 
 TABLES = {
     "presets": PageTable("final", SENTENCES, PRESETS, SHORT, NOT_IN_README),
-    **{f"final {data}": PageTable("final", (data,), RIVALS, SHORT) for data in SENTENCES},
+    **{f"final {data}": PageTable("final", (data,), RIVALS, SHORT) for data in ALL_DATA},
+    "final alone": PageTable("final", SENTENCES, ALONE, SHOWN),
     "averaging": averaging_table,
     **{f"last step {data}": PageTable("last_step", (data,), EARLIER, SHORT) for data in ALL_DATA},
     "last step alone": PageTable("last_step", SENTENCES, ALONE, SHOWN),

@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "analyses"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "analyses"))
 
 from study_parts.grid import BASELINE
 from study_parts.page_tables import PAGES, TABLES, PageTable, averaging_table, fill_pages, filled
 from study_parts.spread import accuracy_lost, spread
 from study_parts.table import judged, read_cells, tidy
 
+ROOT = Path(__file__).parents[2]
 BLANK = {name: float("nan") for name in ("loss", "capacity", "monosemanticity", "monosemanticity_by_effect")}
 BLANK |= {name: float("nan") for name in ("probe f1, words", "comprehensiveness", "naopc_of_beginnings")}
 
