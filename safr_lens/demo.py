@@ -20,7 +20,7 @@ from safr_lens.reporting.write import analyze_reported
 from safr_lens.settings import PACKAGED_VECTORS, Settings, make_settings
 from safr_lens.workflow import MeasuredData, finished_run, run_vectors, train_run
 
-ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "light"}}
+ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "strong"}}
 REPORT = "report.html"
 PATIENCE = 2  # as FAITHFULNESS, keeps the demo short
 FAITHFULNESS = {"faithfulness_texts": 40, "naopc_texts": 0}  # keeps the demo short; safr-lens report takes more

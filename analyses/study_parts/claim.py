@@ -6,9 +6,8 @@ from math import nan
 
 import pandas as pd
 
-from study_parts.grid import BASELINE
+from study_parts.grid import baseline_of
 
-RESIDUAL = ", residual"
 # measure, its column, and whether more is clearer
 MEASURES = {
     "accuracy": "accuracy",
@@ -25,7 +24,8 @@ MEASURES = {
 
 
 def claim_table(table: pd.DataFrame, *, stage: str, data: str) -> str:
-    """Return the change in % of each raw measure, mean over seeds, for every method beside that without a penalty.
+    """Return the change in % of each raw measure, mean over seeds, for every method beside that without a penalty,
+    with the same readout and start.
 
     Both means are over the seeds that both have.
 
@@ -35,7 +35,7 @@ def claim_table(table: pd.DataFrame, *, stage: str, data: str) -> str:
     wide = rows.pivot_table("value", ["method", "weight", "seed"], "measure")
     lines = ["| method, weight (seeds) | " + " | ".join(MEASURES.values()) + " |", "|---" * (len(MEASURES) + 1) + "|"]
     for (method, weight), values in wide.groupby(level=["method", "weight"]):
-        base = BASELINE + (RESIDUAL if method.endswith(RESIDUAL) else "")
+        base = baseline_of(method)
         if method == base or base not in wide.index.get_level_values(0):
             continue
         without = wide.loc[base].droplevel("weight")

@@ -154,8 +154,13 @@ ABLATIONS = (
     Method("light, d_mlp", LIGHT, _weights("d_mlp", 256)),
     Method("light, information weight", LIGHT, {"0.3": {"information_weight": _informed(0.3)}}),
     Method("light, averaged weights", LIGHT, {"-": AVERAGED}),
-    Method("no sparsity part, averaged weights", {**DENSE, **AVERAGED}, _pairs((6, 3), (10, 5), (20, 10))),
+    Method("no sparsity part, averaged weights", {**DENSE, **AVERAGED}, _pairs((4, 2), (6, 3), (10, 5), (20, 10))),
     Method("unregularised, averaged weights", UNREGULARISED, {"-": AVERAGED}),
+    Method(
+        "strong, averaged weights, later start",
+        {**DENSE, **AVERAGED},
+        {"epoch 2": {name: _late(value) for name, value in _pair(6, 3).items()}},
+    ),
     Method("light, with MonoLoss", LIGHT, _weights("mono_weight", 0.3)),
     Method("unregularised, information weight", UNREGULARISED, {"0.3": {"information_weight": _informed(0.3)}}),
     Method("unregularised, d_mlp 256", {"site": "none", **START, "d_mlp": 256}, {"-": {}}),
@@ -199,6 +204,16 @@ ALONE = (
     Method("SAFR, default", DENSE_ALONE, {"2/1": _pair(2, 1)}),
     Method("SAFR, default, strong", DENSE_ALONE, {"6/3": _pair(6, 3)}),
 )
+RESIDUAL, RANDOM_START = ", residual", ", random start"
+
+
+def baseline_of(method: str) -> str:
+    """Return the method without a penalty that a method is compared to: of the same readout and the same start."""
+    if method in {one.name for one in ALONE}:
+        return BASELINE + RANDOM_START
+    return BASELINE + RESIDUAL if method.endswith(RESIDUAL) else BASELINE
+
+
 METHODS_OF = {
     "own": SCREENED,
     "ablate": ABLATIONS,

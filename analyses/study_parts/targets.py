@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from study_parts.grid import BASELINE
+from study_parts.grid import baseline_of
 from study_parts.spread import accuracy_lost, points_lost
 
-RIVALS = (BASELINE, "L1", "SoLU", "MonoLoss", "release")
+RIVALS = ("L1", "SoLU", "MonoLoss", "release")
 
 
 def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
@@ -16,10 +16,6 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
         [chosen.get(method, weight) == weight for method, weight in zip(rows["method"], rows["weight"], strict=True)]
     ]
     means = rows.groupby("method").mean(numeric_only=True)
-    if BASELINE not in means.index:
-        return "The unregularised classifier has not been measured yet."
-    base = means.loc[BASELINE]
-    rivals = means[means.index.isin(RIVALS)]
     lines = [
         "| method | accuracy lost, points (paired over seeds) | reliance ≥ 15 | silent < 5 % | alive ≥ 25 % "
         "| capacity × 3 | token sel. × 8 | MS × 10 | MS above rivals | the last three by effect "
@@ -28,7 +24,10 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
         "|---" * 14 + "|",
     ]
     for method in (name for name in means.index if name.startswith("SAFR") and "residual" not in name):
-        mean = means.loc[method]
+        if baseline_of(method) not in means.index:
+            continue
+        mean, base = means.loc[method], means.loc[baseline_of(method)]
+        rivals = means[means.index.isin((baseline_of(method), *RIVALS))]
         lines.append(
             f"| {method}, {chosen.get(method, '-')} | {_lost(rows, method)} | {_met(100 * mean['reliance_zero'], 15)} "
             f"| {_met(-100 * mean['silent_tokens'], -5)} | {_met(100 * mean['alive_neurons'], 25)} "
@@ -38,11 +37,11 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
             f"| {_by_effect(mean, base, rivals)} | {100 * mean.get('largest_share', float('nan')):.0f} "
             f"| {_won(mean, rivals)} | {_faithful(mean, base)} | {_bounded(mean, base)} |"
         )
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else "The unregularised classifier has not been measured yet."
 
 
 def _lost(rows: pd.DataFrame, method: str) -> str:
-    pair = [rows[rows["method"] == name] for name in (method, BASELINE)]
+    pair = [rows[rows["method"] == name] for name in (method, baseline_of(method))]
     return accuracy_lost(*pair) + (" ✓" if points_lost(*pair).mean() <= 0.5 else " ✗")
 
 
