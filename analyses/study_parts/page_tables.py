@@ -54,8 +54,8 @@ NOT_IN_README = (
 PRESETS = (BASELINE, "L1", "SAFR, light", "SAFR, strong")
 RIVALS = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "SAFR, light", "SAFR, strong")
 EARLIER = (BASELINE, "L1", "MonoLoss", "SAFR, sparse, light", "SAFR, light", "SAFR, strong")
-ALONE = ("unregularised, random start", "SAFR, default")
-SHOWN = {"unregularised, random start": "no penalty", "SAFR, default": "`SafrPenalty()`"}
+ALONE = ("unregularised, random start", "SAFR, default", "SAFR, default, strong")
+SHOWN = {ALONE[0]: "no penalty", ALONE[1]: "`SafrPenalty()`", ALONE[2]: "the same, strong"}
 SHORT = {BASELINE: "no penalty", "SAFR, light": "`light`", "SAFR, strong": "`strong`"}
 DATA_NAMES = {"rotten_tomatoes": "`rotten_tomatoes`", "sst2": "SST-2", "imdb": "imdb"}
 SENTENCES = ("rotten_tomatoes", "sst2")
@@ -137,7 +137,7 @@ AVERAGED = {
 
 def averaging_table(wide: pd.DataFrame) -> Iterator[str]:
     """Yield what averaging the weights changed: means over the seeds that both stages have."""
-    shown = {**SHORT, **{ALONE[0]: "no penalty, random start", ALONE[1]: SHOWN[ALONE[1]]}}
+    shown = {**SHOWN, **SHORT, ALONE[0]: "no penalty, random start"}
     yield "| | seeds | " + " | ".join(AVERAGED) + " |"
     yield "|---" * (len(AVERAGED) + 2) + "|"
     for data in ALL_DATA:
