@@ -25,8 +25,7 @@ def lines_of(*rows):
     header, _, *lines = target_rows(pd.DataFrame(rows), {}).splitlines()
     names = header.strip("| ").split(" | ")
     return {
-        line.strip("| ").split(" | ")[0]: dict(zip(names, line.strip("| ").split(" | "), strict=True))
-        for line in lines
+        line.strip("| ").split(" | ")[0]: dict(zip(names, line.strip("| ").split(" | "), strict=True)) for line in lines
     }
 
 
