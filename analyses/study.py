@@ -97,7 +97,7 @@ def report(out: Path) -> None:
     write_json(out / "chosen.json", chosen)
     figures = [path for stage in ("choose", "final", "last_step") for path in pareto(wide, out, stage=stage)]
     write_results(wide, table, done, chosen, out, figures)
-    if out == RESULTS:
+    if out.resolve() == RESULTS.resolve():
         fill_pages(ROOT, wide)
     print(f"{len(done)} cells: {out / 'cells.csv'}, {out.parent / 'results.md'}")
     print(json.dumps(chosen, indent=2))

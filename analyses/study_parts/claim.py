@@ -24,10 +24,9 @@ MEASURES = {
 
 
 def claim_table(table: pd.DataFrame, *, stage: str, data: str) -> str:
-    """Return the change in % of each raw measure, mean over seeds, for every method beside that without a penalty,
-    with the same readout and start.
+    """Return the change in % of each raw measure, mean over seeds, for every method beside that without a penalty.
 
-    Both means are over the seeds that both have.
+    That has the same readout and start. Both means are over the seeds that both have.
 
     Raw values, as a claim without a null would quote them: that a null was left out is one way to reach a figure.
     """

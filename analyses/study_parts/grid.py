@@ -62,6 +62,10 @@ def _late(weight: float) -> dict[str, float]:
     return {"start": 0.0, "end": weight, "delay": 1.0, "epochs": 1.0}
 
 
+def _late_pair(importance: float, interaction: float) -> dict[str, dict[str, float]]:
+    return {name: _late(weight) for name, weight in _pair(importance, interaction).items()}
+
+
 def _informed(weight: float) -> dict[str, float]:
     return {"start": 1.0, "end": weight, "delay": 1.0, "epochs": 0.0}
 
@@ -150,17 +154,13 @@ ABLATIONS = (
     Method("neurons start at groups", BASE, {"-": GROUPS}),
     Method("light, word_threshold", LIGHT, _weights("word_threshold", 0.3, 0.7)),
     Method("light, tokens of a batch", LIGHT, _weights("batch_tokens", 2048)),
-    Method("light, later start", DENSE, {"epoch 2": {name: _late(value) for name, value in _pair(2, 1).items()}}),
+    Method("light, later start", DENSE, {"epoch 2": _late_pair(2, 1)}),
     Method("light, d_mlp", LIGHT, _weights("d_mlp", 256)),
     Method("light, information weight", LIGHT, {"0.3": {"information_weight": _informed(0.3)}}),
     Method("light, averaged weights", LIGHT, {"-": AVERAGED}),
     Method("no sparsity part, averaged weights", {**DENSE, **AVERAGED}, _pairs((4, 2), (6, 3), (10, 5), (20, 10))),
     Method("unregularised, averaged weights", UNREGULARISED, {"-": AVERAGED}),
-    Method(
-        "strong, averaged weights, later start",
-        {**DENSE, **AVERAGED},
-        {"epoch 2": {name: _late(value) for name, value in _pair(6, 3).items()}},
-    ),
+    Method("strong, averaged weights, later start", {**DENSE, **AVERAGED}, {"epoch 2": _late_pair(6, 3)}),
     Method("light, with MonoLoss", LIGHT, _weights("mono_weight", 0.3)),
     Method("unregularised, information weight", UNREGULARISED, {"0.3": {"information_weight": _informed(0.3)}}),
     Method("unregularised, d_mlp 256", {"site": "none", **START, "d_mlp": 256}, {"-": {}}),

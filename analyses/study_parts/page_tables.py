@@ -10,37 +10,38 @@ from pathlib import Path
 import pandas as pd
 
 from safr_lens.atomic import write_text
-from study_parts.grid import BASELINE
-from study_parts.spread import accuracy_lost, spread
+from study_parts import grid
+from study_parts.grid import BASELINE, DATA
+from study_parts.spread import accuracy_lost, mean_of, spread
 
 PAGES = ("README.md", "docs/study.md", "docs/study_last_step.md")
-MARKED = re.compile(r"(?<=<!-- study: )(?P<name>[^>]+)(?P<open> -->\n).*?(?=<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(?P<mark><!-- study: (?P<name>[^>]+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 ACCURACY_LOST = "accuracy lost, points (95 % paired)"
 ROWS = {
-    "seeds": ("seed", 1, 0),
-    "accuracy, %": ("accuracy", 100, 1),
-    ACCURACY_LOST: ("accuracy", 100, 1),
-    "loss, nats": ("loss", 1, 3),
-    "reliance (MLP zeroed), points": ("reliance_zero", 100, 1),
-    "reliance (MLP at its mean), points": ("reliance_mean", 100, 1),
-    "silent tokens, %": ("silent_tokens", 100, 1),
-    "alive neurons, %": ("alive_neurons", 100, 0),
-    "active neurons per token, of 1,024": ("active_per_token", 1, 0),
-    "capacity": ("capacity", 1, 3),
-    "token selectivity above null": ("token_selectivity", 1, 3),
-    "the same, of what is left above its null": ("token_selectivity_of_what_is_left", 1, 3),
-    "token selectivity above null, by effect": ("token_selectivity_by_effect", 1, 3),
-    "MS above null": ("monosemanticity", 1, 4),
-    "MS above null, by effect": ("monosemanticity_by_effect", 1, 4),
-    "neurons that carry the decision": ("carrying_neurons", 1, 0),
-    "neurons of the commonest favourite, %": ("largest_share", 100, 0),
-    "favourite words": ("favourite_words", 1, 0),
-    "k = 1, nine word concepts: F1 above null": ("probe f1, words", 1, 3),
-    "k = 1, polarity: AUC above null": ("probe auc, polarity", 1, 3),
-    "class selectivity above null": ("class_selectivity", 1, 3),
-    "comprehensiveness above random": ("comprehensiveness", 1, 3),
-    "sufficiency against random (lower is better)": ("sufficiency", 1, 3),
-    "NAOPC above random": ("naopc_of_beginnings", 1, 3),
+    "seeds": "seed",
+    "accuracy, %": "accuracy",
+    ACCURACY_LOST: "accuracy",
+    "loss, nats": "loss",
+    "reliance (MLP zeroed), points": "reliance_zero",
+    "reliance (MLP at its mean), points": "reliance_mean",
+    "silent tokens, %": "silent_tokens",
+    "alive neurons, %": "alive_neurons",
+    "active neurons per token, of 1,024": "active_per_token",
+    "capacity": "capacity",
+    "token selectivity above null": "token_selectivity",
+    "the same, of what is left above its null": "token_selectivity_of_what_is_left",
+    "token selectivity above null, by effect": "token_selectivity_by_effect",
+    "MS above null": "monosemanticity",
+    "MS above null, by effect": "monosemanticity_by_effect",
+    "neurons that carry the decision": "carrying_neurons",
+    "neurons of the commonest favourite, %": "largest_share",
+    "favourite words": "favourite_words",
+    "k = 1, nine word concepts: F1 above null": "probe f1, words",
+    "k = 1, polarity: AUC above null": "probe auc, polarity",
+    "class selectivity above null": "class_selectivity",
+    "comprehensiveness above random": "comprehensiveness",
+    "sufficiency against random (lower is better)": "sufficiency",
+    "NAOPC above random": "naopc_of_beginnings",
 }
 NOT_IN_README = (
     "loss, nats",
@@ -54,12 +55,11 @@ NOT_IN_README = (
 PRESETS = (BASELINE, "L1", "SAFR, light", "SAFR, strong")
 RIVALS = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "SAFR, light", "SAFR, strong")
 EARLIER = (BASELINE, "L1", "MonoLoss", "SAFR, sparse, light", "SAFR, light", "SAFR, strong")
-ALONE = ("unregularised, random start", "SAFR, default", "SAFR, default, strong")
-SHOWN = {ALONE[0]: "no penalty", ALONE[1]: "`SafrPenalty()`", ALONE[2]: "the same, strong"}
+ALONE = tuple(method.name for method in grid.ALONE)
+SHOWN = dict(zip(ALONE, ("no penalty", "`SafrPenalty()`", "the same, strong"), strict=True))
 SHORT = {BASELINE: "no penalty", "SAFR, light": "`light`", "SAFR, strong": "`strong`"}
 DATA_NAMES = {"rotten_tomatoes": "`rotten_tomatoes`", "sst2": "SST-2", "imdb": "imdb"}
 SENTENCES = ("rotten_tomatoes", "sst2")
-ALL_DATA = (*SENTENCES, "imdb")
 
 
 @dataclass(frozen=True)
@@ -106,32 +106,29 @@ class PageTable:
             return _seeds(rows["seed"])
         if label == ACCURACY_LOST:
             return "–" if method == self.methods[0] or base is None else accuracy_lost(rows, base)
-        name, scale, digits = ROWS[label]
+        name = ROWS[label]
         known = rows[name].notna().sum() if name in rows else 0
         if not known:
             return "–"
-        return spread(rows[name], scale, digits) + ("" if known == len(rows) else f" (n = {known})")
+        return spread(rows[name], name) + ("" if known == len(rows) else f" (n = {known})")
 
 
 def _seeds(seeds: pd.Series) -> str:
     """Return consecutive seeds as a range."""
     known = sorted(seeds)
-    return str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}" if _gapless(known) else str(known)[1:-1]
-
-
-def _gapless(seeds: list[int]) -> bool:
-    return seeds == list(range(seeds[0], seeds[-1] + 1))
+    gapless = known == list(range(known[0], known[-1] + 1))
+    return f"{known[0]} to {known[-1]}" if gapless and len(known) > 1 else ", ".join(map(str, known))
 
 
 AVERAGED = {
-    "accuracy, %": ("accuracy", 100, 1),
-    "loss, nats": ("loss", 1, 3),
-    "capacity": ("capacity", 1, 3),
-    "MS above null": ("monosemanticity", 1, 3),
-    "MS above null, by effect": ("monosemanticity_by_effect", 1, 3),
-    "k = 1 words, F1": ("probe f1, words", 1, 3),
-    "comprehensiveness": ("comprehensiveness", 1, 3),
-    "NAOPC": ("naopc_of_beginnings", 1, 3),
+    "accuracy, %": "accuracy",
+    "loss, nats": "loss",
+    "capacity": "capacity",
+    "MS above null": "monosemanticity",
+    "MS above null, by effect": "monosemanticity_by_effect",
+    "k = 1 words, F1": "probe f1, words",
+    "comprehensiveness": "comprehensiveness",
+    "NAOPC": "naopc_of_beginnings",
 }
 
 
@@ -140,30 +137,29 @@ def averaging_table(wide: pd.DataFrame) -> Iterator[str]:
     shown = {**SHOWN, **SHORT, ALONE[0]: "no penalty, random start"}
     yield "| | seeds | " + " | ".join(AVERAGED) + " |"
     yield "|---" * (len(AVERAGED) + 2) + "|"
-    for data in ALL_DATA:
+    for data in DATA:
         for method in (*PRESETS, *ALONE):
             of_method = wide[(wide["data"] == data) & (wide["method"] == method)].set_index("seed")
             before, after = (of_method[of_method["stage"] == stage] for stage in ("last_step", "final"))
             both = before.index.intersection(after.index)
             if len(both):
-                cells = [_change(before.loc[both], after.loc[both], *column) for column in AVERAGED.values()]
+                cells = [_change(before.loc[both], after.loc[both], name) for name in AVERAGED.values()]
                 yield f"| {DATA_NAMES[data]}: {shown.get(method, method)} | {len(both)} | " + " | ".join(cells) + " |"
 
 
-def _change(before: pd.DataFrame, after: pd.DataFrame, name: str, scale: float, digits: int) -> str:
+def _change(before: pd.DataFrame, after: pd.DataFrame, name: str) -> str:
     paired = before[name].notna() & after[name].notna()
     if not paired.any():
         return "–"
-    old, new = (scale * rows.loc[paired, name].mean() for rows in (before, after))
-    return f"{old:.{digits}f} → {new:.{digits}f}"
+    return " → ".join(mean_of(rows.loc[paired, name], name) for rows in (before, after))
 
 
 TABLES = {
     "presets": PageTable("final", SENTENCES, PRESETS, SHORT, NOT_IN_README),
-    **{f"final {data}": PageTable("final", (data,), RIVALS, SHORT) for data in ALL_DATA},
+    **{f"final {data}": PageTable("final", (data,), RIVALS, SHORT) for data in DATA},
     "final alone": PageTable("final", SENTENCES, ALONE, SHOWN),
     "averaging": averaging_table,
-    **{f"last step {data}": PageTable("last_step", (data,), EARLIER, SHORT) for data in ALL_DATA},
+    **{f"last step {data}": PageTable("last_step", (data,), EARLIER, SHORT) for data in DATA},
     "last step alone": PageTable("last_step", SENTENCES, ALONE, SHOWN),
 }
 
@@ -174,11 +170,11 @@ def filled(text: str, wide: pd.DataFrame) -> str:
     Raises:
         KeyError: a table that nobody knows.
     """
-    return MARKED.sub(lambda found: f"{found['name']}{found['open']}\n{_lines(found['name'], wide)}\n\n", text)
 
+    def table(found: re.Match) -> str:
+        return "\n".join([found["mark"], *TABLES[found["name"]](wide), "\n"])
 
-def _lines(name: str, wide: pd.DataFrame) -> str:
-    return "\n".join(TABLES[name](wide))
+    return MARKED.sub(table, text)
 
 
 def fill_pages(root: Path, wide: pd.DataFrame) -> None:

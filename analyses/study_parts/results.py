@@ -14,27 +14,27 @@ from study_parts.spread import spread
 from study_parts.targets import target_rows
 
 COLUMNS = {
-    "accuracy": ("accuracy, %", 100, 1),
-    "reliance_zero": ("reliance, points", 100, 1),
-    "silent_tokens": ("silent, %", 100, 1),
-    "alive_neurons": ("alive, %", 100, 0),
-    "active_per_token": ("active per token", 1, 0),
-    "capacity": ("capacity", 1, 3),
-    "token_selectivity": ("token sel. above null", 1, 3),
-    "token_selectivity_of_what_is_left": ("the same, of what is left above its null", 1, 3),
-    "class_selectivity": ("class sel. above null", 1, 3),
-    "monosemanticity": ("MS above null", 1, 4),
-    "favourite_words": ("favourite words", 1, 0),
-    "largest_share": ("neurons of the commonest favourite, %", 100, 0),
-    "carrying_neurons": ("neurons that carry the effect", 1, 0),
-    "token_selectivity_by_effect": ("token sel. above null, by effect", 1, 3),
-    "monosemanticity_by_effect": ("MS above null, by effect", 1, 4),
-    "probe auc, polarity": ("k=1 polarity, AUC above null", 1, 3),
-    "probe f1, words": ("k=1 words, F1 above null", 1, 3),
-    "probe auc, words": ("k=1 words, AUC above null", 1, 3),
-    "comprehensiveness": ("compr. above random", 1, 3),
-    "sufficiency": ("suff. below random is better", 1, 3),
-    "naopc_of_beginnings": ("NAOPC above random, of the first 24 words", 1, 3),
+    "accuracy": "accuracy, %",
+    "reliance_zero": "reliance, points",
+    "silent_tokens": "silent, %",
+    "alive_neurons": "alive, %",
+    "active_per_token": "active per token",
+    "capacity": "capacity",
+    "token_selectivity": "token sel. above null",
+    "token_selectivity_of_what_is_left": "the same, of what is left above its null",
+    "class_selectivity": "class sel. above null",
+    "monosemanticity": "MS above null",
+    "favourite_words": "favourite words",
+    "largest_share": "neurons of the commonest favourite, %",
+    "carrying_neurons": "neurons that carry the effect",
+    "token_selectivity_by_effect": "token sel. above null, by effect",
+    "monosemanticity_by_effect": "MS above null, by effect",
+    "probe auc, polarity": "k=1 polarity, AUC above null",
+    "probe f1, words": "k=1 words, F1 above null",
+    "probe auc, words": "k=1 words, AUC above null",
+    "comprehensiveness": "compr. above random",
+    "sufficiency": "suff. below random is better",
+    "naopc_of_beginnings": "NAOPC above random, of the first 24 words",
 }
 TITLES = {
     "final": "",
@@ -88,14 +88,14 @@ def _intro(cells: list[dict[str, Any]]) -> str:
 
 def _table(rows: pd.DataFrame, chosen: dict[str, str], stage: str) -> str:
     names = [name for name in COLUMNS if name in rows and rows[name].notna().any()]
-    lines = ["| method | weight | seeds | " + " | ".join(COLUMNS[name][0] for name in names) + " |"]
+    lines = ["| method | weight | seeds | " + " | ".join(COLUMNS[name] for name in names) + " |"]
     lines.append("|---" * (len(names) + 3) + "|")
     order = {method.name: place for place, method in enumerate((*METHODS, *RECOMMENDED, *ABLATIONS))}
     for (method, weight), part in sorted(
         rows.groupby(["method", "weight"]), key=lambda item: order.get(item[0][0], 99)
     ):
         label = f"**{weight}**" if stage == "choose" and chosen.get(method) == weight else weight
-        cells = [spread(part[name], *COLUMNS[name][1:]) for name in names]
+        cells = [spread(part[name], name) for name in names]
         lines.append(f"| {method} | {label} | {len(part)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -5,14 +5,48 @@ from __future__ import annotations
 import pandas as pd
 from scipy import stats
 
+# unit and digits of a measure in all tables
+FORMATS = {
+    "accuracy": (100, 1),
+    "loss": (1, 3),
+    "reliance_zero": (100, 1),
+    "reliance_mean": (100, 1),
+    "silent_tokens": (100, 1),
+    "alive_neurons": (100, 0),
+    "active_per_token": (1, 0),
+    "capacity": (1, 3),
+    "token_selectivity": (1, 3),
+    "token_selectivity_of_what_is_left": (1, 3),
+    "token_selectivity_by_effect": (1, 3),
+    "class_selectivity": (1, 3),
+    "monosemanticity": (1, 4),
+    "monosemanticity_by_effect": (1, 4),
+    "favourite_words": (1, 0),
+    "largest_share": (100, 0),
+    "carrying_neurons": (1, 0),
+    "probe auc, polarity": (1, 3),
+    "probe f1, words": (1, 3),
+    "probe auc, words": (1, 3),
+    "comprehensiveness": (1, 3),
+    "sufficiency": (1, 3),
+    "naopc_of_beginnings": (1, 3),
+}
 
-def spread(values: pd.Series, scale: float, digits: int) -> str:
-    """Return mean ± standard deviation over seeds; the mean alone of one."""
-    values = scale * values.dropna()
+
+def mean_of(values: pd.Series, measure: str) -> str:
+    """Return the mean over seeds in the measure's unit."""
+    scale, digits = FORMATS[measure]
+    return f"{scale * values.mean():.{digits}f}"
+
+
+def spread(values: pd.Series, measure: str) -> str:
+    """Return mean ± standard deviation over seeds in the measure's unit; the mean alone of one."""
+    values = values.dropna()
     if values.empty:
         return "–"
-    shown = f"{values.mean():.{digits}f}"
-    return shown if len(values) < 2 else f"{shown} ± {values.std():.{digits}f}"
+    scale, digits = FORMATS[measure]
+    shown = mean_of(values, measure)
+    return shown if len(values) < 2 else f"{shown} ± {scale * values.std():.{digits}f}"
 
 
 def points_lost(rows: pd.DataFrame, base: pd.DataFrame) -> pd.Series:

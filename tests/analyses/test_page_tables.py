@@ -103,5 +103,5 @@ def test_averaging_compares_the_seeds_that_know_the_measure_before_and_after():
 
 
 def test_one_value_has_no_spread():
-    assert spread(pd.Series([0.5, float("nan")]), 100, 1) == "50.0"
-    assert spread(pd.Series([float("nan")]), 100, 1) == "–"
+    assert spread(pd.Series([0.5, float("nan")]), "accuracy") == "50.0"
+    assert spread(pd.Series([float("nan")]), "accuracy") == "–"
