@@ -17,8 +17,8 @@ from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.json_values import without_nan
 from safr_lens.measures.catalogue import CATALOGUE
-from safr_lens.measures.erasure import Faithfulness, faithfulness
 from safr_lens.measures.estimate import bootstrap_ratio, no_interval
+from safr_lens.measures.faithfulness import Faithfulness, faithfulness
 from safr_lens.measures.figures import Figure, figures
 from safr_lens.measures.formulas.coherence import Coherence, coherence
 from safr_lens.measures.reliance import CARRIES, ablated_answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from safr_lens import HookedClassifier
-from safr_lens.measures.erasure import faithfulness
+from safr_lens.measures.faithfulness import faithfulness
 from study_parts.sources import spaced
 
 N_TEXTS, N_WORDS, BEAM = 20, 24, 3

@@ -6,7 +6,9 @@ Pure functions of tensors, a ``torchmetrics.Metric`` for each that streams, and 
 from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
 from safr_lens.measures.answers import Answers, answers
 from safr_lens.measures.catalogue import CATALOGUE, Entry
-from safr_lens.measures.erasure import (
+from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, over_seeds
+from safr_lens.measures.evaluation import Evaluation, evaluate
+from safr_lens.measures.faithfulness import (
     Faithfulness,
     RankingValues,
     aopc,
@@ -18,8 +20,6 @@ from safr_lens.measures.erasure import (
     normalised_aopc,
     sufficiency,
 )
-from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, over_seeds
-from safr_lens.measures.evaluation import Evaluation, evaluate
 from safr_lens.measures.figures import Figure, figures
 from safr_lens.measures.formulas.class_selectivity import class_selectivity
 from safr_lens.measures.formulas.coherence import Coherence, coherence, welch_bound

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, models
 from safr_lens import HookedClassifier
 from safr_lens.data import TextTokenizer
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.measures.erasure import (
+from safr_lens.measures.faithfulness import (
     aopc,
     aopc_bounds,
     comprehensiveness,
@@ -30,9 +30,9 @@ from safr_lens.measures.erasure import (
     normalised_aopc,
     sufficiency,
 )
-from safr_lens.measures.erasure.deletion import OPERATORS, Variants, probabilities
-from safr_lens.measures.erasure.formulas import BINS, bin_sizes
-from safr_lens.measures.erasure.rankings import drawn_order, ranked
+from safr_lens.measures.faithfulness.deletion import OPERATORS, Variants, probabilities
+from safr_lens.measures.faithfulness.formulas import BINS, bin_sizes
+from safr_lens.measures.faithfulness.rankings import drawn_order, ranked
 from safr_lens.measures.serving import margin
 from safr_lens.models.output import ClassifierOutput
 from tests.reference import slow_faithfulness as slow

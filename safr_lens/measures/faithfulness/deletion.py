@@ -1,4 +1,4 @@
-"""Texts without some of their tokens, and what the model makes of them."""
+"""Texts without some of their tokens, what the model makes of them, and what each order of deletion costs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
+from safr_lens.measures.faithfulness.bounds import Bounds, aopc_bounds
+from safr_lens.measures.faithfulness.formulas import aopc, bin_sizes, comprehensiveness, sufficiency
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_choice
 from safr_lens.models.evaluating import evaluating
@@ -28,11 +30,57 @@ class Variants:
 
 
 @dataclass(frozen=True)
+class RankedText:
+    """A text and orders of its positions, from the most to the least important."""
+
+    tokens: Int[Tensor, " pos"]
+    orders: list[Int[Tensor, " pos"]]
+
+
+@dataclass(frozen=True)
+class MeasuredText:
+    """What deletions cost a text, in each of its orders."""
+
+    tokens: Int[Tensor, " pos"]
+    predicted: int
+    full: Float[Tensor, ""]
+    comprehensiveness: Float[Tensor, " n_orders"]
+    sufficiency: Float[Tensor, " n_orders"]
+    aopc: Float[Tensor, " n_orders"]
+
+
+@dataclass(frozen=True)
 class _Row:
     """What the model reads of one version: token ids, and which of them pass VMASK's gate."""
 
     tokens: Int[Tensor, " pos"]
     passes: Bool[Tensor, " pos"]
+
+
+def measured(
+    model: HookedClassifier, texts: Sequence[RankedText], *, operator: str, bins: tuple[float, ...]
+) -> list[MeasuredText]:
+    """Evaluate the deletions of several texts together and return their measures."""
+    variants = []
+    for text in texts:
+        whole = torch.ones(1, len(text.tokens), dtype=torch.bool)
+        deletions = [_kept(order, bin_sizes(len(order), bins)) for order in text.orders]
+        variants.append(Variants(text.tokens, torch.cat([whole, *deletions])))
+    by_text = probabilities(model, variants, operator=operator)
+    return [_measures(text, probs, bins) for text, probs in zip(texts, by_text, strict=True)]
+
+
+def bounds_of(model: HookedClassifier, text: MeasuredText, *, operator: str, beam: int) -> Bounds:
+    """Return the worst and the best AOPC of a text."""
+
+    def drops(sets: list[frozenset[int]]) -> list[float]:
+        kept = torch.ones(len(sets), len(text.tokens), dtype=torch.bool)
+        for row, deleted in zip(kept, sets, strict=True):
+            row[list(deleted)] = False
+        (probs,) = probabilities(model, [Variants(text.tokens, kept)], operator=operator)
+        return (text.full - probs[:, text.predicted]).tolist()
+
+    return aopc_bounds(drops, len(text.tokens), beam=beam)
 
 
 def probabilities(
@@ -51,10 +99,10 @@ def probabilities(
     check_choice("operator", operator, OPERATORS)
     unknown = unknown_id(model.tokenizer) if operator == "unk" else None
     rows = [row for text in texts for row in _rows(text, operator, unknown)]
-    found = torch.empty(len(rows), len(model.labels), dtype=torch.float64)
+    by_row = torch.empty(len(rows), len(model.labels), dtype=torch.float64)
     for chunk in _chunks([max(1, len(row.tokens)) for row in rows]):
-        found[chunk] = _forward(model, [rows[i] for i in chunk])
-    return list(found.split([len(text.kept) for text in texts]))
+        by_row[chunk] = _forward(model, [rows[i] for i in chunk])
+    return list(by_row.split([len(text.kept) for text in texts]))
 
 
 def unknown_id(tokenizer: TextTokenizer) -> int:
@@ -70,6 +118,31 @@ def unknown_id(tokenizer: TextTokenizer) -> int:
             "operator 'unk' needs a tokenizer with an unknown token, and this one has none; choose 'remove' or 'gate'."
         )
     return token_id
+
+
+def _kept(order: Int[Tensor, " pos"], sizes: list[int]) -> Bool[Tensor, "n_variants pos"]:
+    """Return what is kept without the first 1 to n positions of an order, then with the first of each size alone."""
+    rank = order.argsort()
+    without = rank >= torch.arange(1, len(order) + 1).unsqueeze(1)
+    only = rank < torch.tensor(sizes).unsqueeze(1)
+    return torch.cat([without, only])
+
+
+def _measures(text: RankedText, probs: Float[Tensor, "n_variants n_classes"], bins: tuple[float, ...]) -> MeasuredText:
+    n_tokens = len(text.tokens)
+    predicted = int(probs[0].argmax())
+    full = probs[0, predicted].expand(len(text.orders))
+    by_order = probs[1:, predicted].view(len(text.orders), -1)
+    curve, only = by_order[:, :n_tokens], by_order[:, n_tokens:]
+    without = curve[:, [size - 1 for size in bin_sizes(n_tokens, bins)]]
+    return MeasuredText(
+        tokens=text.tokens,
+        predicted=predicted,
+        full=full[0],
+        comprehensiveness=comprehensiveness(full, without),
+        sufficiency=sufficiency(full, only),
+        aopc=aopc(curve, full),
+    )
 
 
 def _rows(text: Variants, operator: str, unknown: int | None) -> Iterator[_Row]:

@@ -85,16 +85,16 @@ def scores_of(
         ConfigError: scores of another shape than the tokens, or that are not finite at a real token.
     """
     with evaluating(model), torch.enable_grad():
-        found = scores(model, tokens.to(model.device), mask.to(model.device))
-    if not isinstance(found, Tensor) or found.shape != tokens.shape:
-        came = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        values = scores(model, tokens.to(model.device), mask.to(model.device))
+    if not isinstance(values, Tensor) or values.shape != tokens.shape:
+        came = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise ConfigError(
             f"scores must return a tensor [batch pos] with one score a token, here {tuple(tokens.shape)}; got {came}."
         )
-    found = found.detach().double().cpu()
-    if not found[mask].isfinite().all():
+    values = values.detach().double().cpu()
+    if not values[mask].isfinite().all():
         raise ConfigError("scores must be finite at every real token; got NaN or infinity.")
-    return found
+    return values
 
 
 def drawn_order(tokens: Int[Tensor, " pos"], *, seed: int, draw: int) -> Int[Tensor, " pos"]:

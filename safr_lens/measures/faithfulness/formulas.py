@@ -105,9 +105,9 @@ def aopc(curve: Float[Tensor, "n n_steps"], full: Float[Tensor, " n"]) -> Float[
     """
     _check_shapes(full, curve, what="aopc")
     known = ~curve.isnan()
-    found = (full.unsqueeze(1) - curve).nanmean(1)
+    mean_drop = (full.unsqueeze(1) - curve).nanmean(1)
     interrupted = (known[:, 1:] & ~known[:, :-1]).any(1)
-    return found.masked_fill(interrupted, float("nan"))
+    return mean_drop.masked_fill(interrupted, float("nan"))
 
 
 def checked_bins(bins: Any) -> tuple[float, ...]:

@@ -1,27 +1,124 @@
-"""The faithfulness of a model's scores on a split."""
+"""How faithful a model's scores are on a split, text by text, beside random rankings."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from safr_lens.data.batching import pad
 from safr_lens.data.tokenizer import Encoding
 from safr_lens.errors import DataError
-from safr_lens.measures.erasure.bounds import Bounds, normalised_aopc
-from safr_lens.measures.erasure.deletion import OPERATORS, unknown_id
-from safr_lens.measures.erasure.formulas import BINS, checked_bins
-from safr_lens.measures.erasure.one_text import MeasuredText, RankedText, bounds_of, measured
-from safr_lens.measures.erasure.rankings import Scores, drawn_order, named_scores, ranked, scores_of
-from safr_lens.measures.erasure.result import Faithfulness, RankingValues
+from safr_lens.measures.faithfulness.bounds import Bounds, normalised_aopc
+from safr_lens.measures.faithfulness.deletion import (
+    OPERATORS,
+    MeasuredText,
+    RankedText,
+    bounds_of,
+    measured,
+    unknown_id,
+)
+from safr_lens.measures.faithfulness.formulas import BINS, checked_bins
+from safr_lens.measures.faithfulness.rankings import Scores, drawn_order, named_scores, ranked, scores_of
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import check_choice, check_number
 
+MEASURES = ("comprehensiveness", "sufficiency", "aopc", "naopc")
+ROUNDING = 1e-6
 TEXTS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, eq=False)
+class RankingValues:
+    """The measures of a ranking, one value a text, in the order of the data.
+
+    Attributes:
+        comprehensiveness: see :func:`comprehensiveness`; higher is more faithful.
+        sufficiency: see :func:`sufficiency`; lower is more faithful.
+        aopc: see :func:`aopc`; higher is more faithful, and not comparable across models.
+        naopc: see :func:`normalised_aopc`; higher is more faithful, of the first texts alone, NaN where undefined.
+    """
+
+    comprehensiveness: Float[Tensor, " n_texts"]
+    sufficiency: Float[Tensor, " n_texts"]
+    aopc: Float[Tensor, " n_texts"]
+    naopc: Float[Tensor, " n_naopc_texts"]
+
+    def mean(self, measure: str) -> float:
+        """Return the mean over the texts where a measure is defined; NaN where it is for none."""
+        return getattr(self, measure).nanmean().item()
+
+    def n_undefined(self, measure: str) -> int:
+        """Return for how many texts a measure is NaN."""
+        return int(getattr(self, measure).isnan().sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Faithfulness:
+    """How faithful scores of tokens are, and random rankings of the same texts.
+
+    Attributes:
+        tested: the values of the scores' ranking.
+        random: those of random rankings, the mean of ``n_random`` for each text.
+        full: probability of the predicted class on the full text.
+        lower, upper: AOPC of the worst and the best order of each text that has a ``naopc``.
+        exact: whether all orders were considered; elsewhere a beam search.
+        scores: name of the scores.
+        operator: what deleting a token is.
+        bins: shares of the tokens behind comprehensiveness and sufficiency.
+        n_random: random rankings of each text.
+        beam: width of the beam search.
+        seed: of the random rankings and of ties.
+        n_cut: texts that were longer than the context and were cut.
+    """
+
+    tested: RankingValues
+    random: RankingValues
+    full: Float[Tensor, " n_texts"]
+    lower: Float[Tensor, " n_naopc_texts"]
+    upper: Float[Tensor, " n_naopc_texts"]
+    exact: Bool[Tensor, " n_naopc_texts"]
+    scores: str
+    operator: str
+    bins: tuple[float, ...]
+    n_random: int
+    beam: int
+    seed: int
+    n_cut: int
+
+    @property
+    def n_beyond_bounds(self) -> int:
+        """How many tested rankings are better or worse than all orders that the beam search found."""
+        naopc = self.tested.naopc
+        return int(((naopc < -ROUNDING) | (naopc > 1 + ROUNDING)).sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return means, counts and settings as JSON holds them; a mean over no text is NaN."""
+        means = {
+            measure: {
+                "tested": self.tested.mean(measure),
+                "random": self.random.mean(measure),
+                "n_texts": len(getattr(self.tested, measure)),
+                "n_undefined": self.tested.n_undefined(measure),
+            }
+            for measure in MEASURES
+        }
+        means["naopc"] |= {"n_exact": int(self.exact.sum()), "n_beyond_bounds": self.n_beyond_bounds}
+        return {
+            **means,
+            "scores": self.scores,
+            "operator": self.operator,
+            "bins": list(self.bins),
+            "n_random": self.n_random,
+            "beam": self.beam,
+            "seed": self.seed,
+            "n_cut": self.n_cut,
+        }
 
 
 def faithfulness(
@@ -72,8 +169,8 @@ def faithfulness(
     >>> tokenizer = train_tokenizer(["a good film", "a bad film"], min_frequency=1)
     >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
     >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
-    >>> found = faithfulness(model, [{"text": "a good film", "label": 1}, {"text": "bad", "label": 0}])
-    >>> found.tested.comprehensiveness.shape, found.to_dict()["naopc"]["n_exact"]
+    >>> result = faithfulness(model, [{"text": "a good film", "label": 1}, {"text": "bad", "label": 0}])
+    >>> result.tested.comprehensiveness.shape, result.to_dict()["naopc"]["n_exact"]
     (torch.Size([2]), 2)
     """
     name, score = named_scores(scores)
@@ -92,15 +189,15 @@ def faithfulness(
     for text in texts[:n_bounded]:
         bounds.append(bounds_of(model, text, operator=operator, beam=beam))
         report(len(texts) + len(bounds), n_steps)
-    lower = torch.tensor([found.lower for found in bounds], dtype=torch.float64)
-    upper = torch.tensor([found.upper for found in bounds], dtype=torch.float64)
+    lower = torch.tensor([bound.lower for bound in bounds], dtype=torch.float64)
+    upper = torch.tensor([bound.upper for bound in bounds], dtype=torch.float64)
     return Faithfulness(
         tested=_values(texts, slice(0, 1), lower, upper),
         random=_values(texts, slice(1, None), lower, upper),
         full=torch.stack([text.full for text in texts]),
         lower=lower,
         upper=upper,
-        exact=torch.tensor([found.exact for found in bounds], dtype=torch.bool),
+        exact=torch.tensor([bound.exact for bound in bounds], dtype=torch.bool),
         scores=name,
         operator=operator,
         bins=bins,
@@ -132,22 +229,22 @@ def _ranked_texts(
 ) -> list[RankedText]:
     """Return texts with the ranking that is tested, and random ones behind it."""
     tokens, mask = pad([one.ids for one in encodings], pad_id=model.tokenizer.pad_id)
-    found = []
+    texts = []
     for row, scores, real in zip(tokens, scores_of(model, score, tokens, mask), mask, strict=True):
         text = row[real]
         for_ties, *random = (drawn_order(text, seed=seed, draw=draw) for draw in range(1 + n_random))
-        found.append(RankedText(text, [ranked(scores[real], for_ties), *random]))
-    return found
+        texts.append(RankedText(text, [ranked(scores[real], for_ties), *random]))
+    return texts
 
 
 def _values(texts: list[MeasuredText], orders: slice, lower: Tensor, upper: Tensor) -> RankingValues:
     def mean(name: str) -> Tensor:
         return torch.stack([getattr(text, name)[orders].mean() for text in texts])
 
-    found = mean("aopc")
+    aopc = mean("aopc")
     return RankingValues(
         comprehensiveness=mean("comprehensiveness"),
         sufficiency=mean("sufficiency"),
-        aopc=found,
-        naopc=normalised_aopc(found[: len(lower)], lower, upper),
+        aopc=aopc,
+        naopc=normalised_aopc(aopc[: len(lower)], lower, upper),
     )
