@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
+from safr_lens.checks import check_choice, check_flag, check_number
 from safr_lens.data.tokenizer import KINDS
 from safr_lens.errors import ConfigError, near_matches
-from safr_lens.models.config import ModelConfig, check_choice, check_flag, check_number
+from safr_lens.models.config import ModelConfig
 from safr_lens.penalty.presets import preset_fields
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig

@@ -13,9 +13,9 @@ from safr_lens.activations.manifest import DTYPES, MANIFEST, Manifest, read_mani
 from safr_lens.activations.shard import read_shard
 from safr_lens.activations.stream import MAX_POSITIONS, Data, checked_hooks, text_batches
 from safr_lens.activations.writing import StoreWriter, of_shards
+from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import CheckpointError
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_choice, check_number
 
 SHARD_TOKENS = 100_000
 

@@ -14,9 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from safr_lens.atomic import replacing, write_json
+from safr_lens.checks import strict_kwargs
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import CheckpointError, ConfigError, near_matches
-from safr_lens.models.config import ModelConfig, strict_kwargs
+from safr_lens.models.config import ModelConfig
 
 if TYPE_CHECKING:
     from safr_lens.models.classifier import HookedClassifier

@@ -12,11 +12,11 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.checks import check_choice
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import edits, neurons_hook
 from safr_lens.models.choose import Neurons, checked_layers
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_choice
 from safr_lens.neurons.reference import N_REFERENCE, sampled
 
 MODES = ("zero", "mean", "resample")

@@ -9,12 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from safr_lens.activations.stream import Data, activations_of, stream_activations, text_batches
+from safr_lens.checks import check_choice
 from safr_lens.data.batching import Batch
 from safr_lens.errors import DataError
 from safr_lens.models.backbone import neurons_hook
 from safr_lens.models.choose import Neurons, checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_choice
 from safr_lens.models.evaluating import evaluating
 from safr_lens.neurons.ablate import MODES, replaced, replacements
 

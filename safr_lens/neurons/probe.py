@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from safr_lens.activations.stream import Data
+from safr_lens.checks import check_number
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_number
 from safr_lens.neurons.concept import Concept, labeller_of
 from safr_lens.neurons.probe_fit import Fit, fit_probe, split_by_text, with_shuffles
 from safr_lens.neurons.probe_result import Probe

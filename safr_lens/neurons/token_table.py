@@ -6,11 +6,11 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.checks import check_number
 from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.measures.serving import serving
 from safr_lens.models.backbone import reading_hook
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_number
 from safr_lens.models.evaluating import evaluating
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.checks import check_number
 from safr_lens.errors import DataError
 from safr_lens.models.backbone import reading_hook
 from safr_lens.models.choose import Neurons, checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_number
 from safr_lens.neurons.surface import context
 from safr_lens.neurons.top_metric import TopActivations, TopTokens
 

@@ -10,9 +10,9 @@ from typing import Any
 from jaxtyping import Bool
 from torch import Tensor
 
+from safr_lens.checks import check_choice, check_flag, check_number, strict_kwargs
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import neurons_hook, pattern_hook
-from safr_lens.models.config import check_choice, check_flag, check_number, strict_kwargs
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.information import information
 from safr_lens.penalty.presets import PRESETS, preset_fields

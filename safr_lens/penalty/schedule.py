@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from safr_lens.checks import check_number, strict_kwargs
 from safr_lens.errors import ConfigError
-from safr_lens.models.config import check_number, strict_kwargs
 
 
 @dataclass(frozen=True, kw_only=True)

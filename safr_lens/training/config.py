@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from safr_lens.checks import check_choice, check_flag, check_number
 from safr_lens.errors import ConfigError
-from safr_lens.models.config import check_choice, check_flag, check_number
 
 METRICS = ("accuracy", "loss")
 

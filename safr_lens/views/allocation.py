@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_number
 from safr_lens.neurons.pair_table import pair_table
 from safr_lens.neurons.token_table import token_table
 from safr_lens.views.components import Component, neuron_choice

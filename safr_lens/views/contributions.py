@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_number
 from safr_lens.views.charts import Chart, bars
 from safr_lens.views.names import NeuronNames, Words
 from safr_lens.views.reading import read_text

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from safr_lens.checks import check_choice
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
 from safr_lens.measures.faithfulness.bounds import Bounds, aopc_bounds
 from safr_lens.measures.faithfulness.formulas import aopc, bin_sizes, comprehensiveness, sufficiency
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_choice
 from safr_lens.models.evaluating import evaluating
 
 OPERATORS = ("remove", "unk", "gate")

@@ -9,8 +9,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.checks import check_number
 from safr_lens.errors import ConfigError
-from safr_lens.models.config import check_number
 
 BINS = (0.01, 0.05, 0.1, 0.2, 0.5)
 

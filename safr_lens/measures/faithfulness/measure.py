@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from safr_lens.checks import check_choice, check_number
 from safr_lens.data.batching import pad
 from safr_lens.data.tokenizer import Encoding
 from safr_lens.errors import DataError
@@ -26,7 +27,6 @@ from safr_lens.measures.faithfulness.deletion import (
 from safr_lens.measures.faithfulness.formulas import BINS, checked_bins
 from safr_lens.measures.faithfulness.rankings import Scores, drawn_order, named_scores, ranked, scores_of
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_choice, check_number
 
 MEASURES = ("comprehensiveness", "sufficiency", "aopc", "naopc")
 ROUNDING = 1e-6

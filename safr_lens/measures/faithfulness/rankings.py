@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from safr_lens.checks import check_choice
 from safr_lens.errors import ConfigError
 from safr_lens.measures.serving import margin
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.config import check_choice
 from safr_lens.models.evaluating import evaluating
 
 Scores = Callable[[HookedClassifier, Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]], Float[Tensor, "batch pos"]]
