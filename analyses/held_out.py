@@ -22,7 +22,7 @@ from study_parts.grid import METHODS_OF, Method
 from study_parts.sources import Source, load_source, others, spaced
 
 from safr_lens import HookedClassifier, train
-from safr_lens.measures.evaluation import evaluate
+from safr_lens.measures.predictions import evaluate
 from safr_lens.training import loop
 
 HELD_OUT = 1500

@@ -21,7 +21,7 @@ from safr_lens.measures.estimate import bootstrap_ratio, no_interval
 from safr_lens.measures.faithfulness import Faithfulness, faithfulness
 from safr_lens.measures.figures import Figure, figures
 from safr_lens.measures.formulas.coherence import Coherence, coherence
-from safr_lens.measures.reliance import CARRIES, ablated_answers
+from safr_lens.measures.reliance import CARRIES, ablated_predictions
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.untrained import untrained
@@ -194,7 +194,7 @@ def _faithfulness_rows(
 def _figures(
     model: HookedClassifier, data: Iterable[dict[str, Any]], found: NeuronStatistics, vectors: Tensor, seed: int
 ) -> dict[str, Figure]:
-    ablated = ablated_answers(model, data) if found.census.labelled else None
+    ablated = ablated_predictions(model, data) if found.census.labelled else None
     return figures(found, embeddings=vectors, ablated=ablated, seed=seed)
 
 

@@ -12,7 +12,7 @@ from safr_lens.atomic import write_json
 from safr_lens.data.dataset import TextData
 from safr_lens.errors import ConfigError
 from safr_lens.json_values import without_nan
-from safr_lens.measures.evaluation import evaluate
+from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.measures.summary import NeuronSummary, neuron_summary
 from safr_lens.measures.words.word_vectors import WordVectors

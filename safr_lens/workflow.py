@@ -14,7 +14,7 @@ from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, FewWordsError, near_matches
-from safr_lens.measures.evaluation import evaluate
+from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.measures.words.embedding_table import embedding_table
 from safr_lens.measures.words.word_vectors import WordVectors

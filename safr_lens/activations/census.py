@@ -11,6 +11,7 @@ from torch import Tensor
 
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.stream import Data, text_batches
+from safr_lens.data.labels import check_labels
 from safr_lens.errors import DataError
 from safr_lens.models.classifier import HookedClassifier
 
@@ -72,12 +73,7 @@ def take_census(model: HookedClassifier, data: Data) -> Census:
         labels.append(batch.labels)
         n_cut += batch.n_cut
     order = torch.cat(examples).argsort()
-    found = torch.cat(labels)[order]
-    strange = found[found >= len(model.labels)]
-    if len(strange):
-        raise DataError(
-            f"The data has label {int(strange[0])}, but the model knows {len(model.labels)} classes: "
-            f"{', '.join(model.labels)}."
-        )
+    ordered = torch.cat(labels)[order]
+    check_labels(ordered, model.labels, may_lack=True)
     ends = torch.cat(lengths)[order].cumsum(0)
-    return Census(counts, torch.cat([torch.zeros(1, dtype=torch.long), ends]), found, n_cut)
+    return Census(counts, torch.cat([torch.zeros(1, dtype=torch.long), ends]), ordered, n_cut)

@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from jaxtyping import Int
+from torch import Tensor
+
 from safr_lens.errors import DataError, near_matches
 
 MAX_CLASSES = 1000
@@ -60,6 +63,20 @@ def label_index(value: Any, names: Sequence[str], *, where: str) -> int:
         f"{where}: label {value!r} is none of the {len(names)} classes: {', '.join(names[:20])}."
         + near_matches(str(value), names)
     )
+
+
+def check_labels(labels: Int[Tensor, " n_texts"], names: Sequence[str], *, may_lack: bool = False) -> None:
+    """Check that labels are numbers of a model's classes; with ``may_lack``, texts without a label (-1) pass.
+
+    Raises:
+        DataError: another label.
+    """
+    wrong = labels[(labels >= len(names)) | ((labels < 0) & (not may_lack))]
+    if len(wrong):
+        raise DataError(
+            f"The data has label {int(wrong[0])}, but the model knows {len(names)} classes: {', '.join(names)}. "
+            f"Pass rows such as {{'text': ..., 'label': 0}} with labels from 0 to {len(names) - 1}; -1 stands for none."
+        )
 
 
 def is_missing(value: Any) -> bool:

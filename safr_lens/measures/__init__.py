@@ -4,10 +4,8 @@ Pure functions of tensors, a ``torchmetrics.Metric`` for each that streams, and 
 """
 
 from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
-from safr_lens.measures.answers import Answers, answers
 from safr_lens.measures.catalogue import CATALOGUE, Entry
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, over_seeds
-from safr_lens.measures.evaluation import Evaluation, evaluate
 from safr_lens.measures.faithfulness import (
     Faithfulness,
     RankingValues,
@@ -28,7 +26,8 @@ from safr_lens.measures.formulas.rank import effective_rank, participation_ratio
 from safr_lens.measures.formulas.sparsity import gini, hoyer, kurtosis, l0
 from safr_lens.measures.formulas.superposition import capacity, interference
 from safr_lens.measures.formulas.token_selectivity import token_selectivity
-from safr_lens.measures.reliance import Reliance, ablated_answers, reliance
+from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
+from safr_lens.measures.reliance import Reliance, ablated_predictions, reliance
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, Readout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
@@ -47,7 +46,6 @@ __all__ = [
     "AblationEffects",
     "AblationStream",
     "Activity",
-    "Answers",
     "ClassActivations",
     "ClassSums",
     "Coherence",
@@ -61,6 +59,7 @@ __all__ = [
     "NeuronActivity",
     "NeuronStatistics",
     "NeuronSummary",
+    "Predictions",
     "RankingValues",
     "Readout",
     "Reliance",
@@ -72,8 +71,7 @@ __all__ = [
     "TypeMeans",
     "TypeSums",
     "WordVectors",
-    "ablated_answers",
-    "answers",
+    "ablated_predictions",
     "aopc",
     "aopc_bounds",
     "bootstrap_ratio",
@@ -102,6 +100,7 @@ __all__ = [
     "normalised_aopc",
     "over_seeds",
     "participation_ratio",
+    "predict_split",
     "reliance",
     "shuffled",
     "similarity_baseline",

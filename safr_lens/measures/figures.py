@@ -14,8 +14,8 @@ from torch import Tensor
 
 from safr_lens.json_values import without_nan
 from safr_lens.measures.against_null import Scorer, Scores, class_scores, meaning_scores, token_scores
-from safr_lens.measures.answers import Answers
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, no_interval
+from safr_lens.measures.predictions import Predictions
 from safr_lens.measures.statistics import NeuronStatistics
 
 
@@ -52,7 +52,7 @@ def figures(
     found: NeuronStatistics,
     *,
     embeddings: Float[Tensor, "d_vocab d_embed"] | None = None,
-    ablated: Mapping[str, Answers] | None = None,
+    ablated: Mapping[str, Predictions] | None = None,
     seed: int = 0,
 ) -> dict[str, Figure]:
     """Return the figures of one layer's neurons by name, in the order of :data:`safr_lens.measures.CATALOGUE`.
@@ -63,7 +63,7 @@ def figures(
     Args:
         found: of a pass over a corpus.
         embeddings: one row a token id, for the monosemanticity score; left out without.
-        ablated: answers with all MLPs ablated, by mode, for the reliance; left out without.
+        ablated: predictions with all MLPs ablated, by mode, for the reliance; left out without.
         seed: of the bootstrap; the same for figures that are to be compared.
     """
     texts = functools.partial(found.texts.ratio, seed=seed)
@@ -71,8 +71,8 @@ def figures(
     if found.classes is not None:
         result["accuracy"] = Figure(texts("correct"))
         result["loss"] = Figure(texts("loss"))
-        for mode, answers in (ablated or {}).items():
-            lost = found.texts.columns["correct"] - answers.correct.double()
+        for mode, predictions in (ablated or {}).items():
+            lost = found.texts.columns["correct"] - predictions.correct.double()
             result[f"reliance_{mode}"] = Figure(bootstrap_ratio(lost, torch.ones_like(lost), seed=seed))
     n_tokens = found.activity.n_tokens
     result["capacity"] = Figure(

@@ -11,8 +11,8 @@ import torch
 from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import stream_activations
 from safr_lens.errors import ConfigError
-from safr_lens.measures.answers import Answers, answers
-from safr_lens.measures.evaluation import Evaluation, evaluate
+from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
+from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 
 CARRIES = 0.05
@@ -90,29 +90,25 @@ def reliance(
     return Reliance(chosen, **lost)
 
 
-def ablated_answers(
+def ablated_predictions(
     model: HookedClassifier, split: Iterable[dict[str, Any]], *, layers: Iterable[int] | None = None
-) -> dict[str, Answers]:
-    """Return the answers with the chosen MLPs ablated, text by text, by mode: what a :class:`Reliance` is made of.
+) -> dict[str, Predictions]:
+    """Return the predictions with the chosen MLPs ablated, text by text, by mode: what a :class:`Reliance` is made of.
 
     Args, raises: as :func:`reliance`.
     """
-    found = {}
+    by_mode = {}
     for mode, replace in _replacements(model, split, _checked_layers(model, layers)).items():
         with model.hooks(fwd_hooks=replace):
-            found[mode] = answers(model, split)
-    return found
+            by_mode[mode] = predict_split(model, split)
+    return by_mode
 
 
 def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tuple[int, ...]:
-    n_layers = model.config.n_layers
-    chosen = tuple(range(n_layers)) if layers is None else tuple(layers)
+    chosen = range(model.config.n_layers) if layers is None else [checked_layer(model, layer) for layer in layers]
     if not chosen:
         raise ConfigError("layers names no layer; leave it out to ablate all MLPs.")
-    for layer in chosen:
-        if not 0 <= layer < n_layers:
-            raise ConfigError(f"The model has no layer {layer}; it has {n_layers} (0 to {n_layers - 1}).")
-    return chosen
+    return tuple(chosen)
 
 
 def _replacements(model: HookedClassifier, split: Iterable[dict[str, Any]], layers: tuple[int, ...]) -> dict[str, list]:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from safr_lens.activations.stream import Data, activations_of, stream_activations, text_batches
 from safr_lens.checks import check_choice
 from safr_lens.data.batching import Batch
-from safr_lens.errors import DataError
+from safr_lens.data.labels import check_labels
 from safr_lens.models.backbone import neurons_hook
 from safr_lens.models.choose import Neurons, checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
@@ -71,7 +71,8 @@ def ablation_effects(
     layer = checked_layer(model, layer)
     chosen = checked_neurons(model, neurons)
     held = list(text_batches(model, data))
-    labels = _checked_labels(model, held)
+    labels = torch.cat([batch.labels for batch in held])
+    check_labels(labels, model.labels)
     names = (neurons_hook(layer),)
     if reference is None:
         stream = (activations_of(model, batch, names) for batch in held)
@@ -106,15 +107,3 @@ def _logits(model: HookedClassifier, held: list[Batch]) -> Float[Tensor, "n_text
     with evaluating(model):
         pieces = [model(batch.tokens.to(model.device), batch.mask.to(model.device)).logits for batch in held]
     return torch.cat(pieces).double().cpu()
-
-
-def _checked_labels(model: HookedClassifier, held: list[Batch]) -> Int[Tensor, " n_texts"]:
-    labels = torch.cat([batch.labels for batch in held])
-    strange = labels[(labels < 0) | (labels >= len(model.labels))]
-    if len(strange):
-        came = "a text has none" if int(strange[0]) == -1 else f"one is {int(strange[0])}"
-        raise DataError(
-            f"Loss and accuracy need a label from 0 to {len(model.labels) - 1} with every text, but {came}. "
-            "Pass rows such as {'text': ..., 'label': 0}."
-        )
-    return labels

@@ -11,7 +11,7 @@ import pandas as pd
 from safr_lens.analysis import Analysis
 from safr_lens.comparison import cautions, compare
 from safr_lens.data.dataset import Split
-from safr_lens.measures.evaluation import majority_share
+from safr_lens.measures.predictions import majority_share
 from safr_lens.reporting.curves import training_curves
 from safr_lens.reporting.facts import facts_of
 from safr_lens.reporting.runs import ReportedRun

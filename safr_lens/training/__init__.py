@@ -1,6 +1,6 @@
 """Training hooked classifiers with SAFR."""
 
-from safr_lens.measures.evaluation import evaluate
+from safr_lens.measures.predictions import evaluate
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.class_shares import class_shares
 from safr_lens.training.config import TrainConfig

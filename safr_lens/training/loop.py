@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
 from safr_lens.errors import DataError, TrainingError
-from safr_lens.measures.evaluation import evaluate
+from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.word_start import start_from_words, start_neurons_from_words

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from safr_lens.data.dataset import TextData
-from safr_lens.measures.evaluation import Evaluation, evaluate, majority_share
+from safr_lens.measures.predictions import Evaluation, evaluate, majority_share
 from safr_lens.measures.reliance import reliance
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.training.history import EpochRecord

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.measures.evaluation import evaluate
+from safr_lens.measures.predictions import evaluate
 from safr_lens.neurons import ablate, neuron_table
 from tests.neurons.planted import DEAD, MONOSEMANTIC, POLYSEMANTIC, RANDOM, WORD, WORDS, planted_model
 

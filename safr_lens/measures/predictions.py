@@ -1,0 +1,111 @@
+"""What a classifier predicts for the texts of a split, and how often it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from safr_lens.activations.stream import text_batches
+from safr_lens.data.labels import check_labels
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.evaluating import evaluating
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One value a text, in the order of the data.
+
+    Attributes:
+        predicted: number of the class with the largest logit.
+        labels: the right class.
+        loss: cross-entropy in nats.
+        n_cut: how many of the texts were cut to the context.
+    """
+
+    predicted: Int[Tensor, " n_texts"]
+    labels: Int[Tensor, " n_texts"]
+    loss: Float[Tensor, " n_texts"]
+    n_cut: int = 0
+
+    @property
+    def correct(self) -> Bool[Tensor, " n_texts"]:
+        """Whether each prediction is right."""
+        return self.predicted == self.labels
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a classifier does on a split.
+
+    Attributes:
+        accuracy: share of texts whose largest logit is the right one.
+        loss: mean cross-entropy in nats.
+        n: number of texts.
+        n_cut: how many of them were longer than the context and were cut.
+    """
+
+    accuracy: float
+    loss: float
+    n: int
+    n_cut: int = 0
+
+
+def predict_split(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Predictions:
+    """Classify every text of a split, in evaluation mode; hooks of a surrounding ``with model.hooks(...)`` apply.
+
+    Raises:
+        DataError: an empty split, or labels that the model does not know.
+    """
+    examples, predicted, labels, losses, n_cut = [], [], [], [], 0
+    for batch in text_batches(model, split):
+        check_labels(batch.labels, model.labels)
+        batch = batch.to(model.device)
+        with evaluating(model):
+            logits = model(batch.tokens, batch.mask).logits.float()
+        examples.append(batch.example.cpu())
+        predicted.append(logits.argmax(-1).cpu())
+        labels.append(batch.labels.cpu())
+        losses.append(F.cross_entropy(logits, batch.labels, reduction="none").double().cpu())
+        n_cut += batch.n_cut
+    order = torch.cat(examples).argsort()
+    return Predictions(torch.cat(predicted)[order], torch.cat(labels)[order], torch.cat(losses)[order], n_cut)
+
+
+def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evaluation:
+    """Return accuracy and loss of a model on a split, in evaluation mode.
+
+    Hooks of a surrounding ``with model.hooks(...)`` apply.
+
+    Raises:
+        DataError: an empty split, or labels beyond the model's classes.
+
+    >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+    >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
+    >>> evaluate(model, [{"text": "a good film", "label": 0}, {"text": "a good film", "label": 1}]).accuracy
+    0.5
+    """
+    predictions = predict_split(model, split)
+    return Evaluation(
+        accuracy=predictions.correct.double().mean().item(),
+        loss=predictions.loss.mean().item(),
+        n=len(predictions.labels),
+        n_cut=predictions.n_cut,
+    )
+
+
+def majority_share(labels: Iterable[int]) -> float:
+    """Return the accuracy of always answering the most frequent class.
+
+    >>> majority_share([0, 0, 1])
+    0.6666666666666666
+    """
+    counts = torch.bincount(torch.tensor(list(labels), dtype=torch.long))
+    return int(counts.max()) / int(counts.sum()) if len(counts) else float("nan")
