@@ -1,10 +1,9 @@
-"""Single neurons: what they answer to, what depends on them, and which of them tell a concept."""
+"""Single neurons: what they answer to, what depends on them, and which of them detect a concept."""
 
 from safr_lens.neurons.ablate import ablate
 from safr_lens.neurons.effects import ablation_effects
 from safr_lens.neurons.pair_table import pair_table
-from safr_lens.neurons.probe import sparse_probe
-from safr_lens.neurons.probe_result import Probe
+from safr_lens.neurons.probe import Probe, sparse_probe
 from safr_lens.neurons.reference import mean_neurons, reference_neurons
 from safr_lens.neurons.table import neuron_table
 from safr_lens.neurons.token_table import token_table

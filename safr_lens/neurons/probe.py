@@ -1,22 +1,116 @@
-"""Sparse probing: whether a few neurons tell a concept."""
+"""Sparse probing: whether a few neurons detect a concept."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from safr_lens.activations.stream import Data
 from safr_lens.checks import check_number
+from safr_lens.errors import DataError
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.neurons.concept import Concept, labeller_of
-from safr_lens.neurons.probe_fit import Fit, fit_probe, split_by_text, with_shuffles
-from safr_lens.neurons.probe_result import Probe
-from safr_lens.neurons.samples import MIN_EACH, concept_samples
-from safr_lens.neurons.scores import bootstrap, column_aucs, f1_score
+from safr_lens.neurons.concept import MIN_EACH, Concept, Samples, concept_samples, labeller_of
+from safr_lens.neurons.sampling import token_draws
+from safr_lens.neurons.scores import best_threshold, bootstrap, column_aucs, f1_score
 
 N_RESAMPLES = 500
+FIGURES = ("f1", "auc", "f1_null", "auc_null", "f1_above_null", "auc_above_null", "f1_interval", "auc_interval")
+COUNTS = ("n_train", "n_test", "n_positive", "n_positive_test", "n_shuffles", "n_resamples")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A classifier of a concept on a few neurons, and how well it does on texts that it has not seen.
+
+    Attributes:
+        neurons: the neurons it reads, the most telling first.
+        weights: of each, on activations standardised on the training side; negative where the neuron is more active
+            without the concept.
+        threshold: of the scores; above it a sample is called positive.
+        layer: of the neurons.
+        level: whether a sample is a ``"text"`` or a ``"token"``.
+        n_train, n_test: samples on either side.
+        n_positive: samples with the concept, on both sides.
+        f1, auc: on the test side.
+        f1_interval, auc_interval: 95 %, over resamples of whole test texts; NaN where too few could be measured.
+        f1_null, auc_null: the same figures after the labels were shuffled on either side, means over ``n_shuffles``.
+        n_shuffles: how often.
+        n_resamples: resamples with samples of both kinds, of 500.
+        train_auc: AUC of each neuron alone on the training side, 1/2 for one that is dead there.
+        scores, labels, texts: of the test samples: log-odds, whether they have the concept, number of the text.
+    """
+
+    neurons: tuple[int, ...]
+    weights: tuple[float, ...]
+    threshold: float
+    layer: int
+    level: str
+    n_train: int
+    n_test: int
+    n_positive: int
+    f1: float
+    auc: float
+    f1_interval: tuple[float, float]
+    auc_interval: tuple[float, float]
+    f1_null: float
+    auc_null: float
+    n_shuffles: int
+    n_resamples: int
+    train_auc: Float[Tensor, " d_mlp"]
+    scores: Float[Tensor, " n_test"]
+    labels: Bool[Tensor, " n_test"]
+    texts: Int[Tensor, " n_test"]
+
+    @property
+    def f1_above_null(self) -> float:
+        """F1 minus its null."""
+        return self.f1 - self.f1_null
+
+    @property
+    def auc_above_null(self) -> float:
+        """AUC minus its null."""
+        return self.auc - self.auc_null
+
+    @property
+    def n_positive_test(self) -> int:
+        """Test samples with the concept."""
+        return int(self.labels.sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the tensors as JSON holds it."""
+        kept = ("neurons", "weights", "threshold", "layer", "level", *COUNTS, *FIGURES)
+        values = {name: getattr(self, name) for name in kept}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A logistic regression on a few standardised neurons.
+
+    Attributes:
+        neurons: their numbers, the most telling first.
+        mean, deviation: of each on the training side.
+        weights, bias: of the standardised activations.
+        threshold: of the scores; above it a sample is called positive.
+    """
+
+    neurons: tuple[int, ...]
+    mean: Float[Tensor, " k"]
+    deviation: Float[Tensor, " k"]
+    weights: Float[Tensor, " k"]
+    bias: float
+    threshold: float
+
+    def scores(self, neurons: Float[Tensor, "n_samples d_mlp"]) -> Float[Tensor, " n_samples"]:
+        """Return the log-odds of each sample."""
+        standard = (neurons[:, list(self.neurons)].double() - self.mean) / self.deviation
+        return standard @ self.weights + self.bias
 
 
 def sparse_probe(
@@ -31,7 +125,7 @@ def sparse_probe(
     n_shuffles: int = 5,
     seed: int = 0,
 ) -> Probe:
-    r"""Find the ``k`` neurons that tell a concept best, and test on other texts how well they do.
+    r"""Find the ``k`` neurons that detect a concept best, and test on other texts how well they do.
 
     .. math:: s(x) = b + \sum_{n \in K} w_n \frac{h_n(x) - \bar h_n}{\sigma_n}, \qquad
               K = \text{the } k \text{ neurons of largest } |AUC_n - 1/2|
@@ -120,6 +214,66 @@ def sparse_probe(
         labels=test.labels,
         texts=test.texts,
     )
+
+
+def split_by_text(samples: Samples, test_share: float, seed: int) -> tuple[Samples, Samples]:
+    """Part samples into a training and a test side with no text on both, each with its share of texts with a positive.
+
+    Raises:
+        DataError: a side that has only one kind of samples.
+    """
+    texts, of_sample = samples.texts.unique(return_inverse=True)
+    has_positive = torch.zeros(len(texts), dtype=torch.bool)
+    has_positive[of_sample[samples.labels]] = True
+    # another seed than that of the sample, whose draws are smaller in texts that were kept
+    draws = token_draws(texts, torch.zeros_like(texts), seed=seed + 1)
+    on_test_side = torch.zeros(len(texts), dtype=torch.bool)
+    for kind in (has_positive, ~has_positive):
+        ordered = kind.nonzero().flatten()[draws[kind].argsort()]
+        n_test = min(max(1, round(test_share * len(ordered))), len(ordered) - 1)
+        on_test_side[ordered[: max(0, n_test)]] = True
+    sides = samples.where(~on_test_side[of_sample]), samples.where(on_test_side[of_sample])
+    for side in sides:
+        if not 0 < int(side.labels.sum()) < len(side.labels):
+            raise DataError(
+                f"The {len(texts)} texts, {int(has_positive.sum())} of them with the concept, cannot be parted into "
+                "two sides that both have samples with and without it. Pass more texts."
+            )
+    return sides
+
+
+def with_shuffles(
+    labels: Bool[Tensor, " n_samples"], n_shuffles: int, generator: torch.Generator
+) -> Bool[Tensor, "n_labelings n_samples"]:
+    """Return labels, and below them the same labels in random orders."""
+    shuffled = [labels[torch.randperm(len(labels), generator=generator)] for _ in range(n_shuffles)]
+    return torch.stack([labels, *shuffled])
+
+
+def fit_probe(
+    neurons: Float[Tensor, "n_samples d_mlp"],
+    labels: Bool[Tensor, " n_samples"],
+    aucs: Float[Tensor, " d_mlp"],
+    k: int,
+) -> Fit:
+    """Choose the ``k`` neurons whose AUC is farthest from 1/2 among those that vary, and fit a classifier on them.
+
+    Raises:
+        DataError: no neuron varies.
+    """
+    varies = neurons.amax(0) > neurons.amin(0)
+    distance = (aucs - 0.5).abs().where(varies, -1.0)
+    chosen = distance.sort(descending=True, stable=True).indices[: min(k, int(varies.sum()))]
+    if not len(chosen):
+        raise DataError("No neuron of the layer varies over the training side; there is nothing to probe.")
+    values = neurons[:, chosen].double()
+    mean, deviation = values.mean(0), values.std(0, correction=0)
+    model = LogisticRegression(class_weight="balanced", max_iter=1000)
+    model.fit(((values - mean) / deviation).numpy(), labels.numpy())
+    fit = Fit(
+        tuple(chosen.tolist()), mean, deviation, torch.from_numpy(model.coef_[0]), float(model.intercept_[0]), 0.0
+    )
+    return replace(fit, threshold=best_threshold(fit.scores(neurons), labels))
 
 
 def _tested(fit: Fit, neurons: Float[Tensor, "n_test d_mlp"], labels: Bool[Tensor, " n_test"]) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from safr_lens.checks import check_number
 from safr_lens.models.backbone import neurons_hook
 from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.neurons.draw import DrawnSample, token_draws
+from safr_lens.neurons.sampling import DrawnSample, token_draws
 
 N_REFERENCE = 2048
 

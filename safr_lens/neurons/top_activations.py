@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.checks import check_number
+from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
 from safr_lens.models.backbone import reading_hook
 from safr_lens.models.choose import Neurons, checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.neurons.surface import context
 from safr_lens.neurons.top_metric import TopActivations, TopTokens
 
 COLUMNS = ("neuron", "activation", "token", "before", "after", "position", "example", "label", "length")
@@ -65,8 +66,29 @@ def top_activations(
     for batch in stream_activations(model, data, name):
         top.update(batch.activations[name][:, chosen].cpu(), batch.example[batch.rows].cpu(), batch.positions.cpu())
     # torchmetrics makes a number of a tensor with one entry
-    found = TopTokens(*(part.reshape(k, len(chosen)) for part in top.compute()))
-    return _table(model, data, found, chosen, window)
+    strongest = TopTokens(*(part.reshape(k, len(chosen)) for part in top.compute()))
+    return _table(model, data, strongest, chosen, window)
+
+
+def context(text: str, tokens: Sequence[str], position: int, window: int) -> tuple[str, str]:
+    """Return up to ``window`` tokens before and after a token, spaced as in the text.
+
+    Where the tokens cannot be found in the text one after the other, as with some byte-level tokenizers, they are
+    joined by spaces.
+
+    >>> context("It's  warm, and moving", ["It", "'s", "warm", ",", "and", "moving"], position=2, window=2)
+    ("It's", ', and')
+    """
+    first, end = max(0, position - window), min(len(tokens), position + 1 + window)
+    clean = unicodedata.normalize("NFC", without_surrogates(text))
+    spans = _spans(clean, tokens)
+
+    def joined(start: int, stop: int) -> str:
+        if start >= stop:
+            return ""
+        return clean[spans[start][0] : spans[stop - 1][1]] if spans else " ".join(tokens[start:stop])
+
+    return joined(first, position), joined(position + 1, end)
 
 
 def _table(model: HookedClassifier, data: Data, top: TopTokens, chosen: list[int], window: int) -> pd.DataFrame:
@@ -87,15 +109,15 @@ def _table(model: HookedClassifier, data: Data, top: TopTokens, chosen: list[int
 
 
 def _texts(data: Data, numbers: set[int]) -> dict[int, Mapping[str, Any]]:
-    found: dict[int, Mapping[str, Any]] = {}
+    texts: dict[int, Mapping[str, Any]] = {}
     for number, row in enumerate(data):
-        if len(found) == len(numbers):
+        if len(texts) == len(numbers):
             break
         if number in numbers:
-            found[number] = {"text": row} if isinstance(row, str) else row
-    if len(found) < len(numbers):
+            texts[number] = {"text": row} if isinstance(row, str) else row
+    if len(texts) < len(numbers):
         raise _other_texts()
-    return found
+    return texts
 
 
 def _name(model: HookedClassifier, label: int | None) -> str | None:
@@ -106,3 +128,15 @@ def _other_texts() -> DataError:
     return DataError(
         "The data gave other texts when it was read again; pass data that keeps its order, such as a list."
     )
+
+
+def _spans(text: str, tokens: Sequence[str]) -> list[tuple[int, int]] | None:
+    """Where each token stands in the text; None unless they stand there one after the other."""
+    spans, end = [], 0
+    for token in tokens:
+        start = text.find(token, end)
+        if start < 0:
+            return None
+        end = start + len(token)
+        spans.append((start, end))
+    return spans

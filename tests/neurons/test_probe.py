@@ -16,9 +16,8 @@ from safr_lens import train_tokenizer
 from safr_lens.activations import stream_activations
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.neurons import Probe, sparse_probe
-from safr_lens.neurons.concept import labeller_of
-from safr_lens.neurons.probe_fit import fit_probe, split_by_text, with_shuffles
-from safr_lens.neurons.samples import Samples, concept_samples
+from safr_lens.neurons.concept import Samples, concept_samples, labeller_of
+from safr_lens.neurons.probe import fit_probe, split_by_text, with_shuffles
 from safr_lens.neurons.scores import bootstrap, column_aucs
 from tests.neurons.planted import DEAD, MONOSEMANTIC, POLYSEMANTIC, RANDOM, WORD, WORDS, planted_model
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safr_lens.activations import stream_activations
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.neurons import mean_neurons, reference_neurons
-from safr_lens.neurons.draw import DrawnSample, token_draws
 from safr_lens.neurons.reference import sampled
+from safr_lens.neurons.sampling import DrawnSample, token_draws
 
 few = settings(max_examples=25)
 NEURONS = "blocks.0.mlp.hook_post"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.neurons import TopActivations, top_activations
-from safr_lens.neurons.surface import context
+from safr_lens.neurons.top_activations import context
 from tests.neurons.planted import DEAD, MONOSEMANTIC, POLYSEMANTIC, WORD, WORDS, planted_model
 from tests.reference import slow_neurons as slow
 
