@@ -12,8 +12,8 @@ from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import stream_activations
 from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
-from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.indexing import checked_layer
 
 CARRIES = 0.05
 

@@ -15,8 +15,8 @@ from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.checks import check_choice
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import edits, neurons_hook
-from safr_lens.models.choose import Neurons, checked_layers
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.indexing import Neurons, checked_layers
 from safr_lens.neurons.reference import N_REFERENCE, sampled
 
 MODES = ("zero", "mean", "resample")

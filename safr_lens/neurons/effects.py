@@ -13,9 +13,9 @@ from safr_lens.checks import check_choice
 from safr_lens.data.batching import Batch
 from safr_lens.data.labels import check_labels
 from safr_lens.models.backbone import neurons_hook
-from safr_lens.models.choose import Neurons, checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
+from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
 from safr_lens.neurons.ablate import MODES, replaced, replacements
 
 

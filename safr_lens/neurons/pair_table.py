@@ -9,8 +9,8 @@ from torch import Tensor
 
 from safr_lens.checks import check_number
 from safr_lens.models.backbone import pattern_hook, reading_hook
-from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.indexing import checked_layer
 from safr_lens.models.one_text import text_activations
 from safr_lens.neurons.token_table import strongest_neurons
 from safr_lens.penalty.correlation import attention_correlation

@@ -13,8 +13,8 @@ from torch import Tensor
 from safr_lens.activations.stream import Data
 from safr_lens.checks import check_number
 from safr_lens.errors import DataError
-from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.concept import MIN_EACH, Concept, Samples, concept_samples, labeller_of
 from safr_lens.neurons.sampling import token_draws
 from safr_lens.neurons.scores import best_threshold, bootstrap, column_aucs, f1_score

@@ -12,8 +12,8 @@ from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.checks import check_number
 from safr_lens.models.backbone import neurons_hook
-from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.sampling import DrawnSample, token_draws
 
 N_REFERENCE = 2048

@@ -13,8 +13,8 @@ from safr_lens.checks import check_number
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
 from safr_lens.models.backbone import reading_hook
-from safr_lens.models.choose import Neurons, checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
 from safr_lens.neurons.top_metric import TopActivations, TopTokens
 
 COLUMNS = ("neuron", "activation", "token", "before", "after", "position", "example", "label", "length")

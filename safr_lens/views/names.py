@@ -12,9 +12,9 @@ from torch import Tensor
 from safr_lens.data.tokenizer import UNK
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import reading_hook
-from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
+from safr_lens.models.indexing import checked_layer
 
 Words = pd.DataFrame | Sequence[Sequence[str]]
 N_WORDS = 3

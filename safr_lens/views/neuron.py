@@ -15,8 +15,8 @@ from safr_lens.checks import check_number
 from safr_lens.measures.estimate import jackknife
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.models.backbone import reading_hook
-from safr_lens.models.choose import checked_layer, checked_neurons
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.indexing import checked_layer, checked_neurons
 from safr_lens.models.one_text import text_activations
 from safr_lens.neurons.table import Embeddings, table_of, vectors_for
 from safr_lens.neurons.top_activations import top_activations

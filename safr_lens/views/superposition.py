@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.models.backbone import pattern_hook, reading_hook
-from safr_lens.models.choose import checked_layer
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.indexing import checked_layer
 from safr_lens.models.one_text import text_activations
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.neurons import overlap

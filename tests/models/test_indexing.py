@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from safr_lens.errors import ConfigError
-from safr_lens.models.choose import checked_layer, checked_layers, checked_neurons
+from safr_lens.models.indexing import checked_layer, checked_layers, checked_neurons
 
 
 @pytest.fixture(scope="module")
