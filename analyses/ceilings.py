@@ -21,7 +21,7 @@ from study_parts.sources import Source, load_source
 from safr_lens.data.batching import batches
 from safr_lens.measures import monosemanticity_score, token_selectivity
 from safr_lens.measures.streams.type_means import TypeActivations
-from safr_lens.measures.words.embedding_table import embedding_table
+from safr_lens.word_vectors.table import embedding_table
 
 
 def tokens_of(source: Source, split: str) -> torch.Tensor:

@@ -17,9 +17,9 @@ import torch
 
 from safr_lens import HookedClassifier, ModelConfig, SafrPenalty, load_data, train_tokenizer
 from safr_lens.data import Batch, batches
-from safr_lens.measures import word_vectors
-from safr_lens.measures.words.embedding_table import embedding_table
 from safr_lens.training.step import batch_terms, weighted_sum
+from safr_lens.word_vectors import word_vectors
+from safr_lens.word_vectors.table import embedding_table
 
 
 def padded(batch: Batch, n_ctx: int, pad_id: int) -> Batch:

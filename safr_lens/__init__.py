@@ -39,10 +39,11 @@ __all__ = [
     "train_tokenizer",
     "training",
     "views",
+    "word_vectors",
 ]
 
 if TYPE_CHECKING:
-    from safr_lens import activations, data, measures, models, neurons, penalty, training, views
+    from safr_lens import activations, data, measures, models, neurons, penalty, training, views, word_vectors
     from safr_lens.activations import load_activations, save_activations, stream_activations
     from safr_lens.analysis import analyze
     from safr_lens.data import TextData, load_data, train_tokenizer
@@ -65,6 +66,7 @@ _HOME = {
     "reporting": ("report",),
     "training": ("TrainConfig", "evaluate", "train"),
     "views": (),
+    "word_vectors": (),
 }
 
 

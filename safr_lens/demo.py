@@ -13,11 +13,11 @@ from safr_lens.comparison import Difference, compare
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.load import load_data
 from safr_lens.errors import CheckpointError
-from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.reporting import ReportedRun, load_run
 from safr_lens.reporting.build import build_report
 from safr_lens.reporting.write import analyze_reported
 from safr_lens.settings import PACKAGED_VECTORS, Settings, make_settings
+from safr_lens.word_vectors.vectors import WordVectors
 from safr_lens.workflow import MeasuredData, finished_run, run_vectors, train_run
 
 ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "strong"}}

@@ -15,11 +15,11 @@ from safr_lens.json_values import without_nan
 from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.measures.summary import NeuronSummary, neuron_summary
-from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.penalty.schedule import Schedule
 from safr_lens.settings import Settings
 from safr_lens.training.words import uses_words
+from safr_lens.word_vectors.vectors import WordVectors
 from safr_lens.workflow import finished_run, load_settings_data, run_vectors, train_run
 
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)

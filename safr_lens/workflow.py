@@ -16,9 +16,6 @@ from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, FewWordsError, near_matches
 from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
-from safr_lens.measures.words.embedding_table import embedding_table
-from safr_lens.measures.words.word_vectors import WordVectors
-from safr_lens.measures.words.word_vectors import word_vectors as make_vectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.table import corpus_vectors
 from safr_lens.settings import DataConfig, Settings
@@ -27,6 +24,9 @@ from safr_lens.training.metrics import as_dict
 from safr_lens.training.run_folder import METRICS
 from safr_lens.training.same_settings import check_same, describe
 from safr_lens.training.words import D_EMBED, UNUSED, own_vectors, uses_words
+from safr_lens.word_vectors.from_texts import word_vectors as make_vectors
+from safr_lens.word_vectors.table import embedding_table
+from safr_lens.word_vectors.vectors import WordVectors
 
 LEAST_KNOWN = 0.1
 

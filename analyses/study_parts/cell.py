@@ -13,10 +13,10 @@ from safr_lens import HookedClassifier, analyze, sparse_probe, train
 from safr_lens.analysis import Analysis
 from safr_lens.errors import DataError
 from safr_lens.json_values import without_nan
-from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.settings import Settings, make_settings
 from safr_lens.training.metrics import PACKAGES, _version
 from safr_lens.training.words import uses_words
+from safr_lens.word_vectors.vectors import WordVectors
 from study_parts.bounded import bounded_faithfulness
 from study_parts.concepts import concepts
 from study_parts.embedding import embedding_figures

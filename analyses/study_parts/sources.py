@@ -12,9 +12,9 @@ from safr_lens.data.dataset import SPLITS
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import DataError
-from safr_lens.measures import word_vectors
-from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.training.words import own_vectors
+from safr_lens.word_vectors import word_vectors
+from safr_lens.word_vectors.vectors import WordVectors
 
 IMDB_ROWS = {"train": 2000, "validation": 400, "test": 800}
 IMDB_LENGTH = 128

@@ -38,8 +38,6 @@ from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
 from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
 from safr_lens.measures.streams.type_means import TypeActivations, TypeMeans, TypeSums, type_means
 from safr_lens.measures.summary import NeuronSummary, neuron_summary
-from safr_lens.measures.words.embedding_table import embedding_table
-from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 
 __all__ = [
     "CATALOGUE",
@@ -70,7 +68,6 @@ __all__ = [
     "TypeActivations",
     "TypeMeans",
     "TypeSums",
-    "WordVectors",
     "ablated_predictions",
     "aopc",
     "aopc_bounds",
@@ -82,7 +79,6 @@ __all__ = [
     "collect_statistics",
     "comprehensiveness",
     "effective_rank",
-    "embedding_table",
     "evaluate",
     "evidence_scores",
     "faithfulness",
@@ -110,5 +106,4 @@ __all__ = [
     "token_selectivity",
     "type_means",
     "welch_bound",
-    "word_vectors",
 ]

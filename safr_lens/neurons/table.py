@@ -18,9 +18,9 @@ from safr_lens.measures.against_null import Scores, class_scores, meaning_scores
 from safr_lens.measures.serving import top_words
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.measures.streams.ablation import Readout
-from safr_lens.measures.words.embedding_table import embedding_table
-from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.word_vectors import WordVectors, word_vectors
+from safr_lens.word_vectors.table import embedding_table
 
 Embeddings = Tensor | np.ndarray | Mapping[str, Any] | WordVectors
 
@@ -64,8 +64,8 @@ def neuron_table(
         data: texts, or rows with ``text`` and ``label``; read more than once.
         layer: whose neurons; by default the last.
         embeddings: for the monosemanticity score: a table with one row a token id, a mapping from word to vector, or
-            what :func:`safr_lens.measures.word_vectors` gives; by default word vectors of the data itself (the score
-            is NaN where it has too few words for them).
+            :class:`~safr_lens.word_vectors.WordVectors`; by default word vectors of the data itself (the score is NaN
+            where it has too few words for them).
         top: how many top words.
         seed: of the permutations.
         on_texts: called with the number of texts done and of all, for progress.

@@ -19,7 +19,6 @@ from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
 from safr_lens.errors import DataError, TrainingError
 from safr_lens.measures.predictions import evaluate
-from safr_lens.measures.words.word_vectors import WordVectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.word_start import start_from_words, start_neurons_from_words
 from safr_lens.penalty.safr import SafrPenalty
@@ -35,6 +34,7 @@ from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.same_settings import describe
 from safr_lens.training.step import batch_terms, weighted_sum
 from safr_lens.training.words import training_vectors
+from safr_lens.word_vectors.vectors import WordVectors
 
 Weights = dict[str, torch.Tensor]
 

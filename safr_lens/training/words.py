@@ -9,11 +9,11 @@ from safr_lens.data.dataset import TextData
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError, DataError, FewWordsError
-from safr_lens.measures.words.embedding_table import embedding_table
-from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
+from safr_lens.word_vectors import WordVectors, word_vectors
+from safr_lens.word_vectors.table import embedding_table
 
 D_EMBED, D_EMBED_SMALL = 100, 50
 UNUSED = (

@@ -10,11 +10,11 @@ import torch
 from safr_lens import SafrPenalty, TrainConfig, train
 from safr_lens.data.texts import Texts
 from safr_lens.errors import CheckpointError, ConfigError, DataError
-from safr_lens.measures import word_vectors
 from safr_lens.models.word_start import start_from_words, start_neurons_from_words
 from safr_lens.training import loop
 from safr_lens.training.same_settings import check_same, describe
 from safr_lens.training.words import own_vectors, training_vectors
+from safr_lens.word_vectors import word_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier
 
 DATA = sentiment_data(n_train=64, n_other=16)

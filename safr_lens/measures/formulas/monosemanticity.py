@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
+
+from safr_lens.word_vectors.unit_rows import unit_rows
 
 SILENT = 1e-9
 """A share of a neuron's range too small to count as firing: rounding alone could make it."""
@@ -75,15 +77,6 @@ def similarity_baseline(embeddings: Float[Tensor, "n d_embed"]) -> Float[Tensor,
     unit, known = unit_rows(embeddings)
     n = known.sum().double()
     return pair_mean(unit[known].sum(0), n, n).to(embeddings.dtype)
-
-
-def unit_rows(embeddings: Float[Tensor, "n d_embed"]) -> tuple[Float[Tensor, "n d_embed"], Bool[Tensor, " n"]]:
-    """Return the rows at unit length, in double precision, and which of them have a direction at all."""
-    scaled = embeddings.double()
-    # divided first, since the square of a large entry overflows; a zero row becomes NaN
-    scaled = scaled / scaled.abs().amax(1, keepdim=True)
-    unit = scaled / torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
-    return unit, unit.isfinite().all(1)
 
 
 def known_rows(

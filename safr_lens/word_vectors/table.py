@@ -12,8 +12,8 @@ from torch import Tensor
 
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
-from safr_lens.measures.formulas.monosemanticity import unit_rows
-from safr_lens.measures.words.word_vectors import WordVectors
+from safr_lens.word_vectors.unit_rows import unit_rows
+from safr_lens.word_vectors.vectors import WordVectors
 
 
 def embedding_table(
@@ -24,7 +24,7 @@ def embedding_table(
 
     Args:
         embeddings: a tensor or array with one row a token id, a mapping from word to vector, or what
-            :func:`~safr_lens.measures.word_vectors` gives. Words are looked up as the tokenizer spells its entries,
+            :func:`~safr_lens.word_vectors.word_vectors` gives. Words are looked up as the tokenizer spells its entries,
             which ours lower-cases.
         tokenizer: whose token ids are the rows.
 

@@ -4,60 +4,19 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from jaxtyping import Int
 
 from safr_lens.data.tokenizer import PAD, UNK, TextTokenizer, train_tokenizer, without_surrogates
-from safr_lens.errors import ConfigError, FewWordsError, TextError, near_matches
-from safr_lens.measures.formulas.monosemanticity import unit_rows
-from safr_lens.measures.words.cooccurrence import cooccurrence, positive_pmi
-from safr_lens.measures.words.singular_vectors import centred_unit_rows
+from safr_lens.errors import ConfigError, FewWordsError, TextError
+from safr_lens.word_vectors.cooccurrence import cooccurrence, positive_pmi
+from safr_lens.word_vectors.singular_vectors import centred_unit_rows
+from safr_lens.word_vectors.vectors import WordVectors
 
 TEXTS_AT_ONCE = 1000
-
-
-@dataclass(frozen=True)
-class WordVectors:
-    """A vector for each token type that is frequent enough to have one.
-
-    Attributes:
-        words: the vocabulary entry of each token id.
-        counts: how often each stands in the texts; 0 for padding and unknown words.
-        vectors: of unit length, around a mean near zero; NaN for a type without a vector.
-    """
-
-    words: tuple[str, ...] = field(repr=False)
-    counts: Int[Tensor, " d_vocab"]
-    vectors: Float[Tensor, "d_vocab d_embed"]
-
-    @property
-    def known(self) -> Bool[Tensor, " d_vocab"]:
-        """Which token types have a vector."""
-        return self.vectors.isfinite().all(1)
-
-    def nearest(self, word: str, k: int = 10) -> list[tuple[str, float]]:
-        """Return the ``k`` words whose vectors point most nearly the same way, and the cosines.
-
-        Raises:
-            TextError: a word without a vector.
-            ConfigError: ``k`` below 1.
-        """
-        if k < 1:
-            raise ConfigError(f"Expected at least one neighbour; got k = {k}.")
-        known = [self.words[i] for i in self.known.nonzero().flatten().tolist()]
-        if word not in known:
-            close = near_matches(word, known)
-            raise TextError(f"{word!r} is not among the {len(known):,} words that have a vector.{close}")
-        unit, _ = unit_rows(self.vectors[self.known])
-        cosines = unit @ unit[known.index(word)]
-        order = cosines.argsort(descending=True, stable=True).tolist()
-        others = [i for i in order if known[i] != word][:k]
-        return [(known[i], cosines[i].item()) for i in others]
 
 
 def word_vectors(

@@ -17,11 +17,10 @@ from safr_lens import train_tokenizer
 from safr_lens.data import TextTokenizer
 from safr_lens.errors import ConfigError, DataError, TextError
 from safr_lens.measures.formulas.monosemanticity import similarity_baseline
-from safr_lens.measures.words import singular_vectors
-from safr_lens.measures.words.cooccurrence import cooccurrence, positive_pmi
-from safr_lens.measures.words.embedding_table import embedding_table
-from safr_lens.measures.words.singular_vectors import centred_unit_rows
-from safr_lens.measures.words.word_vectors import WordVectors, word_vectors
+from safr_lens.word_vectors import WordVectors, singular_vectors, word_vectors
+from safr_lens.word_vectors.cooccurrence import cooccurrence, positive_pmi
+from safr_lens.word_vectors.singular_vectors import centred_unit_rows
+from safr_lens.word_vectors.table import embedding_table
 from tests.reference import slow_meaning as slow
 
 few = settings(max_examples=25)
@@ -189,7 +188,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_the_same_but_for_round
 
 def test_the_seed_reaches_the_search(monkeypatch):
     seen = []
-    making = importlib.import_module("safr_lens.measures.words.word_vectors")
+    making = importlib.import_module("safr_lens.word_vectors.from_texts")
     monkeypatch.setattr(making, "centred_unit_rows", lambda *_, seed: seen.append(seed) or torch.zeros(17, 1))
     word_vectors(sentences(), seed=5)
     assert seen == [5]
@@ -227,7 +226,7 @@ def test_texts_that_can_be_read_but_once_give_the_same(found):
 
 
 def test_parts_of_any_size_are_read_alike(found, monkeypatch):
-    monkeypatch.setattr(importlib.import_module("safr_lens.measures.words.word_vectors"), "TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(importlib.import_module("safr_lens.word_vectors.from_texts"), "TEXTS_AT_ONCE", 7)
     assert torch.equal(word_vectors(sentences(), d_embed=6).vectors.nan_to_num(), found.vectors.nan_to_num())
 
 

@@ -1,1 +1,0 @@
-"""Word vectors, the user's or made from texts."""

@@ -1,0 +1,7 @@
+"""Word vectors: made from texts, or the user's own, as one row a token id."""
+
+from safr_lens.word_vectors.from_texts import word_vectors
+from safr_lens.word_vectors.table import embedding_table
+from safr_lens.word_vectors.vectors import WordVectors
+
+__all__ = ["WordVectors", "embedding_table", "word_vectors"]
