@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from safr_lens.activations.census import Census
+from safr_lens.activations.corpus_statistics import CorpusStatistics
 from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.json_values import without_nan
@@ -152,7 +152,7 @@ def analyze(
     faithful = None
     if faithfulness_texts != 0:
         with stages("faithfulness") as on_step:
-            rows, n_bounded = _faithfulness_rows(data, found.census, faithfulness_texts)
+            rows, n_bounded = _faithfulness_rows(data, found.corpus, faithfulness_texts)
             n_bounded = n_bounded if naopc_texts is None else min(naopc_texts, len(rows))
             faithful = faithfulness(model, rows, max_texts=None, naopc_texts=n_bounded, seed=seed, on_step=on_step)
         measured |= _faithfulness_figures(faithful, seed, bounded=n_bounded > 0)
@@ -180,13 +180,13 @@ def evenly_spaced(data: Iterable[dict[str, Any]], n: int, n_texts: int) -> list[
 
 
 def _faithfulness_rows(
-    data: Iterable[dict[str, Any]], census: Census, n_texts: int | None
+    data: Iterable[dict[str, Any]], corpus: CorpusStatistics, n_texts: int | None
 ) -> tuple[list[dict[str, Any]], int]:
     """Return texts for the faithfulness, and how many of them get a normalised AOPC."""
-    length = census.n_tokens / census.n_texts
+    length = corpus.n_tokens / corpus.n_texts
     if n_texts is None:
         n_texts = min(100, max(10, int(FORWARD_TOKENS / (6 * length**2))))
-    rows = evenly_spaced(data, n_texts, census.n_texts)
+    rows = evenly_spaced(data, n_texts, corpus.n_texts)
     # a beam of 5 deletes every token of 5 texts at each of n steps, for the best and for the worst order
     return rows, min(20, len(rows), int(FORWARD_TOKENS / (5 * length**3)))
 
@@ -194,7 +194,7 @@ def _faithfulness_rows(
 def _figures(
     model: HookedClassifier, data: Iterable[dict[str, Any]], found: NeuronStatistics, vectors: Tensor, seed: int
 ) -> dict[str, Figure]:
-    ablated = ablated_predictions(model, data) if found.census.labelled else None
+    ablated = ablated_predictions(model, data) if found.corpus.labelled else None
     return figures(found, embeddings=vectors, ablated=ablated, seed=seed)
 
 
@@ -217,14 +217,14 @@ def _faithfulness_figures(found: Faithfulness, seed: int, *, bounded: bool) -> d
 
 
 def _facts(found: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str, Any]:
-    census, types = found.census, found.types.types
+    corpus, types = found.corpus, found.types.types
     return {
         "layer": found.layer,
         "seed": seed,
-        "n_texts": census.n_texts,
-        "n_tokens": census.n_tokens,
-        "n_cut": census.n_cut,
-        "n_types": int((census.type_counts > 0).sum()),
+        "n_texts": corpus.n_texts,
+        "n_tokens": corpus.n_tokens,
+        "n_cut": corpus.n_cut,
+        "n_types": int((corpus.type_counts > 0).sum()),
         "n_types_measured": len(types),
         "n_types_with_vector": int(vectors[types].isfinite().all(1).sum()),
         "n_groups": found.types.n_groups,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from safr_lens.activations.batch import ActivationBatch
-from safr_lens.activations.census import Census, take_census
+from safr_lens.activations.corpus_statistics import CorpusStatistics, corpus_statistics
 from safr_lens.activations.stream import Data, process_share, stream_activations
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, Readout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
@@ -33,7 +33,7 @@ class NeuronStatistics:
 
     Attributes:
         layer: which, from 0.
-        census: of the corpus.
+        corpus: types, lengths and labels.
         activity: how often and how strongly each neuron fires.
         types: sums by token type, with shuffled types beside them, by group of sentences.
         classes: sums by class, with shuffled labels beside them; None where texts have no label.
@@ -44,7 +44,7 @@ class NeuronStatistics:
     """
 
     layer: int
-    census: Census
+    corpus: CorpusStatistics
     activity: Activity
     types: TypeSums
     classes: ClassSums | None
@@ -86,19 +86,19 @@ def collect_statistics(
         DataError: data without texts, that can be read only once, or with unknown labels.
     """
     layer = checked_layer(model, layer)
-    census = take_census(model, data)
-    streams = _Streams.of(model, census, layer, min_count, max_types, n_groups, effects, seed)
+    corpus = corpus_statistics(model, data)
+    streams = _Streams.of(model, corpus, layer, min_count, max_types, n_groups, effects, seed)
     hooks = [reading_hook(model.config, layer), "hook_pooled"]
     if streams.ablation is not None:
         hooks = list(dict.fromkeys([hooks[0], neurons_hook(layer), f"blocks.{layer}.hook_resid_post", "hook_pooled"]))
     process, n_processes = process_share()
     done = 0
     for batch in stream_activations(model, data, hooks, process=process, n_processes=n_processes):
-        streams.update(batch, census, layer, reading=hooks[0])
+        streams.update(batch, corpus, layer, reading=hooks[0])
         done += len(batch.example) * n_processes
         if on_texts:
-            on_texts(min(done, census.n_texts), census.n_texts)
-    return streams.result(layer, census)
+            on_texts(min(done, corpus.n_texts), corpus.n_texts)
+    return streams.result(layer, corpus)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class _Streams:
     def of(
         cls,
         model: HookedClassifier,
-        census: Census,
+        corpus: CorpusStatistics,
         layer: int,
         min_count: int,
         max_types: int,
@@ -126,14 +126,14 @@ class _Streams:
         effects: bool,
         seed: int,
     ) -> _Streams:
-        d_mlp, groups = model.config.d_mlp, min(n_groups, census.n_texts)
+        d_mlp, groups = model.config.d_mlp, min(n_groups, corpus.n_texts)
         last = layer == model.config.n_layers - 1
         chosen = {"min_count": min_count, "max_types": max_types}
         streams = cls(
             activity=NeuronActivity(d_mlp),
-            types=TypeActivations(census.type_counts, d_mlp, **chosen, n_groups=groups, seed=seed),
-            classes=ClassActivations(census.labels, len(model.labels), d_mlp, n_groups=groups, seed=seed)
-            if census.labelled
+            types=TypeActivations(corpus.type_counts, d_mlp, **chosen, n_groups=groups, seed=seed),
+            classes=ClassActivations(corpus.labels, len(model.labels), d_mlp, n_groups=groups, seed=seed)
+            if corpus.labelled
             else None,
             texts=TextFigureStream(),
             ranks=SecondMoment(d_mlp) if effects else None,
@@ -146,28 +146,28 @@ class _Streams:
                 metric.to(model.device)
         return streams
 
-    def update(self, batch: ActivationBatch, census: Census, layer: int, *, reading: str) -> None:
+    def update(self, batch: ActivationBatch, corpus: CorpusStatistics, layer: int, *, reading: str) -> None:
         neurons = batch.activations[reading].float()
-        lengths, place = batch.lengths, shuffled(batch.example, census.n_texts, seed=self.seed)
+        lengths, place = batch.lengths, shuffled(batch.example, corpus.n_texts, seed=self.seed)
         groups = place % self.n_groups
         self.activity.update(neurons)
-        self.types.update(neurons, batch.tokens, census.token_numbers(batch), groups[batch.rows])
+        self.types.update(neurons, batch.tokens, corpus.token_numbers(batch), groups[batch.rows])
         if self.classes is not None:
             sums = neurons.new_zeros(len(lengths), neurons.shape[1]).index_add_(0, batch.rows, neurons)
             self.classes.update(sums, lengths, batch.example, groups)
         self.texts.update(neurons, lengths, batch.example, batch.activations["hook_pooled"], batch.labels)
         if self.ranks is not None:
-            drawn = place < max(1, census.n_texts * RANK_TOKENS // census.n_tokens)
+            drawn = place < max(1, corpus.n_texts * RANK_TOKENS // corpus.n_tokens)
             self.ranks.update(neurons[drawn[batch.rows]])
         if self.ablation is not None:
             resid_post = batch.activations[f"blocks.{layer}.hook_resid_post"]
             written = batch.activations[neurons_hook(layer)].float()
             self.ablation.update(written, resid_post, lengths, batch.labels)
 
-    def result(self, layer: int, census: Census) -> NeuronStatistics:
+    def result(self, layer: int, corpus: CorpusStatistics) -> NeuronStatistics:
         return NeuronStatistics(
             layer=layer,
-            census=census,
+            corpus=corpus,
             activity=_on_cpu(self.activity.result()),
             types=_on_cpu(self.types.result()),
             classes=None if self.classes is None else _on_cpu(self.classes.result()),

@@ -114,7 +114,7 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
         + (
             " Always answering the largest class would be right for "
             f"{100 * majority_share(row['label'] for row in split):.1f} %."
-            if analysis.statistics.census.labelled
+            if analysis.statistics.corpus.labelled
             else ""
         )
         + " Intervals are over texts; another training with another seed would differ by more than they say."

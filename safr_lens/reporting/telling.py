@@ -36,8 +36,8 @@ def telling_texts(
         data: the texts that were measured, with labels.
         analyses: of the baseline, if there is one, and of the model, over the same data.
     """
-    census, columns = analyses[-1].statistics.census, analyses[-1].statistics.texts.columns
-    if not census.labelled:
+    corpus, columns = analyses[-1].statistics.corpus, analyses[-1].statistics.texts.columns
+    if not corpus.labelled:
         return [Telling(row["text"], "", "the first texts") for row, _ in zip(data, range(4), strict=False)]
     fitting = (columns["tokens"] >= SHORTEST) & (columns["tokens"] <= LONGEST)
     right = columns["correct"] == 1
@@ -50,10 +50,10 @@ def telling_texts(
 
     loss, place = columns["loss"], torch.arange(len(right))
     for label in range(min(len(model.labels), MOST_CLASSES)):
-        of_class = fitting & (census.labels == label)
+        of_class = fitting & (corpus.labels == label)
         choose(of_class & right, loss, f"the most confident right answer among those labelled {model.labels[label]}")
     for label in range(min(len(model.labels), MOST_CLASSES)):
-        of_class = fitting & (census.labels == label)
+        of_class = fitting & (corpus.labels == label)
         choose(of_class & ~right, -loss, f"the most confident wrong answer among those labelled {model.labels[label]}")
     negated = fitting & _negated(data, len(right))
     choose(negated & right, place, "the first text with a negation, of those answered right")

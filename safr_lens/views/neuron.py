@@ -131,7 +131,7 @@ def neuron(
         neuron=number,
         layer=layer,
         row=row.to_dict(),
-        n_texts=found.census.n_texts,
+        n_texts=found.corpus.n_texts,
         n_tokens=found.activity.n_tokens,
         scores=[
             Score(name, row[column], row[f"{column}_null"], row[f"{column}_above"])

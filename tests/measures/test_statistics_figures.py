@@ -9,7 +9,6 @@ import torch
 from datasets import Dataset, IterableDataset
 
 from safr_lens.activations import stream
-from safr_lens.activations.census import take_census
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.measures.against_null import class_scores, meaning_scores, token_scores
 from safr_lens.measures.catalogue import CATALOGUE
@@ -44,7 +43,7 @@ def of_tensors(neurons, tokens, lengths, labels, *, seed=0, n_groups=8) -> Neuro
     texts.update(neurons, lengths, torch.arange(n_texts), torch.zeros(n_texts, 2), labels)
     return NeuronStatistics(
         layer=0,
-        census=None,
+        corpus=None,
         activity=activity.result(),
         types=types.result(),
         classes=classes.result(),
@@ -219,28 +218,3 @@ def test_bad_data_is_an_error(make_model, rows):
         collect_statistics(make_model(), iter(rows))
     with pytest.raises(DataError, match="knows 2 classes"):
         collect_statistics(make_model(), [{"text": "a film", "label": 2}])
-
-
-# ---- the census
-
-
-def test_the_census_counts_types_lengths_and_labels(make_model, rows):
-    model = make_model()
-    census = take_census(model, rows)
-    ids = [model.to_tokens(row["text"])[0][0] for row in rows]
-    assert census.offsets.diff().tolist() == [len(one) for one in ids]
-    assert census.labels.tolist() == [row["label"] for row in rows]
-    assert census.type_counts.tolist() == torch.bincount(torch.cat(ids), minlength=model.tokenizer.d_vocab).tolist()
-    assert (census.n_texts, census.n_tokens, census.labelled) == (18, sum(map(len, ids)), True)
-    assert not take_census(model, ["a film"]).labelled
-
-
-def test_tokens_are_numbered_through_the_corpus(make_model, rows):
-    model = make_model()
-    census = take_census(model, rows)
-    ids = torch.cat([model.to_tokens(row["text"])[0][0] for row in rows])
-    numbers = []
-    for batch in stream.stream_activations(model, rows, "hook_embed", max_positions=20):
-        assert torch.equal(ids[census.token_numbers(batch)], batch.tokens)
-        numbers += census.token_numbers(batch).tolist()
-    assert sorted(numbers) == list(range(census.n_tokens))

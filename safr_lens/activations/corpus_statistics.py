@@ -17,7 +17,7 @@ from safr_lens.models.classifier import HookedClassifier
 
 
 @dataclass(frozen=True)
-class Census:
+class CorpusStatistics:
     """Counts of a corpus as a model reads it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Census:
         return torch.searchsorted(self.type_counts.cumsum(0).to(numbers.device), numbers, right=True)
 
 
-def take_census(model: HookedClassifier, data: Data) -> Census:
+def corpus_statistics(model: HookedClassifier, data: Data) -> CorpusStatistics:
     """Count types, lengths and labels of a corpus; the model is not run.
 
     Raises:
@@ -76,4 +76,4 @@ def take_census(model: HookedClassifier, data: Data) -> Census:
     ordered = torch.cat(labels)[order]
     check_labels(ordered, model.labels, may_lack=True)
     ends = torch.cat(lengths)[order].cumsum(0)
-    return Census(counts, torch.cat([torch.zeros(1, dtype=torch.long), ends]), ordered, n_cut)
+    return CorpusStatistics(counts, torch.cat([torch.zeros(1, dtype=torch.long), ends]), ordered, n_cut)
