@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from safr_lens.measures.streams.streamed import Streamed
+from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 from safr_lens.models.classifier import HookedClassifier
 
 
@@ -95,7 +95,7 @@ def logits_without(
     return torch.stack(changed)
 
 
-class AblationStream(Streamed[AblationEffects]):
+class AblationStream(DataclassMetric[AblationEffects]):
     """Streams the effect of ablating each neuron of the last MLP alone, without running the model again.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from safr_lens.measures.streams.streamed import Streamed
+from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Activity:
         return self.firing_rate > 0
 
 
-class NeuronActivity(Streamed[Activity]):
+class NeuronActivity(DataclassMetric[Activity]):
     """Streams firing rates, means, maxima and lifetime sparsity of neurons.
 
     >>> metric = NeuronActivity(d_mlp=2)

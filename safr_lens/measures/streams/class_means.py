@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 from safr_lens.measures.streams.nulls import shuffled, spread
-from safr_lens.measures.streams.streamed import Streamed
 from safr_lens.measures.streams.type_means import blocks_of
 
 
@@ -41,7 +41,7 @@ class ClassSums:
         return self.sums[keep].sum(0) / sizes
 
 
-class ClassActivations(Streamed[ClassSums]):
+class ClassActivations(DataclassMetric[ClassSums]):
     """Sums activations by the class of the text while a corpus streams by, and again with labels shuffled among texts.
 
     Labels are shuffled among whole texts, since the tokens of a text share one; blocks of neurons have permutations of

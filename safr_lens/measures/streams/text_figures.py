@@ -12,7 +12,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio
 from safr_lens.measures.formulas.superposition import capacity
-from safr_lens.measures.streams.streamed import Streamed
+from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 
 COLUMNS = ("tokens", "active", "silent", "capacity", "with_capacity", "sparsity", "with_sparsity", "correct", "loss")
 
@@ -37,7 +37,7 @@ class TextFigures:
         return bootstrap_ratio(self.columns[above], ones if below is None else self.columns[below], seed=seed)
 
 
-class TextFigureStream(Streamed[TextFigures]):
+class TextFigureStream(DataclassMetric[TextFigures]):
     """Collects the numbers of each text; memory is a few numbers a text.
 
     >>> stream = TextFigureStream()

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 from safr_lens.measures.streams.nulls import shuffles, spread
-from safr_lens.measures.streams.streamed import Streamed
 
 MIN_COUNT = 5
 MAX_TYPES = 4000
@@ -84,7 +84,7 @@ class TypeSums:
         return torch.cat([part[:, : len(block)] for part, block in zip(table, blocks, strict=True)], dim=1)
 
 
-class TypeActivations(Streamed[TypeSums]):
+class TypeActivations(DataclassMetric[TypeSums]):
     """Sums activations by token type while a corpus streams by, once as it is and again with shuffled types.
 
     The counts must be known ahead, since a permutation shuffles the types among all tokens of the corpus. Whatever the

@@ -11,7 +11,7 @@ from torchmetrics import Metric
 Result = TypeVar("Result")
 
 
-class Streamed(Metric, Generic[Result]):
+class DataclassMetric(Metric, Generic[Result]):
     """A metric over a stream, merged over processes by torchmetrics.
 
     ``result()`` gives a dataclass; ``compute()`` gives its fields as a dict, since torchmetrics takes the values of
