@@ -158,7 +158,7 @@ def at_strength(penalty: SafrPenalty, strength: float) -> SafrPenalty:
     if strength == 0:
         return dataclasses.replace(penalty, site="none")
     scaled = {}
-    for name in ("importance_weight", "interaction_weight", "redundancy_weight"):
+    for name in ("importance_weight", "interaction_weight"):
         weight: Schedule = getattr(penalty, name)
         scaled[name] = dataclasses.replace(weight, start=strength * weight.start, end=strength * weight.end)
     return dataclasses.replace(penalty, **scaled)

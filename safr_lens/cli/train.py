@@ -42,7 +42,7 @@ def train(
         float | None, typer.Option(help="Keeps VMASK's importance informative (default: annealed).")
     ] = None,
     pairs: Annotated[
-        str | None, typer.Option(help="Correlated pairs: words (their vectors, default), attention, or both.")
+        str | None, typer.Option(help="Which pairs are correlated: words (their vectors, default), or attention.")
     ] = None,
     scope: Annotated[str | None, typer.Option(help="Pairs across a batch (default), or within each text.")] = None,
     counted_pairs: Annotated[
@@ -55,9 +55,6 @@ def train(
         float | None,
         typer.Option(help="Sparsity part of the importance term: fewer active neurons a token (default 0)."),
     ] = None,
-    redundancy_weight: Annotated[
-        float | None, typer.Option(help="Neurons should not be copies of each other (default 0).")
-    ] = None,
     l1_weight: Annotated[
         float | None, typer.Option(help="A rival: L1 on the neurons' activations (default 0).")
     ] = None,
@@ -69,9 +66,6 @@ def train(
     ] = None,
     embedding_start: Annotated[
         str | None, typer.Option(help="Where the embedding starts: random (default), or words (their vectors).")
-    ] = None,
-    neuron_start: Annotated[
-        str | None, typer.Option(help="Where neurons start: random (default), or words (groups of related ones).")
     ] = None,
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Data whose training split gives these vectors; by default that of --data.")

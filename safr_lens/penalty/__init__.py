@@ -4,8 +4,7 @@ from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.information import information
 from safr_lens.penalty.neurons import density, neuron_importance, neuron_interaction, overlap
-from safr_lens.penalty.redundancy import neuron_redundancy
-from safr_lens.penalty.relatedness import across_texts, class_agreement, drawn_tokens, word_correlation
+from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
 from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.penalty.schedule import Schedule
@@ -18,7 +17,6 @@ __all__ = [
     "across_texts",
     "activation_l1",
     "attention_correlation",
-    "class_agreement",
     "density",
     "drawn_tokens",
     "embedding_importance",
@@ -27,7 +25,6 @@ __all__ = [
     "monosemanticity_loss",
     "neuron_importance",
     "neuron_interaction",
-    "neuron_redundancy",
     "overlap",
     "word_correlation",
 ]

@@ -17,8 +17,6 @@ def attention_correlation(
     pattern: Float[Tensor, "batch head_index pos pos"],
     mask: Bool[Tensor, "batch pos"],
     threshold: float = 2.0,
-    *,
-    keep_grad: bool = False,
 ) -> Float[Tensor, "batch pos pos"]:
     r"""Correlation of token pairs as attention lift over uniform attention.
 
@@ -32,10 +30,10 @@ def attention_correlation(
         pattern: attention pattern, query by key, rows summing to 1.
         mask: True at real tokens.
         threshold: tau, in multiples of uniform attention.
-        keep_grad: let gradients flow into the attention; by default C is a constant.
 
     Returns:
         C in [0, 1], symmetric, zero on the diagonal and at padding; all zero where no pair exceeds the threshold.
+        It has no gradient.
 
     Source: ours; the SAFR paper (arXiv 2501.16374) uses raw attention, see docs/deviations.md.
 
@@ -43,8 +41,7 @@ def attention_correlation(
     >>> attention_correlation(pattern, torch.ones(1, 3, dtype=torch.bool))[0, 0]
     tensor([0., 1., 0.])
     """
-    pattern = pattern.float() if keep_grad else pattern.detach().float()
-    mean = pattern.mean(1)
+    mean = pattern.detach().float().mean(1)
     n_real = mask.sum(1).view(-1, 1, 1)
     lift = n_real * (mean + mean.transpose(1, 2)) / 2
     excess = torch.relu(lift - threshold) * real_pairs(mask)

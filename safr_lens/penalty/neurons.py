@@ -45,19 +45,14 @@ def neuron_importance(
     correlation: Float[Tensor, "batch pos pos"],
     mask: Bool[Tensor, "batch pos"],
     l1_ratio: float = 1.0,
-    *,
-    overlap_ratio: float = 1.0,
-    sparse_tokens: str = "important",
 ) -> Float[Tensor, ""]:
     r"""Importance term: the representation of important tokens should be monosemantic.
 
     .. math:: s_i = \frac{\sum_{j \ne i} (1 - C_{ij}) \, o_{ij}^2}{\sum_{j \ne i} (1 - C_{ij})}, \qquad
-              L_{imp} = \frac{\sum_i q_i \left[ \mu \, s_i
-                             + \lambda \, \|h_i\|_1 / (\sqrt{d_{mlp}} \|h_i\|_2) \right]}
+              L_{imp} = \frac{\sum_i q_i \left[ s_i + \lambda \, \|h_i\|_1 / (\sqrt{d_{mlp}} \|h_i\|_2) \right]}
                              {\sum_i q_i}
 
-    The sums over i run over all real tokens of the batch, those over j over the real tokens of the same text. With
-    ``sparse_tokens="all"`` the part with lambda is a plain mean over tokens instead of one weighted by q.
+    The sums over i run over all real tokens of the batch, those over j over the real tokens of the same text.
 
     Args:
         neurons: h, MLP activations after the non-linearity.
@@ -65,11 +60,9 @@ def neuron_importance(
         correlation: C in [0, 1]; correlated pairs are left out of s.
         mask: True at real tokens.
         l1_ratio: lambda, the weight of the sparsity part.
-        overlap_ratio: mu, the weight of the overlap part.
-        sparse_tokens: ``"important"`` or ``"all"``: whose sparsity counts.
 
     Returns:
-        A scalar in [0, overlap_ratio + l1_ratio]; invariant to the scale of each token's neurons and of q.
+        A scalar in [0, 1 + l1_ratio]; invariant to the scale of each token's neurons and of q.
 
     Source: our reading of "monosemantic neurons for important tokens" (arXiv 2501.16374); the authors' release
     works on embeddings instead, see :func:`safr_lens.penalty.embedding_importance`.
@@ -83,9 +76,7 @@ def neuron_importance(
     uncorrelated = real_pairs(mask) * (1 - correlation.float())
     shared = (uncorrelated * overlap(neurons).square()).sum(-1) / uncorrelated.sum(-1).clamp_min(TINY)
     weights = importance.float() * mask
-    overlapping = _weighted_mean(shared, weights)
-    dense = _weighted_mean(density(neurons), mask.float() if sparse_tokens == "all" else weights)
-    return overlap_ratio * overlapping + l1_ratio * dense
+    return _weighted_mean(shared, weights) + l1_ratio * _weighted_mean(density(neurons), weights)
 
 
 def _weighted_mean(values: Float[Tensor, "batch pos"], weights: Float[Tensor, "batch pos"]) -> Float[Tensor, ""]:

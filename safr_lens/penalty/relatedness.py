@@ -42,41 +42,6 @@ def word_correlation(
     return (torch.relu(cosine - threshold) / (1 - threshold)).clamp_max(1.0) * real_pairs(mask)
 
 
-def class_agreement(
-    tokens: Int[Tensor, "batch pos"],
-    class_shares: Float[Tensor, "d_vocab n_classes"],
-    tolerance: float,
-) -> Float[Tensor, "batch pos pos"]:
-    r"""How far two tokens' words speak for the same class.
-
-    .. math:: A_{ij} = relu\left(1 - \frac{1}{2\kappa} \sum_c |p_{ic} - p_{jc}|\right)
-
-    with p the shares of the classes among the training texts that a word stands in, and :math:`\kappa` the tolerance:
-    1 where the shares are equal, 0 where they differ by the tolerance or more. *good* and *bad* are used alike, so
-    their word vectors are alike, and only this tells them apart.
-
-    Args:
-        tokens: token ids.
-        class_shares: one row a token id, summing to 1; see :func:`~safr_lens.training.class_shares`.
-        tolerance: the total variation, above 0 and up to 1, from which on words do not agree.
-
-    Returns:
-        A in [0, 1], symmetric.
-
-    Source: ours.
-
-    >>> shares = torch.tensor([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]])
-    >>> class_agreement(torch.tensor([[0, 1, 2]]), shares, tolerance=0.5)[0]
-    tensor([[1.0000, 0.5000, 0.0000],
-            [0.5000, 1.0000, 0.5000],
-            [0.0000, 0.5000, 1.0000]])
-    """
-    shares = class_shares[tokens].float()
-    # one class after another, since all at once would hold n_classes matrices of pairs
-    apart = sum((share.unsqueeze(1) - share.unsqueeze(2)).abs() for share in shares.unbind(-1)) / 2
-    return torch.relu(1 - apart / tolerance)
-
-
 def unit_or_zero(vectors: Float[Tensor, "n d_embed"]) -> Float[Tensor, "n d_embed"]:
     """Return the rows at unit length; zero where a row is zero or not finite.
 
@@ -92,52 +57,24 @@ def unit_or_zero(vectors: Float[Tensor, "n d_embed"]) -> Float[Tensor, "n d_embe
 
 
 def drawn_tokens(
-    tokens: Int[Tensor, "batch pos"],
-    mask: Bool[Tensor, "batch pos"],
-    max_tokens: int,
-    *,
-    max_occurrences: int | None = None,
-    unknown: Bool[Tensor, " d_vocab"] | None = None,
-    generator: torch.Generator | None = None,
+    mask: Bool[Tensor, "batch pos"], max_tokens: int, *, generator: torch.Generator | None = None
 ) -> Int[Tensor, " n_drawn"]:
     """Return the places of real tokens drawn from the flattened batch, in rising order.
 
     All are taken where they fit. Padding neither takes places nor changes which tokens are drawn.
 
     Args:
-        tokens: token ids.
         mask: True at real tokens.
         max_tokens: at most so many.
-        max_occurrences: of each word at most so many, so that frequent words do not decide everything.
-        unknown: token ids that stand for no single word, as that of unknown words: their occurrences are different
-            words, so their number is not limited.
         generator: by default the global one.
 
-    >>> tokens, mask = torch.tensor([[5, 5, 0], [7, 0, 0]]), torch.tensor([[True, True, False], [True, False, False]])
-    >>> drawn_tokens(tokens, mask, 10)
+    >>> drawn_tokens(torch.tensor([[True, True, False], [True, False, False]]), 10)
     tensor([0, 1, 3])
-    >>> len(drawn_tokens(tokens, mask, 10, max_occurrences=1))
-    2
     """
     places = mask.flatten().nonzero().flatten()
-    if len(places) <= max_tokens and max_occurrences is None:
+    if len(places) <= max_tokens:
         return places
-    drawn = places[torch.randperm(len(places), generator=generator).to(places.device)]
-    if max_occurrences is not None:
-        types = tokens.flatten()[drawn]
-        kept = _occurrence(types) < max_occurrences
-        drawn = drawn[kept if unknown is None else kept | unknown[types]]
-    return drawn[:max_tokens].sort().values
-
-
-def _occurrence(tokens: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """Return how many tokens of the same type stand ahead of each."""
-    order = tokens.argsort(stable=True)
-    ordered = tokens[order]
-    first = torch.searchsorted(ordered, ordered)
-    found = torch.empty_like(order)
-    found[order] = torch.arange(len(tokens), device=tokens.device) - first
-    return found
+    return places[torch.randperm(len(places), generator=generator)[:max_tokens].to(places.device)].sort().values
 
 
 def across_texts(

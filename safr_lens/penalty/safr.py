@@ -10,7 +10,7 @@ from typing import Any
 from jaxtyping import Bool
 from torch import Tensor
 
-from safr_lens.checks import check_choice, check_flag, check_number, strict_kwargs
+from safr_lens.checks import check_choice, check_number, strict_kwargs
 from safr_lens.errors import ConfigError
 from safr_lens.models.backbone import neurons_hook, pattern_hook
 from safr_lens.models.output import ClassifierOutput
@@ -20,16 +20,14 @@ from safr_lens.penalty.schedule import Schedule, as_schedule
 from safr_lens.penalty.terms import Terms, TokenWords, embedding_terms, mean_terms, neuron_terms, rival_terms
 
 SITES = ("neurons", "embedding", "none")
-PAIRS = ("attention", "words", "both")
+PAIRS = ("attention", "words")
 SCOPES = ("text", "batch")
 COUNTED_PAIRS = ("tokens", "words")
 GATES = ("shared", "apart")
-SPARSE_TOKENS = ("important", "all")
 WEIGHTS = (
     "importance_weight",
     "interaction_weight",
     "information_weight",
-    "redundancy_weight",
     "l1_weight",
     "mono_weight",
 )
@@ -44,44 +42,33 @@ class SafrPenalty:
     others should not. They need word vectors, which :func:`~safr_lens.train` makes from the training split unless it is
     given better ones, made from more texts; ``preset("attention")`` needs none.
 
-    ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info +
-    redundancy_weight L_red`` and, for rivals of SAFR, ``+ l1_weight L_1 + mono_weight L_mono``; terms of several layers
+    ``loss = CE + importance_weight L_imp + interaction_weight L_inter + information_weight L_info``
+    and, for rivals of SAFR, ``+ l1_weight L_1 + mono_weight L_mono``; terms of several layers
     are averaged. Adding padding never changes a term.
 
     Attributes:
         site: ``"neurons"`` (MLP activations), ``"embedding"`` (the authors' release) or ``"none"`` (the information
             term alone: the unregularised classifier).
         importance_weight, interaction_weight, information_weight: a number, or a :class:`Schedule` over epochs.
-        redundancy_weight: of :func:`neuron_redundancy`, at site ``"neurons"``: neurons should not be copies of each
-            other.
         l1_weight: of :func:`activation_l1`, whatever the site.
         mono_weight: of :func:`monosemanticity_loss` with the word vectors of the training, whatever the site.
         layers: which layers' neurons and attention; by default the last (for ``"embedding"``, the first layer's
             attention).
         pairs: which pairs of tokens are correlated at site ``"neurons"``: ``"words"`` (:func:`word_correlation` with
-            the word vectors of the training), ``"attention"`` (:func:`attention_correlation`), or ``"both"`` (the
-            larger of the two).
+            the word vectors of the training) or ``"attention"`` (:func:`attention_correlation`).
         scope: pairs across the texts of a ``"batch"``, or within each ``"text"``.
-        batch_tokens, batch_occurrences: with scope ``"batch"``, at most so many tokens are drawn, and of each word at
-            most so many, so that frequent words do not decide everything.
+        batch_tokens: with scope ``"batch"``, at most so many tokens are drawn.
         counted_pairs: in the interaction term each pair of ``"tokens"`` counts, so that most of it are two occurrences
             of one frequent word, or each pair of ``"words"`` counts once, however often they occur.
         threshold: of :func:`attention_correlation`.
         word_threshold: of :func:`word_correlation`.
-        class_tolerance: with ``pairs`` other than ``"attention"``, how far the classes that two words speak for may
-            differ (:func:`class_agreement`, which then multiplies :func:`word_correlation`); by default classes do not
-            count, and words with opposite meanings are related where they are used alike.
-        l1_ratio, overlap_ratio, sparse_tokens: of :func:`neuron_importance`. With ``l1_ratio`` 1 a token has half a
+        l1_ratio: of :func:`neuron_importance`. With ``l1_ratio`` 1 a token has half a
             dozen active neurons instead of a hundred, but many neurons become copies of one another and their words
             have less to do with each other.
         gates: ``"shared"``: the SAFR terms look at all texts of a batch and, through the gates that VMASK samples, also
             teach it which tokens to keep; a strong penalty then unteaches it what the classes need. ``"apart"``: half
             of the texts, drawn anew each step, teach VMASK, and the SAFR terms look at the other half, whose gates are
             constants to them. At site ``"neurons"`` alone.
-        importance_grad: let the SAFR terms change q where it weighs them. Off, since a penalty that is weighted by q
-            could otherwise be lowered by calling its dear tokens unimportant. It does not close the way through the
-            sampled gates; ``gates="apart"`` does.
-        correlation_grad: let them change which pairs count as correlated.
 
     Raises:
         ConfigError: an unknown site, a negative weight, a layer that is no whole number.
@@ -97,21 +84,14 @@ class SafrPenalty:
     layers: tuple[int, ...] | None = None
     threshold: float = 2.0
     l1_ratio: float = 0.0
-    redundancy_weight: float | Schedule | Mapping[str, float] = 0.0
     l1_weight: float | Schedule | Mapping[str, float] = 0.0
     mono_weight: float | Schedule | Mapping[str, float] = 0.0
     pairs: str = "words"
     scope: str = "batch"
     batch_tokens: int = 512
-    batch_occurrences: int | None = None
     counted_pairs: str = "words"
     word_threshold: float = 0.5
-    class_tolerance: float | None = None
-    overlap_ratio: float = 1.0
-    sparse_tokens: str = "important"
     gates: str = "apart"
-    importance_grad: bool = False
-    correlation_grad: bool = False
 
     def __post_init__(self) -> None:
         check_choice("site", self.site, SITES)
@@ -119,19 +99,12 @@ class SafrPenalty:
         check_choice("scope", self.scope, SCOPES)
         check_choice("counted_pairs", self.counted_pairs, COUNTED_PAIRS)
         check_choice("gates", self.gates, GATES)
-        check_choice("sparse_tokens", self.sparse_tokens, SPARSE_TOKENS)
-        for name in ("importance_grad", "correlation_grad"):
-            check_flag(name, getattr(self, name))
         for name in WEIGHTS:
             object.__setattr__(self, name, as_schedule(name, getattr(self, name)))
-        for name in ("threshold", "l1_ratio", "overlap_ratio"):
+        for name in ("threshold", "l1_ratio"):
             check_number(name, getattr(self, name), low=0.0)
         check_number("word_threshold", self.word_threshold, low=0.0, high=0.999)
-        if self.class_tolerance is not None:
-            check_number("class_tolerance", self.class_tolerance, low=0.001, high=1.0)
         check_number("batch_tokens", self.batch_tokens, low=2, whole=True)
-        if self.batch_occurrences is not None:
-            check_number("batch_occurrences", self.batch_occurrences, low=1, whole=True)
         if self.layers is not None:
             if not isinstance(self.layers, Sequence) or isinstance(self.layers, str) or not self.layers:
                 raise ConfigError(f"layers must be a list of layers such as [0]; got {self.layers!r}.")
@@ -176,11 +149,6 @@ class SafrPenalty:
         related = self.site == "neurons" and self.pairs != "attention"
         return related or "mono" in self.rivals
 
-    @property
-    def compares_classes(self) -> bool:
-        """Whether the terms need the shares of the classes among the texts with each word."""
-        return self.site == "neurons" and self.pairs != "attention" and self.class_tolerance is not None
-
     def hook_names(self, n_layers: int) -> list[str]:
         """Return the hook points whose activations :meth:`terms` needs."""
         layers, last = self.chosen_layers(n_layers), self.layers or (n_layers - 1,)
@@ -210,11 +178,8 @@ class SafrPenalty:
         """
         if self.needs_words and (words is None or words.vectors is None):
             raise ConfigError("These terms compare tokens by their words; give words=TokenWords(tokens, vectors).")
-        if self.compares_classes and words.class_shares is None:
-            raise ConfigError("These terms compare the classes of words; give words=TokenWords(..., class_shares=...).")
-        by_word = self.scope == "batch" or self.counted_pairs == "words"
-        if self.site == "neurons" and by_word and words is None:
-            raise ConfigError("Tokens are drawn or counted by their words; give words=TokenWords(tokens).")
+        if self.site == "neurons" and self.counted_pairs == "words" and words is None:
+            raise ConfigError("Pairs of words are counted once; give words=TokenWords(tokens).")
         layers, last = self.chosen_layers(n_layers), self.layers or (n_layers - 1,)
         terms = {"information": information(output.importance, output.mask)}
         if self.site == "embedding":
@@ -234,11 +199,6 @@ class SafrPenalty:
         """Whether half of the texts teach VMASK and the other half are looked at by the SAFR terms."""
         return self.site == "neurons" and self.gates == "apart"
 
-    @property
-    def counts_redundancy(self) -> bool:
-        """Whether the redundancy term has a weight at some time; it costs time, so it is left out else."""
-        return self.site == "neurons" and self._counts("redundancy")
-
     def _counts(self, name: str) -> bool:
         schedule = getattr(self, f"{name}_weight")
         return schedule.start > 0 or schedule.end > 0
@@ -246,7 +206,6 @@ class SafrPenalty:
     def weights(self, epoch: float) -> dict[str, float]:
         """Return the weight of each term at a point of the training, in epochs."""
         names = ["information"] if self.site == "none" else ["information", "importance", "interaction"]
-        names += ["redundancy"] if self.counts_redundancy else []
         return {name: getattr(self, f"{name}_weight").at(epoch) for name in (*names, *self.rivals)}
 
     @property

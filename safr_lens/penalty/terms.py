@@ -15,8 +15,7 @@ from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.embedding import embedding_importance, embedding_interaction
 from safr_lens.penalty.neurons import neuron_importance, neuron_interaction
-from safr_lens.penalty.redundancy import neuron_redundancy
-from safr_lens.penalty.relatedness import across_texts, class_agreement, drawn_tokens, word_correlation
+from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
 from safr_lens.penalty.rivals import activation_l1, monosemanticity_loss
 
 if TYPE_CHECKING:
@@ -32,12 +31,10 @@ class TokenWords:
     Attributes:
         tokens: token ids.
         vectors: the word vector of each token id, where word vectors are used; NaN or zero where there is none.
-        class_shares: the shares of the classes among the texts with each token id, where classes are compared.
     """
 
     tokens: Int[Tensor, "batch pos"]
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None
-    class_shares: Float[Tensor, "d_vocab n_classes"] | None = None
 
     @property
     def unknown(self) -> Bool[Tensor, " d_vocab"] | None:
@@ -48,21 +45,19 @@ class TokenWords:
 def neuron_terms(penalty: SafrPenalty, output: ClassifierOutput, layer: int, words: TokenWords | None) -> Terms:
     """Return SAFR's terms on the neurons of a layer; with scope ``"batch"`` the drawn tokens are one long text."""
     neurons, mask = output.activations[neurons_hook(layer)], output.mask
-    q = output.importance if penalty.importance_grad else output.importance.detach()
+    # constant, since a penalty that is weighted by q could be lowered by calling its dear tokens unimportant
+    q = output.importance.detach()
     places = None
     if penalty.scope == "batch":
-        limit = {"max_occurrences": penalty.batch_occurrences, "unknown": words.unknown}
-        places = drawn_tokens(words.tokens, mask, penalty.batch_tokens, **limit)
+        places = drawn_tokens(mask, penalty.batch_tokens)
         neurons, q = (values.flatten(0, 1)[places].unsqueeze(0) for values in (neurons, q))
     shares = _shares(words, output.mask, places) if penalty.counted_pairs == "words" else 1.0
     correlation = _correlation(penalty, output.activations[pattern_hook(layer)], mask, words, places)
     mask = mask if places is None else torch.ones_like(q, dtype=torch.bool)
-    ratios = {"overlap_ratio": penalty.overlap_ratio, "sparse_tokens": penalty.sparse_tokens}
-    terms = {
-        "importance": neuron_importance(neurons, q, correlation, mask, penalty.l1_ratio, **ratios),
+    return {
+        "importance": neuron_importance(neurons, q, correlation, mask, penalty.l1_ratio),
         "interaction": neuron_interaction(neurons, q * shares, correlation, mask),
     }
-    return terms | ({"redundancy": neuron_redundancy(neurons, mask)} if penalty.counts_redundancy else {})
 
 
 def _shares(words: TokenWords, mask: Tensor, places: Tensor | None) -> Float[Tensor, "batch pos"]:
@@ -78,20 +73,14 @@ def _shares(words: TokenWords, mask: Tensor, places: Tensor | None) -> Float[Ten
 def _correlation(
     penalty: SafrPenalty, pattern: Tensor, mask: Tensor, words: TokenWords | None, places: Tensor | None
 ) -> Float[Tensor, "batch pos pos"]:
-    found = []
-    if penalty.pairs != "words":
-        attended = attention_correlation(pattern, mask, penalty.threshold, keep_grad=penalty.correlation_grad)
-        found.append(attended if places is None else across_texts(attended, places).unsqueeze(0))
-    if penalty.pairs != "attention":
-        tokens = words.tokens
-        if places is not None:
-            tokens = tokens.flatten()[places].unsqueeze(0)
-            mask = torch.ones_like(tokens, dtype=torch.bool)
-        related = word_correlation(tokens, words.vectors, mask, penalty.word_threshold)
-        if penalty.class_tolerance is not None:
-            related = related * class_agreement(tokens, words.class_shares, penalty.class_tolerance)
-        found.append(related)
-    return found[0] if len(found) == 1 else torch.maximum(*found)
+    if penalty.pairs == "attention":
+        attended = attention_correlation(pattern, mask, penalty.threshold)
+        return attended if places is None else across_texts(attended, places).unsqueeze(0)
+    tokens = words.tokens
+    if places is not None:
+        tokens = tokens.flatten()[places].unsqueeze(0)
+        mask = torch.ones_like(tokens, dtype=torch.bool)
+    return word_correlation(tokens, words.vectors, mask, penalty.word_threshold)
 
 
 def embedding_terms(output: ClassifierOutput, layers: Iterable[int]) -> Terms:

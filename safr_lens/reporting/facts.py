@@ -42,7 +42,7 @@ def shown_schedule(schedule: Any) -> str:
 
 
 def _penalty(penalty: Mapping[str, Any]) -> str:
-    unused = ("importance_weight", "interaction_weight", "redundancy_weight") if penalty["site"] == "none" else ()
+    unused = ("importance_weight", "interaction_weight") if penalty["site"] == "none" else ()
     weights = {
         name: shown_schedule(value)
         for name, value in penalty.items()

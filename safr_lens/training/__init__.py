@@ -2,9 +2,8 @@
 
 from safr_lens.measures.predictions import evaluate
 from safr_lens.training.averaging import WeightAverage
-from safr_lens.training.class_shares import class_shares
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.loop import TrainResult, train
 
-__all__ = ["EpochRecord", "TrainConfig", "TrainResult", "WeightAverage", "class_shares", "evaluate", "train"]
+__all__ = ["EpochRecord", "TrainConfig", "TrainResult", "WeightAverage", "evaluate", "train"]

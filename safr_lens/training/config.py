@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safr_lens.checks import check_choice, check_flag, check_number
-from safr_lens.errors import ConfigError
 
 METRICS = ("accuracy", "loss")
 
@@ -27,8 +26,6 @@ class TrainConfig:
         mixed_precision: ``"no"`` or ``"bf16"``.
         embedding_start: where the token embedding starts: ``"random"``, or ``"words"``: word vectors of the training
             split (or of other texts that are given), rotated at random into ``d_model``.
-        neuron_start: where the neurons start: ``"random"``, or ``"words"``: each looks for a group of related words
-            (:func:`~safr_lens.models.word_start.start_neurons_from_words`); with ``embedding_start="words"`` alone.
         seed: of weights, gates, dropout and the order of the data; one seed, one result on one machine
             with the same number of threads.
 
@@ -46,7 +43,6 @@ class TrainConfig:
     gradient_accumulation_steps: int = 1
     mixed_precision: str = "no"
     embedding_start: str = "random"
-    neuron_start: str = "random"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -58,7 +54,4 @@ class TrainConfig:
         check_flag("average_weights", self.average_weights)
         check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))
         check_choice("metric_for_best_model", self.metric_for_best_model, METRICS)
-        for name in ("embedding_start", "neuron_start"):
-            check_choice(name, getattr(self, name), ("random", "words"))
-        if self.neuron_start == "words" and self.embedding_start != "words":
-            raise ConfigError('neuron_start="words" needs embedding_start="words": neurons look for vectors of words.')
+        check_choice("embedding_start", self.embedding_start, ("random", "words"))

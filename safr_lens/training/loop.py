@@ -20,11 +20,10 @@ from safr_lens.data.dataset import TextData
 from safr_lens.errors import DataError, TrainingError
 from safr_lens.measures.predictions import evaluate
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.word_start import start_from_words, start_neurons_from_words
+from safr_lens.models.word_start import start_from_words
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.best_epoch import BestEpoch
-from safr_lens.training.class_shares import class_shares
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.metrics import final_metrics
@@ -147,14 +146,8 @@ class _Trainer:
         self.is_main = self.accelerator.is_main_process
         if config.embedding_start == "words":
             start_from_words(model, vectors, seed=config.seed)
-        if config.neuron_start == "words":
-            start_neurons_from_words(model, vectors, seed=config.seed)
         model.to(self.accelerator.device)
         self.vectors = vectors.to(self.accelerator.device) if penalty.needs_words else None
-        self.class_shares = None
-        if penalty.compares_classes:
-            shares = class_shares(data["train"], model.tokenizer, n_classes=len(model.labels), n_ctx=model.config.n_ctx)
-            self.class_shares = shares.to(self.accelerator.device)
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
@@ -229,7 +222,6 @@ class _Trainer:
                         self.penalty,
                         n_layers=self.model.config.n_layers,
                         vectors=self.vectors,
-                        class_shares=self.class_shares,
                     )
                     loss = weighted_sum(terms, weights) / len(group)
                 self._finite("loss", loss.item(), epoch)

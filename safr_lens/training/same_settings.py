@@ -16,13 +16,6 @@ from safr_lens.models.config import ModelConfig
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 
-_DEFAULTS = {
-    "model": dataclasses.asdict(ModelConfig()),
-    # settings that came later than the first version, with what they were before
-    "train": dataclasses.asdict(TrainConfig(average_weights=False)),
-    "penalty": SafrPenalty.preset("attention").to_dict(),
-}
-
 
 def describe(
     model: ModelConfig,
@@ -53,10 +46,8 @@ def checksum(vectors: torch.Tensor) -> str:
 def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
     """Raise a CheckpointError that names the first setting in which two trainings differ.
 
-    The number of epochs may differ: that is the same training, longer or shorter. A setting that an older version did
-    not know had the value that changes nothing.
+    The number of epochs may differ: that is the same training, longer or shorter.
     """
-    saved = {part: _DEFAULTS.get(part, {}) | (values or {}) for part, values in saved.items()}
     for part in sorted(saved.keys() | asked.keys()):
         old, new = saved.get(part) or {}, asked.get(part) or {}
         for name in sorted(old.keys() | new.keys()):

@@ -24,7 +24,6 @@ def batch_terms(
     *,
     n_layers: int,
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None,
-    class_shares: Float[Tensor, "d_vocab n_classes"] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the cross-entropy and every term of the penalty, by name and unweighted.
 
@@ -34,14 +33,13 @@ def batch_terms(
         penalty: which terms.
         n_layers: of the classifier.
         vectors: a word vector for each token id, where the penalty needs them.
-        class_shares: of the texts with each token id, where the penalty compares classes.
     """
     capture = penalty.hook_names(n_layers)
     texts = half_of(batch.tokens) if penalty.keeps_gates_apart else None
     kept = {} if texts is None else {"constant_gates": texts}
     output = forward(batch.tokens, batch.mask, capture=capture, **kept)
     cross_entropy = F.cross_entropy(output.logits.float(), batch.labels)
-    terms = penalty.terms(output, n_layers, TokenWords(batch.tokens, vectors, class_shares), texts=texts)
+    terms = penalty.terms(output, n_layers, TokenWords(batch.tokens, vectors), texts=texts)
     return {"cross_entropy": cross_entropy, **terms}
 
 

@@ -16,10 +16,7 @@ from safr_lens.word_vectors import WordVectors, word_vectors
 from safr_lens.word_vectors.table import embedding_table
 
 D_EMBED, D_EMBED_SMALL = 100, 50
-UNUSED = (
-    'Word vectors were given, but nothing uses them. Set embedding_start="words", pairs="words" or "both", or a '
-    "mono_weight."
-)
+UNUSED = 'Word vectors were given, but nothing uses them. Set embedding_start="words", pairs="words", or a mono_weight.'
 SMALL = 1_000_000  # tokens; with fewer, the later of 100 dimensions hold noise alone
 
 

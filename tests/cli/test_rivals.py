@@ -20,12 +20,8 @@ LIGHT = ("--preset", "light", "--word-vectors-from", "rotten_tomatoes")
         (("--site", "none", "--mono-weight", 1, "--embedding-start", "words"), {"mono"}),
         (("--preset", "release"), SAFR),
         (("--preset", "strong"), SAFR),
-        (("--pairs", "both", "--scope", "batch", "--embedding-start", "words"), SAFR),
+        (("--pairs", "attention", "--scope", "batch"), SAFR),
         (("--counted-pairs", "words", "--gates", "apart"), SAFR),
-        (
-            (*LIGHT, "--neuron-start", "words", "--redundancy-weight", 0.3),
-            SAFR | {"redundancy"},
-        ),
         (LIGHT, SAFR),
     ],
     ids=lambda value: "_".join(map(str, value)) if isinstance(value, tuple) else "",

@@ -99,7 +99,7 @@ def test_no_attention_lands_on_padding(model, texts):
 
 
 PENALTIES = {
-    "words": SafrPenalty(word_threshold=0.1, class_tolerance=0.9),
+    "words": SafrPenalty(word_threshold=0.1),
     "attention": SafrPenalty.preset("attention", threshold=1.0),
     "embedding": SafrPenalty(site="embedding"),
     "none": SafrPenalty(site="none"),
@@ -107,11 +107,10 @@ PENALTIES = {
 
 
 def terms(model, tokens, mask, penalty):
-    n_layers, d_vocab = model.config.n_layers, model.tokenizer.d_vocab
+    n_layers = model.config.n_layers
     penalty = dataclasses.replace(penalty, layers=range(n_layers))
-    generator = torch.Generator().manual_seed(0)
-    vectors, shares = (torch.randn(d_vocab, n, generator=generator) for n in (4, 2))
-    words = TokenWords(tokens, vectors, shares.softmax(1))
+    vectors = torch.randn(model.tokenizer.d_vocab, 4, generator=torch.Generator().manual_seed(0))
+    words = TokenWords(tokens, vectors)
     return penalty.terms(model(tokens, mask, capture=penalty.hook_names(n_layers)), n_layers, words)
 
 

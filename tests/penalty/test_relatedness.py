@@ -58,57 +58,29 @@ def test_word_correlation_does_not_know_the_length_of_vectors(random_batch):
 def test_padding_does_not_change_which_tokens_are_drawn(random_batch, lengths, n_extra, seed, at_most):
     mask = random_batch(lengths).mask
     wide = torch.cat([mask, torch.zeros(len(lengths), n_extra, dtype=torch.bool)], 1)
-    names, types = torch.arange(sum(lengths)), random_words(mask, seed)[0][mask]
-    for occurrences in (None, 2):
-        drawn = []
-        for one in (mask, wide):
-            numbered, tokens = torch.zeros((2, *one.shape), dtype=torch.long)
-            numbered[one], tokens[one] = names, types
-            generator = torch.Generator().manual_seed(seed)
-            places = drawn_tokens(tokens, one, at_most, max_occurrences=occurrences, generator=generator)
-            drawn.append(numbered.flatten()[places].tolist())
-        assert drawn[0] == drawn[1] == sorted(set(drawn[0]))
-        counts = torch.bincount(types)
-        n_kept = sum(counts.tolist()) if occurrences is None else int(counts.clamp_max(occurrences).sum())
-        assert len(drawn[0]) == min(at_most, n_kept)
-        if occurrences:
-            assert torch.bincount(types[drawn[0]]).max() <= occurrences
+    drawn = []
+    for one in (mask, wide):
+        numbered = torch.zeros(one.shape, dtype=torch.long)
+        numbered[one] = torch.arange(sum(lengths))
+        places = drawn_tokens(one, at_most, generator=torch.Generator().manual_seed(seed))
+        drawn.append(numbered.flatten()[places].tolist())
+    assert drawn[0] == drawn[1] == sorted(set(drawn[0]))
+    assert len(drawn[0]) == min(at_most, sum(lengths))
 
 
-def test_occurrences_of_the_unknown_word_are_different_words():
-    tokens, mask = torch.tensor([[1, 1, 1, 4, 4, 4]]), torch.ones(1, 6, dtype=torch.bool)
-    vectors = torch.ones(5, 2)
-    vectors[1] = torch.nan
-    unknown = TokenWords(tokens, vectors).unknown
-    assert unknown.tolist() == [False, True, False, False, False]
-    places = drawn_tokens(tokens, mask, 9, max_occurrences=1, unknown=unknown)
-    assert tokens.flatten()[places].tolist() == [1, 1, 1, 4]
-
-
-def test_every_occurrence_of_a_word_may_be_drawn():
-    tokens, mask = torch.tensor([[3, 3, 3, 4]]), torch.ones(1, 4, dtype=torch.bool)
-    g = torch.Generator().manual_seed(0)
-    seen = [drawn_tokens(tokens, mask, 9, max_occurrences=1, generator=g).tolist() for _ in range(50)]
-    assert {first for first, _ in seen} == {0, 1, 2} and {last for _, last in seen} == {3}
+def test_every_token_may_be_drawn():
+    mask, g = torch.ones(1, 4, dtype=torch.bool), torch.Generator().manual_seed(0)
+    seen = [drawn_tokens(mask, 2, generator=g).tolist() for _ in range(50)]
+    assert {place for places in seen for place in places} == {0, 1, 2, 3}
 
 
 @few
 @given(lengths=ragged, seed=seeds)
 def test_pairs_across_texts_are_those_within_and_zero_elsewhere(random_batch, lengths, seed):
     b = random_batch(lengths, seed=seed)
-    found = across_texts(b.correlation, drawn_tokens(b.mask.long(), b.mask, 100))
+    found = across_texts(b.correlation, drawn_tokens(b.mask, 100))
     expected = torch.block_diag(*(c[:n, :n] for c, n in zip(b.correlation, lengths, strict=True)))
     torch.testing.assert_close(found, expected)
-
-
-@few
-@given(lengths=ragged, seed=seeds, overlap=st.floats(0.0, 2.0), sparse=st.sampled_from(["important", "all"]))
-def test_ratios_and_sparse_tokens_equal_slow_loop(random_batch, lengths, seed, overlap, sparse):
-    b = random_batch(lengths, seed=seed)
-    args = (b.neurons, b.importance, b.correlation, b.mask)
-    found = neuron_importance(*args, 0.7, overlap_ratio=overlap, sparse_tokens=sparse)
-    expected = slow.neuron_importance(*(t.double().tolist() for t in args), 0.7, overlap, sparse)
-    assert found.item() == pytest.approx(expected, abs=1e-5)
 
 
 # ---- in the penalty
@@ -121,7 +93,7 @@ def captured(model, texts, penalty):
     return output, TokenWords(tokens, vectors)
 
 
-@pytest.mark.parametrize("pairs", ["attention", "words", "both"])
+@pytest.mark.parametrize("pairs", ["attention", "words"])
 def test_across_a_batch_its_tokens_are_one_long_text(make_model, texts, pairs):
     model = make_model()
     penalty = SafrPenalty.preset("attention", pairs=pairs, scope="batch", threshold=1.1, word_threshold=0.2)
@@ -133,16 +105,17 @@ def test_across_a_batch_its_tokens_are_one_long_text(make_model, texts, pairs):
     )
     together = torch.ones(1, int(mask.sum()), dtype=torch.bool)
     related = word_correlation(words.tokens[mask].unsqueeze(0), words.vectors, together, 0.2)
-    correlation = {"attention": attended[None], "words": related, "both": torch.maximum(attended[None], related)}[pairs]
+    correlation = attended[None] if pairs == "attention" else related
     args = (h[mask].unsqueeze(0), output.importance[mask].unsqueeze(0), correlation, together)
     found = penalty.terms(output, 1, words)
     torch.testing.assert_close(found["importance"], neuron_importance(*args, 0.5), atol=1e-6, rtol=0)
     torch.testing.assert_close(found["interaction"], neuron_interaction(*args), atol=1e-6, rtol=0)
 
 
-def test_a_text_alone_is_the_same_in_either_scope(make_model, texts):
+@pytest.mark.parametrize("pairs", ["attention", "words"])
+def test_a_text_alone_is_the_same_in_either_scope(make_model, texts, pairs):
     model = make_model()
-    inside, across = (SafrPenalty(pairs="both", scope=scope, threshold=1.1) for scope in ("text", "batch"))
+    inside, across = (SafrPenalty.preset("attention", pairs=pairs, scope=scope) for scope in ("text", "batch"))
     output, words = captured(model, texts[:1], inside)
     one, other = inside.terms(output, 1, words), across.terms(output, 1, words)
     for name in one:
@@ -159,9 +132,9 @@ def test_terms_that_need_words_say_so(make_model, texts):
     assert not SafrPenalty(site="none", pairs="words", l1_weight=1.0).needs_words
 
 
-def test_drawing_by_words_needs_tokens_alone(make_model, texts):
+def test_counting_by_words_needs_tokens_alone(make_model, texts):
     model = make_model()
-    penalty = SafrPenalty.preset("attention", scope="batch", batch_occurrences=1)
+    penalty = SafrPenalty.preset("attention", scope="batch", counted_pairs="words")
     assert not penalty.needs_words
     output, words = captured(model, texts, penalty)
     with pytest.raises(ConfigError, match=r"words=TokenWords\(tokens\)"):
@@ -185,10 +158,8 @@ def test_rivals_are_terms_of_any_site_and_absent_without_a_weight(make_model, te
     [
         ("pairs", "word"),
         ("scope", "texts"),
-        ("sparse_tokens", "none"),
         ("word_threshold", 1.0),
         ("batch_tokens", 1),
-        ("batch_occurrences", 0),
     ],
 )
 def test_a_setting_without_meaning_is_an_error(name, bad):

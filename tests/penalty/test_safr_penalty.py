@@ -100,13 +100,6 @@ def test_a_weight_that_is_no_number_from_0_is_an_error(name, bad):
         SafrPenalty(**{name: bad})
 
 
-@pytest.mark.parametrize("name", ["importance_grad", "correlation_grad"])
-@pytest.mark.parametrize("bad", ["no", 0, None])
-def test_a_flag_that_is_neither_true_nor_false_is_an_error(name, bad):
-    with pytest.raises(ConfigError, match=f"{name} must be true or false"):
-        SafrPenalty(**{name: bad})
-
-
 @pytest.mark.parametrize("name", ["threshold", "l1_ratio"])
 def test_a_negative_setting_is_an_error(name):
     with pytest.raises(ConfigError, match=name):
@@ -141,7 +134,7 @@ def test_a_layer_that_the_model_does_not_have_is_an_error(site):
     [
         SafrPenalty(),
         SafrPenalty(site="none"),
-        SafrPenalty(site="embedding", layers=(0, 1), importance_weight=2, importance_grad=True),
+        SafrPenalty(site="embedding", layers=(0, 1), importance_weight=2),
         SafrPenalty(interaction_weight=Schedule(start=0.0, end=0.5, epochs=2, delay=1), l1_ratio=0.0, threshold=3),
     ],
 )
@@ -233,18 +226,13 @@ def has_gradient(leaf):
 
 
 @pytest.mark.parametrize("name", ["importance", "interaction"])
-@pytest.mark.parametrize("importance_grad", [False, True])
-@pytest.mark.parametrize("correlation_grad", [False, True])
-def test_switches_decide_what_gets_gradient(random_batch, name, importance_grad, correlation_grad):
+def test_safr_trains_neurons_and_neither_importance_nor_attention(random_batch, name):
     output, q, h, pattern = leaves(random_batch)
-    penalty = attending(threshold=1.0, importance_grad=importance_grad, correlation_grad=correlation_grad)
-    penalty.terms(output, 1)[name].backward()
-    assert has_gradient(h)
-    assert has_gradient(q) == importance_grad
-    assert has_gradient(pattern) == correlation_grad
+    attending(threshold=1.0).terms(output, 1)[name].backward()
+    assert has_gradient(h) and not has_gradient(q) and not has_gradient(pattern)
 
 
-def test_the_information_term_trains_importance_whatever_the_switches(random_batch):
+def test_the_information_term_trains_importance(random_batch):
     output, q, h, _ = leaves(random_batch)
     attending().terms(output, 1)["information"].backward()
     assert has_gradient(q) and not has_gradient(h)

@@ -46,14 +46,9 @@ def attention_correlation(pattern, mask, threshold=2.0):
     return found
 
 
-def neuron_importance(
-    neurons, importance, correlation, mask, l1_ratio=1.0, overlap_ratio=1.0, sparse_tokens="important"
-):
-    """L_imp = sum_i q_i [overlap_ratio s_i + l1_ratio ||h_i||_1 / (sqrt(d_mlp) ||h_i||_2)] / sum_i q_i.
-
-    With sparse_tokens = "all" the sparsity part has weight 1 instead of q_i.
-    """
-    above = below = dense = n_tokens = 0.0
+def neuron_importance(neurons, importance, correlation, mask, l1_ratio=1.0):
+    """L_imp = sum_i q_i [s_i + l1_ratio ||h_i||_1 / (sqrt(d_mlp) ||h_i||_2)] / sum_i q_i."""
+    above = below = 0.0
     for h, q, c, mask_row in zip(neurons, importance, correlation, mask, strict=True):
         for i in real(mask_row):
             others = [j for j in real(mask_row) if j != i]
@@ -62,12 +57,9 @@ def neuron_importance(
             shared = squares / weight if weight > 0 else 0.0
             length = norm(h[i])
             sparsity = sum(abs(x) for x in h[i]) / (math.sqrt(len(h[i])) * length) if length > 0 else 0.0
-            important = sparse_tokens == "important"
-            above += q[i] * (overlap_ratio * shared + l1_ratio * sparsity * important)
-            dense += l1_ratio * sparsity * (not important)
+            above += q[i] * (shared + l1_ratio * sparsity)
             below += q[i]
-            n_tokens += 1
-    return (above / below if below > 0 else 0.0) + dense / n_tokens
+    return above / below if below > 0 else 0.0
 
 
 def neuron_interaction(neurons, importance, correlation, mask):
@@ -154,28 +146,3 @@ def monosemanticity_loss(neurons, vectors, mask):
         above = sum(a[i] * a[j] * cosine(rows[i][1], rows[j][1]) for i, j in both)
         scores.append(above / sum(a[i] * a[j] for i, j in both))
     return 1 - sum(scores) / len(scores) if scores else 1.0
-
-
-def neuron_redundancy(neurons, mask):
-    """1 - mean over firing neurons n of 1 / sum_m cos(n, m)^2, each neuron a vector over the real tokens."""
-    rows = [neurons[b][i] for b in range(len(neurons)) for i in real(mask[b])]
-    columns = [[row[n] for row in rows] for n in range(len(neurons[0][0]))]
-    firing = [column for column in columns if norm(column) > 1e-8]
-    if not firing:
-        return 0.0
-    capacities = [1 / sum(cosine(one, other) ** 2 for other in firing) for one in firing]
-    return 1 - sum(capacities) / len(capacities)
-
-
-def class_agreement(tokens, shares, tolerance):
-    """A_ij = relu(1 - sum_c |p_ic - p_jc| / (2 kappa))."""
-    found = []
-    for ids in tokens:
-        rows = [shares[i] for i in ids]
-        found.append(
-            [
-                [max(0.0, 1 - sum(abs(x - y) for x, y in zip(a, b, strict=True)) / 2 / tolerance) for b in rows]
-                for a in rows
-            ]
-        )
-    return found

@@ -22,7 +22,7 @@ def gradient_of(term, gates):
     torch.manual_seed(0)
     model = tiny_classifier().train()
     torch.nn.init.normal_(model.vmask.keep.weight, std=0.5)
-    penalty = SafrPenalty.preset("attention", gates=gates, threshold=0.5, information_weight=0.1, redundancy_weight=0.5)
+    penalty = SafrPenalty.preset("attention", gates=gates, threshold=0.5, information_weight=0.1)
     terms = batch_terms(model, first_batch(model), penalty, n_layers=1)
     terms[term].backward()
     sizes = {}
@@ -31,7 +31,7 @@ def gradient_of(term, gates):
     return sizes
 
 
-@pytest.mark.parametrize("term", ["importance", "interaction", "redundancy"])
+@pytest.mark.parametrize("term", ["importance", "interaction"])
 def test_the_safr_terms_teach_neurons_alone(term):
     apart, shared = gradient_of(term, "apart"), gradient_of(term, "shared")
     assert apart["vmask"] == 0 and apart["neurons"] > 0
@@ -67,10 +67,10 @@ def test_texts_that_are_not_looked_at_count_as_little_as_padding():
 
 def test_no_text_to_look_at_is_no_penalty():
     model = tiny_classifier().eval()
-    batch, penalty = first_batch(model), SafrPenalty.preset("attention", gates="apart", redundancy_weight=1.0)
+    batch, penalty = first_batch(model), SafrPenalty.preset("attention", gates="apart")
     output = model(batch.tokens, batch.mask, capture=penalty.hook_names(1))
     terms = penalty.terms(output, 1, texts=torch.zeros(8, dtype=torch.bool))
-    assert [terms[name].item() for name in ("importance", "interaction", "redundancy")] == [0.0, 0.0, 0.0]
+    assert [terms[name].item() for name in ("importance", "interaction")] == [0.0, 0.0]
 
 
 def test_constant_gates_change_gradients_and_not_values():

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
 
 from safr_lens import SafrPenalty, TrainConfig, train
 from safr_lens.data.texts import Texts
 from safr_lens.errors import CheckpointError, ConfigError, DataError
-from safr_lens.models.word_start import start_from_words, start_neurons_from_words
+from safr_lens.models.word_start import start_from_words
 from safr_lens.training import loop
-from safr_lens.training.same_settings import check_same, describe
 from safr_lens.training.words import own_vectors, training_vectors
 from safr_lens.word_vectors import word_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier
 
 DATA = sentiment_data(n_train=64, n_other=16)
-RELATED = SafrPenalty(
-    information_weight=0.1, pairs="both", scope="batch", batch_tokens=40, redundancy_weight=0.2, mono_weight=0.5
-)
-START = {"batch_size": 8, "learning_rate": 1e-2, "epochs": 3, "embedding_start": "words", "neuron_start": "words"}
+RELATED = SafrPenalty(information_weight=0.1, batch_tokens=40, mono_weight=0.5)
+START = {"batch_size": 8, "learning_rate": 1e-2, "epochs": 3, "embedding_start": "words"}
 
 
 def fit(*, out=None, resume=False, penalty=RELATED, word_vectors=None, **config):
@@ -49,41 +44,6 @@ def test_the_start_keeps_the_angles_of_words_and_the_length_of_an_embedding():
     assert not torch.allclose(other.backbone.embed.W_E[known], after[known])
 
 
-def test_neurons_start_at_groups_of_words_and_keep_their_length():
-    model = tiny_classifier()
-    generator = torch.Generator().manual_seed(0)
-    d_mlp, d_vocab = model.config.d_mlp, model.tokenizer.d_vocab
-    centres = torch.nn.functional.normalize(torch.randn(d_mlp, 12, generator=generator), dim=1)
-    groups = torch.arange(d_vocab) % d_mlp
-    vectors = centres[groups] + 1e-3 * torch.randn(d_vocab, 12, generator=generator)
-    before = model.backbone.blocks[0].mlp.W_in.detach().norm(dim=0)
-    start_from_words(model, vectors, seed=1)
-    start_neurons_from_words(model, vectors, seed=1)
-    weight = model.backbone.blocks[0].mlp.W_in.detach()
-    torch.testing.assert_close(weight.norm(dim=0), before)
-    unit = torch.nn.functional.normalize
-    cosines = unit(model.backbone.embed.W_E.detach(), dim=1) @ unit(weight, dim=0)
-    assert (cosines.amax(dim=1) > 0.99).all()  # each word has its neuron
-    found = cosines.argmax(dim=1)
-    assert all(len(found[groups == group].unique()) == 1 for group in range(min(d_mlp, d_vocab)))
-
-
-def test_with_fewer_words_than_neurons_the_rest_start_as_they_were():
-    model = tiny_classifier()
-    before = model.backbone.blocks[0].mlp.W_in.detach().clone()
-    vectors = torch.full((model.tokenizer.d_vocab, 5), torch.nan)
-    vectors[2:5] = torch.eye(5)[:3]
-    start_neurons_from_words(model, vectors)
-    after = model.backbone.blocks[0].mlp.W_in.detach()
-    assert torch.equal(after[:, 3:], before[:, 3:])
-    assert not torch.allclose(after[:, :3], before[:, :3])
-
-
-def test_neurons_cannot_look_for_words_in_a_random_embedding():
-    with pytest.raises(ConfigError, match='needs embedding_start="words"'):
-        TrainConfig(neuron_start="words")
-
-
 def test_vectors_of_another_vocabulary_or_too_wide_are_an_error():
     model = tiny_classifier()
     for shape in ((3, 5), (model.tokenizer.d_vocab, 17)):
@@ -105,12 +65,7 @@ def test_vectors_that_nothing_uses_are_an_error_and_none_are_made():
     attending = SafrPenalty.preset("attention")
     assert training_vectors(tiny_classifier(), DATA, plain, attending) is None
     with pytest.raises(ConfigError, match="nothing uses them"):
-        fit(
-            penalty=attending,
-            embedding_start="random",
-            neuron_start="random",
-            word_vectors=word_vectors(Texts(DATA["test"])),
-        )
+        fit(penalty=attending, embedding_start="random", word_vectors=word_vectors(Texts(DATA["test"])))
 
 
 def test_a_resumed_training_with_drawn_tokens_repeats_the_uninterrupted_one(tmp_path, monkeypatch):
@@ -132,7 +87,7 @@ def test_a_resumed_training_with_drawn_tokens_repeats_the_uninterrupted_one(tmp_
     resumed = fit(out=tmp_path / "run", resume=True)
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
-    assert {"importance", "interaction", "redundancy", "mono"} <= resumed.history[-1].terms.keys()
+    assert {"importance", "interaction", "mono"} <= resumed.history[-1].terms.keys()
 
 
 def test_other_word_vectors_are_another_training(tmp_path, monkeypatch):
@@ -142,18 +97,6 @@ def test_other_word_vectors_are_another_training(tmp_path, monkeypatch):
     others = word_vectors(Texts(DATA["test"]), tiny_classifier().tokenizer, d_embed=16)
     with pytest.raises(CheckpointError, match="word_vectors was"):
         fit(out=tmp_path / "run", resume=True, word_vectors=others)
-
-
-def test_a_run_of_a_version_without_a_setting_had_the_value_that_changes_nothing(tmp_path):
-    model = tiny_classifier()
-    now = describe(model.config, DATA, TrainConfig(), SafrPenalty.preset("attention"))
-    before = json.loads(json.dumps(now))
-    for part, name in (("penalty", "pairs"), ("penalty", "l1_weight"), ("train", "embedding_start")):
-        del before[part][name]
-    check_same(before, now, tmp_path)
-    changed = describe(model.config, DATA, TrainConfig(), SafrPenalty.preset("attention", pairs="words"))
-    with pytest.raises(CheckpointError, match="pairs was 'attention', now 'words'"):
-        check_same(before, changed, tmp_path)
 
 
 def test_too_few_words_for_vectors_name_what_to_do_instead():
