@@ -80,12 +80,12 @@ def ablation_effects(
         stream = stream_activations(model, reference, names)
     rows = replacements(model, stream, [layer], mode=mode, seed=seed)
     intact = _logits(model, held)
-    found = []
+    effects = []
     for neuron in chosen:
         with replaced(model, {layer: [neuron]}, rows, seed=seed):
             ablated = _logits(model, held)
-        found.append({"neuron": neuron, **_differences(intact, ablated, labels, model.labels)})
-    return pd.DataFrame(found)
+        effects.append({"neuron": neuron, **_differences(intact, ablated, labels, model.labels)})
+    return pd.DataFrame(effects)
 
 
 def _differences(

@@ -95,7 +95,7 @@ def _shared_neurons(neurons: Float[Tensor, "pos d_mlp"], top: int) -> tuple[list
     values: list[list[float]] = []
     # one first token at a time: all pairs times all neurons of a long text would be large
     for i in range(len(unit) - 1):
-        found = strongest_neurons(unit[i] * unit[i + 1 :], top)
-        numbers += found[0]
-        values += found[1]
+        shared = strongest_neurons(unit[i] * unit[i + 1 :], top)
+        numbers += shared[0]
+        values += shared[1]
     return numbers, values
