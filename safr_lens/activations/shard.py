@@ -63,7 +63,7 @@ def activations_of_shard(
     lengths = torch.cat([batch.mask.sum(1) for batch in batches])
     stored: dict[str, Tensor] = {}
     filled = dict.fromkeys(names, 0)
-    log_odds = TypeLogOdds(model.vmask, model.backbone.W_E)
+    log_odds = TypeLogOdds(model.vmask, model.adapter.embedding)
     for batch in batches:
         made = activations_of(model, batch, names, log_odds).activations
         for name in names:
