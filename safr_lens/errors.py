@@ -35,7 +35,7 @@ class TextError(SafrLensError):
 
 
 class TrainingError(SafrLensError):
-    """A training that cannot continue."""
+    """A training that cannot go on."""
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ class VMask(nn.Module):
         self.hidden = nn.Linear(d_model, d_vmask)
         self.keep = nn.Linear(d_vmask, 2)
 
-    def forward(self, embed: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos"]:
+    def forward(self, embed: Float[Tensor, "*shape d_model"]) -> Float[Tensor, "*shape"]:
         """Return the log-odds of keeping each token; ``sigmoid`` of it is q (the softmax of two)."""
         drop, keep = self.keep(torch.tanh(self.hidden(embed))).unbind(-1)
         return keep - drop
@@ -62,8 +62,8 @@ class TypeLogOdds:
 
 
 def sample_gate(
-    log_odds: Float[Tensor, "batch pos"], *, generator: torch.Generator | None = None
-) -> Float[Tensor, "batch pos"]:
+    log_odds: Float[Tensor, "*shape"], *, generator: torch.Generator | None = None
+) -> Float[Tensor, "*shape"]:
     """Draw a straight-through hard Gumbel-softmax sample (temperature 1) of the gate.
 
     Forward the gate is 0 or 1, with P(1) = q; backward it has the gradient of the soft sample

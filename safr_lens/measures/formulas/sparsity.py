@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 
-def hoyer(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
+def hoyer(x: Real[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     r"""Hoyer sparsity: how far the ratio of the L1 to the L2 norm is from that of equal values.
 
     .. math:: hoyer = \frac{\sqrt n - \|x\|_1 / \|x\|_2}{\sqrt n - 1}
@@ -40,11 +40,11 @@ def hoyer(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     """
     size = _magnitudes(x, dim, "hoyer")
     root = math.sqrt(x.shape[dim])
-    score = (root - size.sum(dim) / size.square().sum(dim).sqrt()) / (root - 1)
-    return score.clamp(0.0, 1.0).to(x.dtype)
+    found = (root - size.sum(dim) / size.square().sum(dim).sqrt()) / (root - 1)
+    return found.clamp(0.0, 1.0).to(x.dtype)
 
 
-def gini(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
+def gini(x: Real[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     r"""Gini index of the magnitudes: half their mean absolute difference, relative to their mean.
 
     .. math:: gini = \frac{\sum_k (2k - n - 1) |x|_{(k)}}{n \sum_k |x|_{(k)}}, \qquad |x|_{(1)} \le |x|_{(2)} \le \dots
@@ -74,7 +74,7 @@ def gini(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     return ((size * place).sum(-1) / (n * size.sum(-1))).clamp_min(0.0).to(x.dtype)
 
 
-def l0(x: Float[Tensor, "*shape"], dim: int, threshold: float = 0.0) -> Float[Tensor, "*rest"]:
+def l0(x: Real[Tensor, "*shape"], dim: int, threshold: float = 0.0) -> Float[Tensor, "*rest"]:
     r"""Share of values whose magnitude is above a threshold.
 
     .. math:: l_0 = \frac{1}{n} \big|\{k : |x_k| > threshold\}\big|
@@ -104,7 +104,7 @@ def l0(x: Float[Tensor, "*shape"], dim: int, threshold: float = 0.0) -> Float[Te
     return active.masked_fill(x.isnan(), math.nan).mean(dim).to(x.dtype)
 
 
-def kurtosis(x: Float[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
+def kurtosis(x: Real[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     r"""Excess kurtosis: the mean fourth power of the standardised values, minus that of a normal distribution.
 
     .. math:: kurt = \frac{m_4}{m_2^2} - 3, \qquad m_p = \frac{1}{n} \sum_k (x_k - \bar x)^p
