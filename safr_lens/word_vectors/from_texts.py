@@ -72,7 +72,7 @@ def word_vectors(
         tokenizer = train_tokenizer(texts, min_frequency=min_count, max_vocab=max_words + 2)
     ids, numbers = _read(texts, tokenizer)
     counts = np.bincount(ids, minlength=tokenizer.d_vocab)
-    counts[_special_ids(tokenizer)] = 0
+    counts[special_ids(tokenizer)] = 0
     types = np.argsort(-counts, kind="stable")[:max_words]
     types = types[counts[types] >= min_count]
     if len(types) < 3:
@@ -117,7 +117,7 @@ def _encode(texts: Iterator[str], tokenizer: TextTokenizer) -> Iterator[list[int
             yield encoding.ids
 
 
-def _special_ids(tokenizer: TextTokenizer) -> list[int]:
+def special_ids(tokenizer: TextTokenizer) -> list[int]:
     """Return the ids that stand for no word: padding, unknown words and the like."""
     inner = tokenizer.tokenizer
     names = {PAD, UNK, getattr(inner.model, "unk_token", None) or UNK}

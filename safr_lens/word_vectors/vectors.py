@@ -17,13 +17,15 @@ class WordVectors:
 
     Attributes:
         words: the vocabulary entry of each token id.
-        counts: how often each stands in the texts; 0 for padding and unknown words.
+        counts: how often each stands in the texts; 0 for padding and unknown words, and where a file was read.
         vectors: of unit length, around a mean near zero; NaN for a type without a vector.
+        source: where they come from, as a record says it.
     """
 
     words: tuple[str, ...] = field(repr=False)
     counts: Int[Tensor, " d_vocab"]
     vectors: Float[Tensor, "d_vocab d_embed"]
+    source: str = "texts"
 
     @property
     def known(self) -> Bool[Tensor, " d_vocab"]:
