@@ -18,7 +18,6 @@ import torch
 from safr_lens.activations import stream_activations
 from safr_lens.data import load_data
 from safr_lens.measures import token_selectivity, type_means
-from safr_lens.models.backbone import neurons_hook
 from safr_lens.settings import make_settings
 from safr_lens.workflow import train_run
 
@@ -32,7 +31,7 @@ def above_null(types: torch.Tensor, neurons: torch.Tensor, min_count: int) -> fl
 
 def measure(model, split, min_count: dict[str, int]) -> dict[str, float]:
     """Return how far above chance the neurons of a model know words and positions."""
-    hook = neurons_hook(model.config.n_layers - 1)
+    hook = model.adapter.neurons(model.config.n_layers - 1)
     batches = list(stream_activations(model, split, hook))
     neurons = torch.cat([batch.activations[hook] for batch in batches])
     types = {

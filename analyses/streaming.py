@@ -32,9 +32,8 @@ from datasets import Dataset
 from safr_lens import HookedClassifier, ModelConfig, load_data, train_tokenizer
 from safr_lens.activations import stream_activations
 from safr_lens.activations.stream import text_batches
-from safr_lens.models.backbone import neurons_hook
 
-NEURONS = neurons_hook(0)
+NEURONS = "blocks.0.mlp.hook_post"
 MIB = 2**20
 
 

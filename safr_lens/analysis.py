@@ -168,7 +168,7 @@ def analyze(
         neurons=table_of(model, found, vectors),
         statistics=found,
         faithfulness=faithful,
-        coherence=coherence(model.backbone.blocks[found.layer].mlp.W_out.detach().float().cpu()),
+        coherence=coherence(model.adapter.w_out(found.layer).detach().float().cpu()),
         facts=_facts(found, vectors, seed),
     )
 

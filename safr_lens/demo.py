@@ -51,7 +51,7 @@ def run_demo(
 ) -> DemoResult:
     """Train both arms with the same seed, measure them on the test split, and write ``report.html``.
 
-    An interrupted demo goes on where it stopped when it is called again.
+    An interrupted demo resumes where it stopped when it is called again.
 
     Args:
         out: folder for both runs and the report.

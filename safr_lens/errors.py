@@ -35,7 +35,7 @@ class TextError(SafrLensError):
 
 
 class TrainingError(SafrLensError):
-    """A training that cannot go on."""
+    """A training that cannot continue."""
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:

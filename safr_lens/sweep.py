@@ -101,7 +101,7 @@ def sweep(
     """Train the unregularised classifier and SAFR at several strengths, and keep the strongest within the budget.
 
     A strength multiplies the importance and the interaction weight of ``settings``. Trainings that are finished in
-    ``out`` are not repeated and an unfinished one is resumed, so an interrupted sweep goes on when called again.
+    ``out`` are not repeated and an unfinished one is resumed, so an interrupted sweep resumes when called again.
 
     Args:
         settings: of data, model, training and penalty.

@@ -25,7 +25,10 @@ def fingerprint(model: HookedClassifier) -> str:
     (True, False)
     """
     sha = hashlib.sha256()
-    sizes = json.dumps([dataclasses.asdict(model.config), model.labels, model.tokenizer.pad_id], sort_keys=True)
+    # left out where it is the first kind, which models had before there were others
+    first = ("backbone", "hooked_transformer")
+    config = dict(item for item in dataclasses.asdict(model.config).items() if item != first)
+    sizes = json.dumps([config, model.labels, model.tokenizer.pad_id], sort_keys=True)
     for text in (sizes, model.tokenizer.tokenizer.to_str()):
         sha.update(hashlib.sha256(text.encode()).digest())
     for name, tensor in sorted(model.state_dict().items()):

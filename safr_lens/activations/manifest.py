@@ -94,15 +94,15 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(path, error) from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f'{path} was not written by safr_lens (expected "format": "{FORMAT}"). {MEND}')
     try:
-        return _manifest(found)
+        return _manifest(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(path, error) from None
 
@@ -113,23 +113,23 @@ def damaged(path: Path, reason: object) -> CheckpointError:
     return CheckpointError(f"{path} is damaged ({shown:.200}). Store the activations anew with overwrite=True.")
 
 
-def _manifest(found: dict[str, Any]) -> Manifest:
-    hooks = {str(name): tuple(map(_count, hook["shape"])) for name, hook in found["hooks"].items()}
-    dtypes = {hook["dtype"] for hook in found["hooks"].values()}
+def _manifest(content: dict[str, Any]) -> Manifest:
+    hooks = {str(name): tuple(map(_count, hook["shape"])) for name, hook in content["hooks"].items()}
+    dtypes = {hook["dtype"] for hook in content["hooks"].values()}
     if len(dtypes) != 1 or not dtypes <= DTYPES.keys():
         raise ValueError(f"the dtypes of its hook points are {sorted(map(str, dtypes))}")
     return Manifest(
-        model=str(found["model"]),
-        edited=tuple(map(str, found["edited"])),
+        model=str(content["model"]),
+        edited=tuple(map(str, content["edited"])),
         hooks=hooks,
         dtype=dtypes.pop(),
-        shard_tokens=_count(found["shard_tokens"]),
-        max_positions=_count(found["max_positions"]),
+        shard_tokens=_count(content["shard_tokens"]),
+        max_positions=_count(content["max_positions"]),
         shards=tuple(
             Shard(_count(s["n_texts"]), _count(s["n_tokens"]), _count(s["n_cut"]), str(s["sha256"]))
-            for s in found["shards"]
+            for s in content["shards"]
         ),
-        complete=found["complete"] is True,
+        complete=content["complete"] is True,
     )
 
 

@@ -63,7 +63,7 @@ def activations_of_shard(
     lengths = torch.cat([batch.mask.sum(1) for batch in batches])
     stored: dict[str, Tensor] = {}
     filled = dict.fromkeys(names, 0)
-    log_odds = TypeLogOdds(model.vmask, model.backbone.W_E)
+    log_odds = TypeLogOdds(model.vmask, model.adapter.embedding)
     for batch in batches:
         made = activations_of(model, batch, names, log_odds).activations
         for name in names:
@@ -137,10 +137,10 @@ def _checked_index(file: safe_open, folder: Path, number: int, manifest: Manifes
         raise damaged(path, "its texts are not those of the manifest")
     _check_consistent(index, path)
     for name, shape in manifest.hooks.items():
-        found = file.get_slice(name)
+        stored = file.get_slice(name)
         expected = [int(_rows_of_texts(name, index["lengths"]).sum()), *shape]
         # one row tells the type; asking for it as text would depend on the version of safetensors
-        if found.get_shape() != expected or found[:1].dtype != DTYPES[manifest.dtype]:
+        if stored.get_shape() != expected or stored[:1].dtype != DTYPES[manifest.dtype]:
             raise damaged(path, f"{name} is not {expected} of {manifest.dtype}")
     return index
 

@@ -53,7 +53,7 @@ class ActivationStore:
 
     @property
     def complete(self) -> bool:
-        """Whether all the data is there; :func:`save_activations` goes on with what is not."""
+        """Whether all the data is there; :func:`save_activations` resumes where it is not."""
         return self.manifest.complete
 
     def __iter__(self) -> Iterator[ActivationBatch]:
@@ -73,7 +73,7 @@ def save_activations(
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ActivationStore:
-    """Run a model over data and keep the named activations in a folder, or go on where an interrupted call stopped.
+    """Run a model over data and keep the named activations in a folder, or resume where an interrupted call stopped.
 
     Going on runs the model on the texts that are missing alone; the data is read from its start to see that it is the
     same. What is written is then byte for byte what one call without interruption writes. A finished folder is

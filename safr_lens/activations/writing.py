@@ -30,10 +30,10 @@ class StoreWriter:
             raise CheckpointError(f"{folder} is a file; expected a folder for the activations.")
         if overwrite:
             _remove(folder, OWN_FILES)
-        found = read_manifest(folder)
-        if found is not None:
-            found.check_same(asked, folder)
-            self.manifest = found
+        existing = read_manifest(folder)
+        if existing is not None:
+            existing.check_same(asked, folder)
+            self.manifest = existing
         elif any(OWN_FILES.fullmatch(path.name) for path in _files(folder)):
             raise CheckpointError(f"{folder} holds activations without a {MANIFEST}. {MEND}")
         _remove(folder, OWN_TEMPORARIES)

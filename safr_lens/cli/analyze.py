@@ -78,6 +78,6 @@ def analyze(
         [*COLUMNS, AT_INIT] if at_init else COLUMNS,
         figure_rows(found.figures, found.at_init),
     )
-    say(*(f"Mind: {warning}" for warning in found.warnings))
+    say(*(f"Warning: {warning}" for warning in found.warnings))
     if out is not None:
         say(f"One row a neuron: {out / NEURONS}")

@@ -87,7 +87,7 @@ def compare(
         print_differences(name, baseline, rows)
     _explain(next(iter(differences.values())))
     for run, analysis in found.items():
-        say(*(f"Mind, {run}: {warning}" for warning in analysis.warnings))
+        say(*(f"Warning, {run}: {warning}" for warning in analysis.warnings))
 
 
 def _show_runs(found: dict, data: str) -> None:

@@ -32,7 +32,7 @@ def demo(
     """Train a classifier without and with SAFR on real movie reviews, and compare them.
 
     Takes a few minutes on two CPU cores and no network. Prints what SAFR changed, and writes report.html, which shows
-    it sentence by sentence. Interrupted, it goes on where it stopped when started again.
+    it sentence by sentence. Interrupted, it resumes where it stopped when started again.
     """
     from safr_lens.cli.difference_rows import print_differences
     from safr_lens.demo import run_demo
@@ -63,5 +63,5 @@ def demo(
         return
     baseline, name = result.runs
     print_differences(name, baseline, result.differences)
-    say(*(f"Mind: {warning}" for warning in result.warnings))
+    say(*(f"Warning: {warning}" for warning in result.warnings))
     say(f"Open {result.report} to see it sentence by sentence.")

@@ -26,7 +26,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             _say(f"Error: {error.filename or ''}: {error.strerror or error}".replace("Error: :", "Error:"))
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
-            _say("Interrupted. A training that was begun with --out goes on with --resume.")
+            _say("Interrupted. A training that was begun with --out can be resumed with --resume.")
             raise typer.Exit(130) from None
 
     return run

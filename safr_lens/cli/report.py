@@ -72,5 +72,5 @@ def report(
         return
     for verdict, names in content.verdicts:
         say(f"{verdict}: {'; '.join(names)}")
-    say(*(f"Mind: {warning}" for warning in content.warnings))
+    say(*(f"Warning: {warning}" for warning in content.warnings))
     say(f"Open {out}.")

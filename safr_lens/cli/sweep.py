@@ -47,7 +47,7 @@ def sweep(
 ) -> None:
     """Find the strongest SAFR within an accuracy budget, on the validation split.
 
-    Trains the unregularised classifier and one a strength (times seeds). Interrupted, it goes on where it stopped when
+    Trains the unregularised classifier and one a strength (times seeds). Interrupted, it resumes where it stopped when
     started again.
 
     Example: safr-lens sweep --data rotten_tomatoes --budget 0.5 --seeds 0,1 --out runs/sweep

@@ -56,13 +56,13 @@ def train(
         typer.Option(help="Sparsity part of the importance term: fewer active neurons a token (default 0)."),
     ] = None,
     l1_weight: Annotated[
-        float | None, typer.Option(help="A rival: L1 on the neurons' activations (default 0).")
+        float | None, typer.Option(help="A baseline: L1 on the neurons' activations (default 0).")
     ] = None,
     mono_weight: Annotated[
-        float | None, typer.Option(help="A rival: the monosemanticity score as a loss (default 0).")
+        float | None, typer.Option(help="A baseline: the monosemanticity score as a loss (default 0).")
     ] = None,
     act_fn: Annotated[
-        str | None, typer.Option(help="Of the MLP: relu (default), solu_ln (a rival), gelu, gelu_new or silu.")
+        str | None, typer.Option(help="Of the MLP: relu (default), solu_ln (a baseline), gelu, gelu_new or silu.")
     ] = None,
     embedding_start: Annotated[
         str | None, typer.Option(help="Where the embedding starts: random (default), or words (their vectors).")
@@ -88,12 +88,12 @@ def train(
     label_column: Annotated[str | None, typer.Option(help="Column of the label, if not found by itself.")] = None,
     streaming: Annotated[bool, typer.Option("--streaming", help="Read the data anew each epoch; keep none.")] = False,
     tokenizer: Annotated[str | None, typer.Option(help="word or bpe (default word).")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished training in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the unfinished training in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on standard output.")] = False,
 ) -> None:
-    """Train a classifier with SAFR, or with a rival of it.
+    """Train a classifier with SAFR, or with a baseline.
 
     Writes model.safetensors, config.json, tokenizer.json, metrics.json and history.jsonl to --out. Every setting of
     model, training and penalty can stand in the --config file, under the names used here (with underscores).
@@ -143,5 +143,5 @@ def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
     if test["n_cut"]:
         rows.append(["texts cut to the context", f"{test['n_cut']:,}"])
     if not reliance["carried"]:
-        rows.append(["mind", "the neurons do not carry the decision"])
+        rows.append(["warning", "the neurons do not carry the decision"])
     return rows

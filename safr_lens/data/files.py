@@ -54,19 +54,19 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def folder_files(folder: Path) -> dict[str, Path]:
     """Return the file of each split in a folder: ``train.*``, ``validation.*`` (or dev, val, valid), ``test.*``."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for split, names in SPLIT_NAMES.items():
         files = [p for p in sorted(folder.iterdir()) if p.stem.lower() in names and p.suffix.lower() in SUFFIXES]
         if len(files) > 1:
             raise DataError(f"{folder} has more than one {split} file: {', '.join(p.name for p in files)}. Keep one.")
         if files:
-            found[split] = files[0]
-    if "train" not in found and "test" not in found:
+            paths[split] = files[0]
+    if "train" not in paths and "test" not in paths:
         have = ", ".join(sorted(p.name for p in folder.iterdir())[:10]) or "nothing"
         raise DataError(
             f"{folder}: expected train, validation or test files ending in {', '.join(SUFFIXES)}; it holds {have}."
         )
-    return found
+    return paths
 
 
 def missing_file(path: Path) -> DataError:

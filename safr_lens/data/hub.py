@@ -22,20 +22,20 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
     """
     path, _, config = source.partition(":")
     try:
-        found = datasets.load_dataset(path, config or None, streaming=streaming)
+        dataset = datasets.load_dataset(path, config or None, streaming=streaming)
     except Exception as error:  # datasets raises many unrelated types for one user-facing fact
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
             f"{source!r} is no local file or folder, and it could not be loaded as a Hub data set: {reason}"
         ) from error
-    by_name = {name.lower(): split for name, split in found.items()}
+    by_name = {name.lower(): split for name, split in dataset.items()}
     splits = {}
     for split, names in SPLIT_NAMES.items():
         present = [by_name[name] for name in names if name in by_name]
         if present:
             splits[split] = present[0]
     if not splits:
-        raise DataError(f"{source!r} has no train, validation or test split; it has {', '.join(found)}.")
+        raise DataError(f"{source!r} has no train, validation or test split; it has {', '.join(dataset)}.")
     return splits
 
 

@@ -70,14 +70,14 @@ class TextTokenizer:
         Raises:
             TextError: a text without any token.
         """
-        found = []
+        encoded = []
         clean = _clean(texts)
         for text, raw in zip(clean, self.tokenizer.encode_batch_fast(clean, add_special_tokens=False), strict=True):
             ids = raw.ids
             if not ids:
                 raise TextError(_no_token(text))
-            found.append((ids[:n_ctx], max(0, len(ids) - n_ctx)))
-        return found
+            encoded.append((ids[:n_ctx], max(0, len(ids) - n_ctx)))
+        return encoded
 
     def encode_batch(self, texts: Sequence[str], *, n_ctx: int, truncate: bool = False) -> list[Encoding]:
         """Encode several texts; see :meth:`encode`."""

@@ -29,7 +29,7 @@ from safr_lens.measures.formulas.token_selectivity import token_selectivity
 from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
 from safr_lens.measures.reliance import Reliance, ablated_predictions, reliance
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
-from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, Readout
+from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations, ClassSums
 from safr_lens.measures.streams.monosemanticity import MonosemanticityScore
@@ -52,6 +52,7 @@ __all__ = [
     "Evaluation",
     "Faithfulness",
     "Figure",
+    "MlpReadout",
     "MomentRanks",
     "MonosemanticityScore",
     "NeuronActivity",
@@ -59,7 +60,6 @@ __all__ = [
     "NeuronSummary",
     "Predictions",
     "RankingValues",
-    "Readout",
     "Reliance",
     "Scores",
     "SecondMoment",

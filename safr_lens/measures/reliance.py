@@ -61,7 +61,7 @@ def reliance(
     layers: Iterable[int] | None = None,
     intact: Evaluation | None = None,
 ) -> Reliance:
-    """Zero- and mean-ablate ``blocks.L.hook_mlp_out`` for all chosen layers at once.
+    """Zero- and mean-ablate the outputs of the MLPs of all chosen layers at once.
 
     Args:
         model: a classifier.
@@ -112,7 +112,7 @@ def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tu
 
 
 def _replacements(model: HookedClassifier, split: Iterable[dict[str, Any]], layers: tuple[int, ...]) -> dict[str, list]:
-    names = [f"blocks.{layer}.hook_mlp_out" for layer in layers]
+    names = [model.adapter.mlp_output(layer) for layer in layers]
     means = {
         name: mean.to(model.device) for name, mean in averaged(stream_activations(model, split, names), names).items()
     }

@@ -11,15 +11,15 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.corpus_statistics import CorpusStatistics, corpus_statistics
 from safr_lens.activations.stream import Data, process_share, stream_activations
-from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, Readout
+from safr_lens.backbones import BackboneAdapter
+from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations, ClassSums
 from safr_lens.measures.streams.nulls import shuffled
 from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
 from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
 from safr_lens.measures.streams.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
-from safr_lens.models.backbone import neurons_hook, reading_hook
-from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.classifier import POOLED, HookedClassifier
 from safr_lens.models.indexing import checked_layer
 
 N_GROUPS = 8
@@ -88,13 +88,14 @@ def collect_statistics(
     layer = checked_layer(model, layer)
     corpus = corpus_statistics(model, data)
     streams = _Streams.of(model, corpus, layer, min_count, max_types, n_groups, effects, seed)
-    hooks = [reading_hook(model.config, layer), "hook_pooled"]
+    backbone = model.adapter
+    hooks = [backbone.readable_neurons(layer), POOLED]
     if streams.ablation is not None:
-        hooks = list(dict.fromkeys([hooks[0], neurons_hook(layer), f"blocks.{layer}.hook_resid_post", "hook_pooled"]))
+        hooks += [backbone.neurons(layer), backbone.residual(layer)]
     process, n_processes = process_share()
     done = 0
     for batch in stream_activations(model, data, hooks, process=process, n_processes=n_processes):
-        streams.update(batch, corpus, layer, reading=hooks[0])
+        streams.update(batch, corpus, backbone, layer)
         done += len(batch.example) * n_processes
         if on_texts:
             on_texts(min(done, corpus.n_texts), corpus.n_texts)
@@ -137,7 +138,7 @@ class _Streams:
             else None,
             texts=TextFigureStream(),
             ranks=SecondMoment(d_mlp) if effects else None,
-            ablation=AblationStream(Readout.of(model)) if effects and last else None,
+            ablation=AblationStream(MlpReadout.of(model.adapter)) if effects and last else None,
             n_groups=groups,
             seed=seed,
         )
@@ -146,8 +147,8 @@ class _Streams:
                 metric.to(model.device)
         return streams
 
-    def update(self, batch: ActivationBatch, corpus: CorpusStatistics, layer: int, *, reading: str) -> None:
-        neurons = batch.activations[reading].float()
+    def update(self, batch: ActivationBatch, corpus: CorpusStatistics, backbone: BackboneAdapter, layer: int) -> None:
+        neurons = batch.activations[backbone.readable_neurons(layer)].float()
         lengths, place = batch.lengths, shuffled(batch.example, corpus.n_texts, seed=self.seed)
         groups = place % self.n_groups
         self.activity.update(neurons)
@@ -155,13 +156,13 @@ class _Streams:
         if self.classes is not None:
             sums = neurons.new_zeros(len(lengths), neurons.shape[1]).index_add_(0, batch.rows, neurons)
             self.classes.update(sums, lengths, batch.example, groups)
-        self.texts.update(neurons, lengths, batch.example, batch.activations["hook_pooled"], batch.labels)
+        self.texts.update(neurons, lengths, batch.example, batch.activations[POOLED], batch.labels)
         if self.ranks is not None:
             drawn = place < max(1, corpus.n_texts * RANK_TOKENS // corpus.n_tokens)
             self.ranks.update(neurons[drawn[batch.rows]])
         if self.ablation is not None:
-            resid_post = batch.activations[f"blocks.{layer}.hook_resid_post"]
-            written = batch.activations[neurons_hook(layer)].float()
+            resid_post = batch.activations[backbone.residual(layer)]
+            written = batch.activations[backbone.neurons(layer)].float()
             self.ablation.update(written, resid_post, lengths, batch.labels)
 
     def result(self, layer: int, corpus: CorpusStatistics) -> NeuronStatistics:

@@ -6,9 +6,10 @@ import dataclasses
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -19,16 +20,30 @@ from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import CheckpointError, ConfigError, near_matches
 from safr_lens.models.config import ModelConfig
 
-if TYPE_CHECKING:
-    from safr_lens.models.classifier import HookedClassifier
-
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 FORMAT = "safr_lens.classifier/1"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
-def save_pretrained(model: HookedClassifier, directory: str | PathLike[str]) -> None:
+class Saveable(Protocol):
+    """What a classifier is made of, to a checkpoint."""
+
+    config: ModelConfig
+    tokenizer: TextTokenizer
+    labels: tuple[str, ...]
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
+
+    def eval(self) -> Any: ...
+
+
+Model = TypeVar("Model", bound=Saveable)
+
+
+def save_pretrained(model: Saveable, directory: str | PathLike[str]) -> None:
     """Write a classifier to a folder: weights first, each file renamed into place."""
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,30 +57,22 @@ def save_pretrained(model: HookedClassifier, directory: str | PathLike[str]) -> 
     )
 
 
-def from_pretrained(source: str | PathLike[str]) -> HookedClassifier:
-    """Load a classifier from a folder, or from the Hub for an id ``org/name`` that is no local folder.
-
-    Args:
-        source: a folder written by ``save_pretrained`` or ``safr-lens train``, or a Hub id.
-
-    Returns:
-        The classifier, in evaluation mode.
+def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> Model:
+    """Load a classifier that ``make(config, tokenizer=..., labels=...)`` makes untrained.
 
     Raises:
         CheckpointError: a folder that is missing, incomplete, truncated, foreign, or holds only pickles.
     """
-    from safr_lens.models.classifier import HookedClassifier
-
     folder = _folder(source)
     config = _read_config(folder)
     tokenizer = TextTokenizer.load(folder / TOKENIZER)
-    try:
-        model_config = ModelConfig(**strict_kwargs(ModelConfig, config["model"], what=str(folder / CONFIG)))
-    except ConfigError as error:
-        raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     if len(config["labels"]) < 2:
         raise CheckpointError(f"{folder / CONFIG} names {len(config['labels'])} labels; a classifier has at least two.")
-    model = HookedClassifier.from_config(model_config, tokenizer=tokenizer, labels=config["labels"])
+    try:
+        sizes = ModelConfig(**strict_kwargs(ModelConfig, config["model"], what=str(folder / CONFIG)))
+        model = make(sizes, tokenizer=tokenizer, labels=config["labels"])
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     try:
         state = load_file(folder / WEIGHTS)
     except FileNotFoundError:
@@ -77,7 +84,7 @@ def from_pretrained(source: str | PathLike[str]) -> HookedClassifier:
     return model.eval()
 
 
-def push_to_hub(model: HookedClassifier, repo_id: str, *, private: bool = True) -> str:
+def push_to_hub(model: Saveable, repo_id: str, *, private: bool = True) -> str:
     """Upload a classifier to a Hub repository, made if it is missing, and return its address."""
     from huggingface_hub import HfApi
 

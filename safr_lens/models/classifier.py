@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from safr_lens.backbones import make_backbone
+from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.data.batching import pad
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
 from safr_lens.errors import ConfigError, HookError, TextError
-from safr_lens.models.backbone import HookPoint, edits, make_backbone
+from safr_lens.models import checkpoint
 from safr_lens.models.config import ModelConfig
+from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
+from safr_lens.models.evaluating import evaluating
 from safr_lens.models.hook_api import CheckedHooks
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.models.pooling import masked_mean
-from safr_lens.models.readout import without_skip
 from safr_lens.models.vmask import TypeLogOdds, VMask, sample_gate
 
-if TYPE_CHECKING:
-    from safr_lens.models.decompose import Decomposition
-
-OWN_HOOKS = ("hook_ungated_embed", "hook_mask", "hook_token_logits", "hook_pooled")
+GATE, POOLED = "hook_mask", "hook_pooled"
+OWN_HOOKS = ("hook_ungated_embed", GATE, "hook_token_logits", POOLED)
 
 
 class _AllSeen(Exception):
@@ -34,14 +35,15 @@ class _AllSeen(Exception):
 
 
 class HookedClassifier(CheckedHooks):
-    """A text classifier on an unmodified ``HookedTransformer``, whose neurons can be read.
+    """A text classifier on an unmodified backbone, whose neurons can be read.
 
     The token embedding e is gated by VMASK: ``e_i g_i`` with g = q in evaluation and a hard sample of it in training.
     The text's logits are the mean of the per-position logits over its real tokens. With ``readout="neurons"`` the
     per-position logits read the last MLP's output alone.
 
-    All hook points keep TransformerLens's names (``blocks.0.mlp.hook_post``); what a hook sees is what the model
-    uses: the gated embedding, scores that are -inf at padding, the residual that is read out. Beside them stand
+    ``backbone`` is the network (by default a ``HookedTransformer``), ``adapter`` says where in it things are. All hook
+    points keep the backbone's names (``blocks.0.mlp.hook_post``); what a hook sees is what the model uses: the gated
+    embedding, scores that are -inf at padding, the residual that is read out. Beside them stand
     ``hook_ungated_embed`` [batch pos d_model], ``hook_mask`` [batch pos] (the gate), ``hook_token_logits``
     [batch pos n_classes] and ``hook_pooled`` [batch n_classes].
 
@@ -63,7 +65,8 @@ class HookedClassifier(CheckedHooks):
         self.config = config
         self.tokenizer = tokenizer
         self.labels = tuple(without_surrogates(str(label)) for label in labels)
-        self.backbone = make_backbone(config, d_vocab=tokenizer.d_vocab, n_classes=len(self.labels))
+        self.adapter = make_backbone(config, d_vocab=tokenizer.d_vocab, n_classes=len(self.labels))
+        self.backbone = self.adapter.module
         self.vmask = VMask(config.d_model, config.d_vmask)
         for name in OWN_HOOKS:
             point = HookPoint()
@@ -84,19 +87,18 @@ class HookedClassifier(CheckedHooks):
     def setup(self) -> None:
         """List hook points: the backbone's under its own names, and ours."""
         own = {name: getattr(self, name) for name in OWN_HOOKS}
-        self.hook_dict = {**self.backbone.hook_dict, **own}
-        self.mod_dict = {**self.backbone.mod_dict, **own}
+        self.hook_dict = {**self.adapter.hook_points, **own}
+        self.mod_dict = {**self.adapter.hookable, **own}
 
     def _apply(self, fn: Any, recurse: bool = True) -> HookedClassifier:
-        # behind .to(), .cuda(), .bfloat16() ...: the backbone's cfg must know where it is and what it is made of
+        # behind .to(), .cuda(), .bfloat16() ...: the backbone must know where it is and what it is made of
         super()._apply(fn, recurse)
-        self.backbone.cfg.device = str(self.device)
-        self.backbone.cfg.dtype = self.vmask.keep.weight.dtype
+        self.adapter.moved_to(self.device, self.vmask.keep.weight.dtype)
         return self
 
     @property
     def cfg(self) -> Any:
-        """The backbone's ``HookedTransformerConfig``."""
+        """The backbone's own configuration."""
         return self.backbone.cfg
 
     @property
@@ -150,8 +152,7 @@ class HookedClassifier(CheckedHooks):
         seen: dict[str, Tensor] = {}
         reads = [(name, lambda value, name=name: seen.update({name: value})) for name in capture]
         with self._instrumented(mask, reads, generator, constant_gates=constant_gates) as local:
-            token_logits = self.hook_token_logits(self.backbone(input))
-            logits = self.hook_pooled(masked_mean(token_logits, mask))
+            token_logits, logits = self._logits(input, mask)
         return ClassifierOutput(
             logits=logits,
             token_logits=token_logits,
@@ -159,6 +160,10 @@ class HookedClassifier(CheckedHooks):
             mask=mask,
             activations=seen,
         )
+
+    def _logits(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        token_logits = self.hook_token_logits(self.adapter.run(tokens, mask))
+        return token_logits, self.hook_pooled(masked_mean(token_logits, self.adapter.text_positions(tokens, mask)))
 
     def activations(
         self,
@@ -193,7 +198,7 @@ class HookedClassifier(CheckedHooks):
         reads = [(name, lambda value, name=name: read(name, value)) for name in names]
         known = log_odds(input) if log_odds is not None and not self._embedding_is_hooked() else None
         with suppress(_AllSeen), self._instrumented(mask, reads, None, known):
-            self.hook_pooled(masked_mean(self.hook_token_logits(self.backbone(input)), mask))
+            self._logits(input, mask)
         for name in names:
             if name not in seen:
                 raise HookError(f"The model's forward pass never meets the hook point {name!r}.")
@@ -209,7 +214,7 @@ class HookedClassifier(CheckedHooks):
         return input, input != self.tokenizer.pad_id if mask is None else mask.bool()
 
     def _embedding_is_hooked(self) -> bool:
-        return any(module._forward_hooks for module in (self.backbone.embed, self.hook_ungated_embed))
+        return any(module._forward_hooks for module in (self.adapter.embedder, self.hook_ungated_embed))
 
     @contextmanager
     def _instrumented(
@@ -221,79 +226,83 @@ class HookedClassifier(CheckedHooks):
         constant_gates: Bool[Tensor, " batch"] | None = None,
     ) -> Iterator[dict[str, Tensor]]:
         local: dict[str, Tensor] = {}
-        before, after, inputs = self._edits(mask, local, generator, log_odds, constant_gates)
-        with edits(self.hook_dict, before, after + reads, inputs):
-            yield local
-
-    def _edits(
-        self,
-        mask: Tensor,
-        local: dict[str, Tensor],
-        generator: torch.Generator | None,
-        known: Float[Tensor, "batch pos"] | None = None,
-        constant: Bool[Tensor, " batch"] | None = None,
-    ) -> tuple[list, list, list]:
-        """What VMASK, padding, dropout and the readout do at the backbone's hook points, in one forward pass."""
 
         def drop(value: Tensor) -> Tensor:
             return F.dropout(value, self.config.dropout, self.training)
 
         def gate(embed: Tensor) -> Tensor:
             embed = self.hook_ungated_embed(embed)
-            log_odds = self.vmask(embed) if known is None else known
-            q = local["importance"] = torch.sigmoid(log_odds)
-            kept = sample_gate(log_odds, generator=generator) if self.training else q
-            if constant is not None:
-                kept = torch.where(constant.unsqueeze(1), kept.detach(), kept)
+            odds = self.vmask(embed) if log_odds is None else log_odds
+            q = local["importance"] = torch.sigmoid(odds)
+            kept = sample_gate(odds, generator=generator) if self.training else q
+            if constant_gates is not None:
+                kept = torch.where(constant_gates.unsqueeze(1), kept.detach(), kept)
             return drop(embed * self.hook_mask(kept).unsqueeze(-1))
 
-        def hide_padding(scores: Tensor) -> Tensor:
-            return scores.masked_fill(~mask[:, None, None, :], float("-inf"))
-
-        before: list[tuple[str, Any]] = [("hook_embed", gate)]
-        # asked on CPUs only, where the answer is free; elsewhere it would wait for the device
-        padded = mask.device.type != "cpu" or not bool(mask.all())
+        edits = self.adapter.edits(mask, through_neurons=self.config.readout == "neurons")
+        edits.before.append((self.adapter.token_embedding, gate))
         for layer in range(self.config.n_layers):
-            if padded:
-                before.append((f"blocks.{layer}.attn.hook_attn_scores", hide_padding))
-            before.append((f"blocks.{layer}.hook_attn_out", drop))
-            before.append((f"blocks.{layer}.hook_mlp_out", drop))
-        if self.config.readout == "residual":
-            return before, [], []
-        last = self.config.n_layers - 1
-        skipped: dict[str, Tensor] = {}
-        before.append((f"blocks.{last}.hook_resid_post", lambda resid_post: without_skip(resid_post, **skipped)))
-        after = [(f"blocks.{last}.hook_mlp_out", lambda mlp_out: skipped.update(mlp_out=mlp_out))]
-        inputs = [(self.backbone.blocks[last].ln2, lambda resid_mid: skipped.update(resid_mid=resid_mid))]
-        return before, after, inputs
+            edits.before.append((self.adapter.attention_output(layer), drop))
+            edits.before.append((self.adapter.mlp_output(layer), drop))
+        edits.after += reads
+        with edits.applied(self.hook_dict):
+            yield local
 
     def decompose(self, text: str, *, truncate: bool = False) -> Decomposition:
         """Return the logits of a text as an exact sum over tokens, neurons and the other components.
 
-        See :func:`safr_lens.models.decompose.decompose`.
-        """
-        from safr_lens.models.decompose import decompose
+        A component v of the residual that is read out at position i adds
 
-        return decompose(self, text, truncate=truncate)
+        .. math:: \\frac{1}{n}\\,\\frac{(v - \\bar v) \\odot w}{\\sigma_i} W_U
+
+        with n real tokens, the final LayerNorm's weight w and its scale :math:`\\sigma_i` at that position, taken as it
+        is (this is what makes the sum exact); for neuron k, ``v = h[i, k] W_out[k]``.
+
+        Args:
+            text: the text.
+            truncate: cut a text that is longer than the context instead of refusing it.
+
+        Returns:
+            Contributions that sum to the logits up to float error (below 1e-4).
+
+        Raises:
+            TextError: a text that the model cannot read.
+            ConfigError: a backbone that has no such sum.
+
+        >>> from safr_lens.data import train_tokenizer
+        >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
+        >>> model = HookedClassifier.from_config(
+        ...     ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8), tokenizer=tokenizer, labels=["bad", "good"])
+        >>> parts = model.decompose("a good film")
+        >>> torch.allclose(parts.total(), parts.logits, atol=1e-4)
+        True
+        """
+        names = points_to_decompose(self.adapter, through_neurons=self.config.readout == "neurons")
+        with evaluating(self):
+            output = self(*self.to_tokens(text, truncate=truncate), capture=names)
+            seen = {name: output.activations[name][0].float() for name in names}
+            tokens = self.to_str_tokens(text, truncate=truncate)
+            return decomposed(self.adapter, seen, output.logits[0].float(), tokens=tokens, labels=self.labels)
 
     def save_pretrained(self, directory: str | PathLike[str]) -> None:
         """Write ``model.safetensors``, ``config.json`` and ``tokenizer.json``."""
-        from safr_lens.models.checkpoint import save_pretrained
-
-        save_pretrained(self, directory)
+        checkpoint.save_pretrained(self, directory)
 
     @classmethod
     def from_pretrained(cls, source: str | PathLike[str]) -> HookedClassifier:
-        """Load a classifier from a run's folder or a Hub id; nothing is ever unpickled.
+        """Load a classifier from a folder, or from the Hub for an id ``org/name`` that is no local folder.
 
-        See :func:`safr_lens.models.checkpoint.from_pretrained`.
+        Args:
+            source: a folder written by ``save_pretrained`` or ``safr-lens train``, or a Hub id. Nothing is unpickled.
+
+        Returns:
+            The classifier, in evaluation mode.
+
+        Raises:
+            CheckpointError: a folder that is missing, incomplete, truncated, foreign, or holds only pickles.
         """
-        from safr_lens.models.checkpoint import from_pretrained
-
-        return from_pretrained(source)
+        return checkpoint.from_pretrained(cls.from_config, source)
 
     def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
         """Upload the classifier to the Hugging Face Hub and return its address."""
-        from safr_lens.models.checkpoint import push_to_hub
-
-        return push_to_hub(self, repo_id, private=private)
+        return checkpoint.push_to_hub(self, repo_id, private=private)

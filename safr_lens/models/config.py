@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from safr_lens.backbones.config import BackboneConfig
 from safr_lens.checks import check_choice, check_number
-from safr_lens.errors import ConfigError
 
 READOUTS = ("neurons", "residual")
-ACT_FNS = ("relu", "gelu", "gelu_new", "silu", "solu_ln")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Sizes of the hooked backbone, of VMASK and of the readout, in TransformerLens's names.
+class ModelConfig(BackboneConfig):
+    """Sizes of the backbone (see :class:`~safr_lens.backbones.BackboneConfig`), of VMASK and of the readout.
 
     The defaults are the setting of the SAFR paper, with the readout through the neurons.
 
     Attributes:
-        n_layers, d_model, n_heads, d_mlp, act_fn: the backbone; ``d_head`` is ``d_model / n_heads``.
-        n_ctx: longest text in tokens.
-        positional_embedding_type: TransformerLens's ``"shortformer"`` (positions are added to queries and keys only) or
-            ``"standard"`` (added to the residual stream, where SAFR's neurons come to answer to positions instead of
-            words: see docs/findings.md).
-        embed_std: standard deviation of untrained token embeddings. TransformerLens's own (0.05 at d_model 256)
-            drowns what the few updates of a rare word can change.
         d_vmask: hidden units of VMASK.
-        dropout: share dropped at ``hook_embed``, ``hook_attn_out`` and ``hook_mlp_out`` in training.
+        dropout: share dropped at the token embedding and at the outputs of attention and MLPs in training.
         readout: ``"neurons"`` reads the class from the last MLP's output alone, ``"residual"`` from the whole
             residual stream.
 
@@ -34,25 +26,12 @@ class ModelConfig:
         ConfigError: a value without meaning.
     """
 
-    n_layers: int = 1
-    d_model: int = 256
-    n_heads: int = 8
-    d_mlp: int = 1024
-    act_fn: str = "relu"
-    n_ctx: int = 128
-    positional_embedding_type: str = "shortformer"
-    embed_std: float = 0.02
     d_vmask: int = 1024
     dropout: float = 0.1
     readout: str = "neurons"
 
     def __post_init__(self) -> None:
-        for name in ("n_layers", "d_model", "n_heads", "d_mlp", "n_ctx", "d_vmask"):
-            check_number(name, getattr(self, name), low=1, whole=True)
+        super().__post_init__()
+        check_number("d_vmask", self.d_vmask, low=1, whole=True)
         check_number("dropout", self.dropout, low=0.0, high=0.99)
-        check_number("embed_std", self.embed_std, low=1e-9)
         check_choice("readout", self.readout, READOUTS)
-        check_choice("act_fn", self.act_fn, ACT_FNS)
-        check_choice("positional_embedding_type", self.positional_embedding_type, ("standard", "shortformer"))
-        if self.d_model % self.n_heads:
-            raise ConfigError(f"d_model ({self.d_model}) must be a multiple of n_heads ({self.n_heads}).")

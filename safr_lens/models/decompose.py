@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from safr_lens.models.backbone import neurons_hook
-from safr_lens.models.evaluating import evaluating
+from safr_lens.backbones import BackboneAdapter
+from safr_lens.errors import ConfigError
 
-if TYPE_CHECKING:
-    from safr_lens.models.classifier import HookedClassifier
+BIASES = {"mlp_bias": "output bias of the MLP", "readout_bias": "biases of readout and final LayerNorm"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Decomposition:
         neurons: what each neuron of the last MLP adds at each token.
         others: what else adds at each token: the MLP's output bias, the biases of readout and final LayerNorm and,
             with the residual readout, embedding, positions, attention and earlier MLPs.
+        other_names: what to call each of the ``others``.
     """
 
     tokens: list[str]
@@ -35,6 +34,7 @@ class Decomposition:
     logits: Float[Tensor, " n_classes"]
     neurons: Float[Tensor, "pos d_mlp n_classes"]
     others: Mapping[str, Float[Tensor, "pos n_classes"]]
+    other_names: Mapping[str, str]
 
     def total(self) -> Float[Tensor, " n_classes"]:
         """Sum of all contributions."""
@@ -49,73 +49,40 @@ class Decomposition:
         return self.neurons.sum(0)
 
 
-def decompose(model: HookedClassifier, text: str, *, truncate: bool = False) -> Decomposition:
-    """Decompose the logits of a text exactly.
-
-    A component v of the residual that is read out at position i adds
-
-    .. math:: \\frac{1}{n}\\,\\frac{(v - \\bar v) \\odot w}{\\sigma_i} W_U
-
-    with n real tokens, the final LayerNorm's weight w and its scale :math:`\\sigma_i` at that position, taken as it is
-    (this is what makes the sum exact); for neuron k, ``v = h[i, k] W_out[k]``.
-
-    Args:
-        model: a classifier, with either readout.
-        text: the text.
-        truncate: cut a text that is longer than the context instead of refusing it.
-
-    Returns:
-        Contributions that sum to the logits up to float error (below 1e-4).
+def points_to_decompose(backbone: BackboneAdapter, *, through_neurons: bool) -> list[str]:
+    """Return the hook points that :func:`decomposed` needs, those of the ``others`` last.
 
     Raises:
-        TextError: a text that the model cannot read.
-
-    >>> from safr_lens import HookedClassifier, ModelConfig
-    >>> from safr_lens.data import train_tokenizer
-    >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
-    >>> model = HookedClassifier.from_config(
-    ...     ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8), tokenizer=tokenizer, labels=["bad", "good"])
-    >>> parts = model.decompose("a good film")
-    >>> torch.allclose(parts.total(), parts.logits, atol=1e-4)
-    True
+        ConfigError: a backbone that has no such sum.
     """
-    tokens, mask = model.to_tokens(text, truncate=truncate)
-    last = model.config.n_layers - 1
-    names = [neurons_hook(last), "ln_final.hook_scale", *_others(model)]
-    with evaluating(model):
-        output = model(tokens, mask, capture=names)
-        seen = {name: output.activations[name][0].float() for name in names}
-        backbone = model.backbone
-        read = (backbone.ln_final.w.unsqueeze(1) * backbone.W_U).float()
-        mlp = backbone.blocks[last].mlp
+    if not backbone.capabilities.exact_decomposition:
+        raise ConfigError("This model's logits are no exact sum over its neurons and other components.")
+    last = backbone.n_layers - 1
+    others = [name for name in backbone.residual_writers() if name != backbone.mlp_output(last)]
+    return [backbone.neurons(last), backbone.readout_scale, *([] if through_neurons else others)]
 
-        def direction(component: Tensor) -> Tensor:
-            return (component - component.mean(-1, keepdim=True)) @ read
 
-        scale = seen["ln_final.hook_scale"] * tokens.shape[1]
-        neurons = seen[neurons_hook(last)].unsqueeze(-1) * direction(mlp.W_out.float()) / scale.unsqueeze(-1)
-        others = {name: direction(seen[name]) / scale for name in _others(model)}
-        others["mlp_bias"] = direction(mlp.b_out.float()).unsqueeze(0) / scale
-        bias = (backbone.ln_final.b @ backbone.W_U + backbone.b_U).float()
-        others["readout_bias"] = bias.expand(tokens.shape[1], -1) / tokens.shape[1]
+def decomposed(
+    backbone: BackboneAdapter,
+    seen: Mapping[str, Float[Tensor, "pos _"]],
+    logits: Float[Tensor, " n_classes"],
+    *,
+    tokens: list[str],
+    labels: tuple[str, ...],
+) -> Decomposition:
+    """Return the decomposition of one text from what its hook points hold; see ``HookedClassifier.decompose``."""
+    last, readout, n = backbone.n_layers - 1, backbone.readout(), len(tokens)
+    scale = seen[backbone.readout_scale] * n
+    neurons = seen[backbone.neurons(last)].unsqueeze(-1) * readout.direct(backbone.w_out(last)) / scale.unsqueeze(-1)
+    writers = {name: called for name, called in backbone.residual_writers().items() if name in seen}
+    others = {name: readout.direct(seen[name]) / scale for name in writers}
+    others["mlp_bias"] = readout.direct(backbone.b_out(last)).unsqueeze(0) / scale
+    others["readout_bias"] = readout.bias.expand(n, -1) / n
     return Decomposition(
-        tokens=model.to_str_tokens(text, truncate=truncate),
-        labels=model.labels,
-        logits=output.logits[0].float(),
+        tokens=tokens,
+        labels=labels,
+        logits=logits,
         neurons=neurons,
         others=others,
+        other_names=writers | BIASES,
     )
-
-
-def _others(model: HookedClassifier) -> list[str]:
-    """Hook points that write to the residual that is read out, beside the last MLP."""
-    if model.config.readout == "neurons":
-        return []
-    names = ["hook_embed"]
-    if model.config.positional_embedding_type == "standard":
-        names.append("hook_pos_embed")
-    for layer in range(model.config.n_layers):
-        names.append(f"blocks.{layer}.hook_attn_out")
-        if layer < model.config.n_layers - 1:
-            names.append(f"blocks.{layer}.hook_mlp_out")
-    return names

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from typing import Any
 
+from safr_lens.backbones.hook_points import ActivationCache, HookedRootModule
 from safr_lens.errors import HookError, near_matches
-from safr_lens.models.backbone import ActivationCache, HookedRootModule
 
 Filter = Callable[[str], bool] | str | Iterable[str] | None
 

@@ -28,7 +28,7 @@ def start_from_words(model: HookedClassifier, vectors: Float[Tensor, "d_vocab d_
     Raises:
         ConfigError: as many rows as the vocabulary are expected, and at most ``d_model`` columns.
     """
-    weight = model.backbone.embed.W_E
+    weight = model.adapter.embedding
     d_vocab, d_model = weight.shape
     if len(vectors) != d_vocab or vectors.shape[1] > d_model:
         raise ConfigError(

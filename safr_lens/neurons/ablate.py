@@ -12,9 +12,9 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.backbones.edits import Edits
 from safr_lens.checks import check_choice
 from safr_lens.errors import ConfigError
-from safr_lens.models.backbone import edits, neurons_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import Neurons, checked_layers
 from safr_lens.neurons.reference import N_REFERENCE, sampled
@@ -33,7 +33,7 @@ def ablate(
     layer: int = -1,
     seed: int = 0,
 ) -> Iterator[HookedClassifier]:
-    """Replace the activations of chosen neurons (``blocks.L.mlp.hook_post``) while a block runs.
+    """Replace the activations of chosen neurons (those that ``W_out`` reads) while a block runs.
 
     - ``"zero"``: 0, which a neuron may never have by itself;
     - ``"mean"``: its mean over the real tokens of ``data``, so that the constant it adds stays;
@@ -72,7 +72,7 @@ def ablate(
     chosen = checked_layers(model, neurons, layer)
     if mode != "zero" and data is None:
         raise ConfigError(f"mode {mode!r} takes its values from texts; name them with data=...")
-    names = [neurons_hook(number) for number in chosen]
+    names = [model.adapter.neurons(number) for number in chosen]
     stream = stream_activations(model, data, names) if mode != "zero" else ()
     with replaced(model, chosen, replacements(model, stream, chosen, mode=mode, seed=seed), seed=seed):
         yield model
@@ -85,7 +85,7 @@ def replacements(
 
     ``stream`` holds the neurons of all ``layers``; it is not read for ``"zero"``.
     """
-    names = {neurons_hook(layer): layer for layer in layers}
+    names = {model.adapter.neurons(layer): layer for layer in layers}
     if mode == "zero":
         return {layer: torch.zeros(1, model.config.d_mlp) for layer in names.values()}
     if mode == "mean":
@@ -113,5 +113,6 @@ def replaced(
 
         return replace
 
-    with edits(model.hook_dict, [], [(neurons_hook(layer), replacing(layer)) for layer in neurons]):
+    edits = Edits(after=[(model.adapter.neurons(layer), replacing(layer)) for layer in neurons])
+    with edits.applied(model.hook_dict):
         yield

@@ -14,7 +14,6 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.models.backbone import reading_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.rounding import leading_digits
 from safr_lens.neurons.sampling import DrawnSample, token_draws
@@ -106,7 +105,7 @@ def concept_samples(
     positives, negatives = DrawnSample(max_samples // 2), DrawnSample(max_samples)
     counts = {True: 0, False: 0}
     n_texts = 0
-    for batch in stream_activations(model, data, name := reading_hook(model.config, layer)):
+    for batch in stream_activations(model, data, name := model.adapter.readable_neurons(layer)):
         n_texts += len(batch.example)
         neurons, example, draws = _rows(batch, batch.activations[name].float(), labeller.level, seed)
         labels = labeller.of_batch(batch)

@@ -12,7 +12,6 @@ from safr_lens.activations.stream import Data, activations_of, stream_activation
 from safr_lens.checks import check_choice
 from safr_lens.data.batching import Batch
 from safr_lens.data.labels import check_labels
-from safr_lens.models.backbone import neurons_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
@@ -73,19 +72,19 @@ def ablation_effects(
     held = list(text_batches(model, data))
     labels = torch.cat([batch.labels for batch in held])
     check_labels(labels, model.labels)
-    names = (neurons_hook(layer),)
+    names = (model.adapter.neurons(layer),)
     if reference is None:
         stream = (activations_of(model, batch, names) for batch in held)
     else:
         stream = stream_activations(model, reference, names)
     rows = replacements(model, stream, [layer], mode=mode, seed=seed)
     intact = _logits(model, held)
-    found = []
+    effects = []
     for neuron in chosen:
         with replaced(model, {layer: [neuron]}, rows, seed=seed):
             ablated = _logits(model, held)
-        found.append({"neuron": neuron, **_differences(intact, ablated, labels, model.labels)})
-    return pd.DataFrame(found)
+        effects.append({"neuron": neuron, **_differences(intact, ablated, labels, model.labels)})
+    return pd.DataFrame(effects)
 
 
 def _differences(

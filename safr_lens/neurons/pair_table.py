@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.checks import check_number
-from safr_lens.models.backbone import pattern_hook, reading_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.models.one_text import text_activations
@@ -65,8 +64,8 @@ def pair_table(
     check_number("threshold", threshold, low=0)
     check_number("top", top, low=0, whole=True)
     layer = checked_layer(model, layer)
-    name = reading_hook(model.config, layer)
-    seen = text_activations(model, text, [name, pattern_hook(layer)], truncate=truncate)
+    name = model.adapter.readable_neurons(layer)
+    seen = text_activations(model, text, [name, model.adapter.attention_pattern(layer)], truncate=truncate)
     neurons, words = seen[name], seen.words
     first, second = torch.triu_indices(len(words), len(words), offset=1, device=neurons.device)
     listed, shares = _shared_neurons(neurons[0], top)
@@ -77,7 +76,7 @@ def pair_table(
             "second": second.tolist(),
             "token_first": [words[i] for i in first.tolist()],
             "token_second": [words[j] for j in second.tolist()],
-            "correlation": attention_correlation(seen[pattern_hook(layer)], seen.mask, threshold)[
+            "correlation": attention_correlation(seen[model.adapter.attention_pattern(layer)], seen.mask, threshold)[
                 0, first, second
             ].tolist(),
             "overlap": overlap(neurons)[0, first, second].tolist(),
@@ -95,7 +94,7 @@ def _shared_neurons(neurons: Float[Tensor, "pos d_mlp"], top: int) -> tuple[list
     values: list[list[float]] = []
     # one first token at a time: all pairs times all neurons of a long text would be large
     for i in range(len(unit) - 1):
-        found = strongest_neurons(unit[i] * unit[i + 1 :], top)
-        numbers += found[0]
-        values += found[1]
+        shared = strongest_neurons(unit[i] * unit[i + 1 :], top)
+        numbers += shared[0]
+        values += shared[1]
     return numbers, values

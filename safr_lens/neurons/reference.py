@@ -11,7 +11,6 @@ from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.checks import check_number
-from safr_lens.models.backbone import neurons_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.sampling import DrawnSample, token_draws
@@ -48,7 +47,7 @@ def reference_neurons(
     torch.Size([3, 32])
     """
     check_number("n", n, low=1, whole=True)
-    name = neurons_hook(checked_layer(model, layer))
+    name = model.adapter.neurons(checked_layer(model, layer))
     return sampled(stream_activations(model, data, name), [name], n=n, seed=seed)[name]
 
 
@@ -71,7 +70,7 @@ def mean_neurons(model: HookedClassifier, data: Data, *, layer: int = -1) -> Flo
     >>> mean_neurons(model, ["a good film", "good"]).shape
     torch.Size([32])
     """
-    name = neurons_hook(checked_layer(model, layer))
+    name = model.adapter.neurons(checked_layer(model, layer))
     return averaged(stream_activations(model, data, name), [name])[name]
 
 

@@ -117,18 +117,18 @@ def bootstrap(
     _, score = np.unique(scores.cpu().numpy(), return_inverse=True)
     _, text = np.unique(texts.cpu().numpy(), return_inverse=True)
     generator = np.random.default_rng(seed)
-    found = []
+    resampled = []
     for _ in range(n_resamples):
         drawn = generator.integers(text.max() + 1, size=text.max() + 1)
         weight = np.bincount(drawn, minlength=text.max() + 1)[text]
         positive, negative = weight * label, weight * ~label
         if positive.any() and negative.any():
             f1 = 2 * positive[called].sum() / (positive.sum() + weight[called].sum())
-            found.append((f1, _weighted_auc(score, positive, negative)))
-    if 2 * len(found) < n_resamples:
-        return Intervals((math.nan, math.nan), (math.nan, math.nan), len(found))
-    low, high = np.quantile(found, [0.025, 0.975], axis=0).tolist()
-    return Intervals((low[0], high[0]), (low[1], high[1]), len(found))
+            resampled.append((f1, _weighted_auc(score, positive, negative)))
+    if 2 * len(resampled) < n_resamples:
+        return Intervals((math.nan, math.nan), (math.nan, math.nan), len(resampled))
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=0).tolist()
+    return Intervals((low[0], high[0]), (low[1], high[1]), len(resampled))
 
 
 def _weighted_auc(rank: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float:

@@ -17,7 +17,6 @@ from safr_lens.errors import FewWordsError
 from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
 from safr_lens.measures.serving import top_words
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
-from safr_lens.measures.streams.ablation import Readout
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.word_vectors import WordVectors, word_vectors
 from safr_lens.word_vectors.table import embedding_table
@@ -126,8 +125,8 @@ def table_of(
     columns |= _columns("token_selectivity", token_scores(found)(None))
     columns |= _columns("monosemanticity", meaning_scores(found, embeddings)(None))
     columns["top_words"] = top_words(model, found.types.means(), range(len(activity.mean)), k=top)
-    readout = Readout.of(model, layer=found.layer)
-    effect = (readout.out @ readout.read).cpu()
+    with torch.no_grad():
+        effect = model.adapter.readout().direct(model.adapter.w_out(found.layer)).cpu()
     columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
     return pd.DataFrame(columns | _ablation_columns(model, found))
 

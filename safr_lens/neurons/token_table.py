@@ -9,7 +9,6 @@ from torch import Tensor
 from safr_lens.checks import check_number
 from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.measures.serving import serving
-from safr_lens.models.backbone import reading_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 
@@ -52,7 +51,7 @@ def token_table(model: HookedClassifier, text: str, *, top: int = 5, truncate: b
     check_number("top", top, low=0, whole=True)
     parts = model.decompose(text, truncate=truncate)
     served = serving(parts)
-    name = reading_hook(model.config, model.config.n_layers - 1)
+    name = model.adapter.readable_neurons(model.config.n_layers - 1)
     tokens, mask = model.to_tokens(text, truncate=truncate)
     with evaluating(model):
         output = model(tokens, mask, capture=[name])

@@ -12,7 +12,6 @@ from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.checks import check_number
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
-from safr_lens.models.backbone import reading_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
 from safr_lens.neurons.top_metric import TopActivations, TopTokens
@@ -58,7 +57,7 @@ def top_activations(
     """
     check_number("k", k, low=1, whole=True)
     check_number("window", window, low=0, whole=True)
-    name = reading_hook(model.config, checked_layer(model, layer))
+    name = model.adapter.readable_neurons(checked_layer(model, layer))
     chosen = sorted(checked_neurons(model, neuron))
     if isinstance(data, Iterator):
         raise DataError("The data can be read only once, but its texts are read again to be shown; pass a list.")

@@ -50,8 +50,8 @@ class TopActivations(Metric):
     >>> top = TopActivations(k=2, n_neurons=1)
     >>> top.update(torch.tensor([[0.5], [3.0]]), example=torch.tensor([7, 7]), positions=torch.tensor([0, 1]))
     >>> top.update(torch.tensor([[4.0], [0.0]]), example=torch.tensor([8, 9]), positions=torch.tensor([0, 0]))
-    >>> found = top.compute()
-    >>> found.activation.flatten().tolist(), found.example.flatten().tolist(), found.position.flatten().tolist()
+    >>> winners = top.compute()
+    >>> winners.activation.flatten().tolist(), winners.example.flatten().tolist(), winners.position.flatten().tolist()
     ([4.0, 3.0], [8, 7], [0, 1])
     """
 
@@ -83,9 +83,9 @@ class TopActivations(Metric):
         if not neurons.isfinite().all():
             raise ValueError("TopActivations got a value that is not finite; leave such tokens out before the update.")
         if len(neurons):
-            found = best_of_texts(neurons.detach().double(), example, positions)
+            new = best_of_texts(neurons.detach().double(), example, positions)
             # rows at 0 or below never get in, since they sort behind the k rows of the state, empty or not
-            self.best = strongest(torch.cat([self.best, found.to(self.best.device)]), self.k)
+            self.best = strongest(torch.cat([self.best, new.to(self.best.device)]), self.k)
 
     def compute(self) -> TopTokens:
         """Return the strongest tokens so far."""

@@ -1,4 +1,4 @@
-"""The mean of a training's weights: what is validated and kept, while the optimizer goes on from its own."""
+"""The mean of a training's weights: what is validated and kept, while the optimizer continues from its own."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class WeightAverage:
         return {STEPS: torch.tensor(self._steps), **self._means}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`state_dict` returned.
+        """Resume from what :meth:`state_dict` returned.
 
         Raises:
             ValueError: other weights than the model's.

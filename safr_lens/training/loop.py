@@ -84,7 +84,7 @@ def train(
         penalty: the terms beside the cross-entropy; by default SAFR on neurons.
         word_vectors: where penalty or embedding start from word vectors; by default made from the training split.
         out: a folder for weights, ``metrics.json`` and ``history.jsonl``; without it nothing is written.
-        resume: go on with the unfinished training in ``out``, if there is one.
+        resume: resume the unfinished training in ``out``, if there is one.
         overwrite: replace a finished training in ``out``.
         progress: show progress on standard error.
         title: what the progress calls this training.

@@ -24,7 +24,7 @@ class RunFolder:
     Args:
         path: the folder; it need not exist.
         settings: of this training, which a resumed one must share.
-        resume: go on with an unfinished training.
+        resume: resume an unfinished training.
         overwrite: replace what is there.
 
     Raises:
@@ -44,7 +44,7 @@ class RunFolder:
             mend = "It is finished; there is nothing to resume." if resume else "Name another, or use --overwrite."
             raise CheckpointError(f"{path} already holds a trained run. {mend}")
         if unfinished and not (resume or overwrite):
-            raise CheckpointError(f"{path} holds an unfinished training. Use --resume to go on, or --overwrite.")
+            raise CheckpointError(f"{path} holds an unfinished training. Pass --resume to resume it, or --overwrite.")
         if not (finished or unfinished or overwrite) and (path / WEIGHTS).exists():
             raise CheckpointError(f"{path} holds a model of something else. Name another folder.")
         if overwrite and not resume:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safr_lens.models.backbone import pattern_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.models.one_text import text_activations
@@ -60,8 +59,8 @@ def attention(
     View('Attention, and the pairs it correlates')
     """
     layer = checked_layer(model, layer)
-    seen = text_activations(model, text, [pattern_hook(layer)], truncate=truncate)
-    pattern, words = seen[pattern_hook(layer)], seen.words
+    seen = text_activations(model, text, [model.adapter.attention_pattern(layer)], truncate=truncate)
+    pattern, words = seen[model.adapter.attention_pattern(layer)], seen.words
     correlation = attention_correlation(pattern, seen.mask, threshold)[0].cpu()
     mean = pattern[0].mean(0).cpu()
     both = (mean + mean.T) / 2

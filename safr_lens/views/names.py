@@ -11,7 +11,6 @@ from torch import Tensor
 
 from safr_lens.data.tokenizer import UNK
 from safr_lens.errors import ConfigError
-from safr_lens.models.backbone import reading_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.indexing import checked_layer
@@ -76,7 +75,7 @@ class NeuronNames:
 
 
 def _alone(model: HookedClassifier, types: Tensor, layer: int) -> Float[Tensor, "n_types d_mlp"]:
-    name = reading_hook(model.config, layer)
+    name = model.adapter.readable_neurons(layer)
     found = []
     with evaluating(model):
         for chunk in types.to(model.device).split(CHUNK):

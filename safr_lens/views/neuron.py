@@ -14,7 +14,6 @@ from safr_lens.analysis import Analysis
 from safr_lens.checks import check_number
 from safr_lens.measures.estimate import jackknife
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
-from safr_lens.models.backbone import reading_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer, checked_neurons
 from safr_lens.models.one_text import text_activations
@@ -196,7 +195,7 @@ def _texts(data: Data, numbers: set[int]) -> dict[int, str]:
 
 
 def _activations(model: HookedClassifier, text: str, number: int, layer: int) -> tuple[list[str], list[float]]:
-    name = reading_hook(model.config, layer)
+    name = model.adapter.readable_neurons(layer)
     seen = text_activations(model, text, [name], truncate=True)
     return seen.words, seen[name][0, :, number].tolist()
 
@@ -204,7 +203,7 @@ def _activations(model: HookedClassifier, text: str, number: int, layer: int) ->
 def _histogram(model: HookedClassifier, data: Data, number: int, layer: int, high: float) -> Chart:
     edges = torch.linspace(0.0, high * (1 + 1e-6), N_BINS + 1)
     counts = torch.zeros(len(model.labels) + 1, N_BINS)
-    name = reading_hook(model.config, layer)
+    name = model.adapter.readable_neurons(layer)
     for batch in stream_activations(model, data, name):
         values = batch.activations[name][:, number].float().cpu()
         labels = batch.labels[batch.rows].cpu()
@@ -234,7 +233,7 @@ def _class_means(model: HookedClassifier, found: NeuronStatistics, number: int) 
 def _nearest(model: HookedClassifier, found: NeuronStatistics, table: pd.DataFrame, number: int) -> list[Near]:
     profiles = found.types.means().means
     profile = _cosines(profiles.T, number)
-    output = _cosines(model.backbone.blocks[found.layer].mlp.W_out.detach().float().cpu(), number)
+    output = _cosines(model.adapter.w_out(found.layer).detach().float().cpu(), number)
     order = [n for n in profile.argsort(descending=True).tolist() if n != number and profile[n] > 0][:N_NEAREST]
     named = NeuronNames(model, table, layer=found.layer).of(order)
     return [Near(name, profile[n].item(), output[n].item()) for n, name in zip(order, named, strict=True)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from safr_lens.measures.serving import Serving, margin, serving
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.decompose import Decomposition, decompose
+from safr_lens.models.decompose import Decomposition
 from safr_lens.models.evaluating import evaluating
 
 
@@ -45,7 +45,7 @@ def read_text(model: HookedClassifier, text: str, *, truncate: bool = False) -> 
     tokens, mask = model.to_tokens(text, truncate=truncate)
     with evaluating(model):
         output = model(tokens, mask)
-    parts = decompose(model, text, truncate=truncate)
+    parts = model.decompose(text, truncate=truncate)
     predicted = int(parts.logits.argmax())
     return Reading(
         parts=parts,

@@ -9,13 +9,6 @@ import torch
 
 from safr_lens.views.reading import Reading
 
-OTHERS = {
-    "mlp_bias": "output bias of the MLP",
-    "readout_bias": "biases of readout and final LayerNorm",
-    "hook_embed": "token embedding",
-    "hook_pos_embed": "positions",
-}
-
 
 @dataclass(frozen=True)
 class Part:
@@ -56,13 +49,6 @@ def sums_of(reading: Reading, called: Mapping[int, str], top: Sequence[int]) -> 
     rest[list(top)] = False
     neurons = [Part(called[neuron], by_neuron[neuron].tolist()) for neuron in top]
     neurons.append(Part(f"all {int(rest.sum()):,} other neurons", by_neuron[rest.to(by_neuron.device)].sum(0).tolist()))
-    neurons += [Part(_other(name), value.sum(0).tolist()) for name, value in parts.others.items()]
+    neurons += [Part(parts.other_names[name], value.sum(0).tolist()) for name, value in parts.others.items()]
     tokens = zip(parts.tokens, parts.by_token().tolist(), strict=True)
     return Sums(list(parts.labels), neurons, [Part(*one) for one in tokens], parts.logits.tolist())
-
-
-def _other(name: str) -> str:
-    if name.startswith("blocks."):
-        layer, _, kind = name.removeprefix("blocks.").partition(".hook_")
-        return f"{'attention' if kind == 'attn_out' else 'MLP'} of layer {layer}"
-    return OTHERS.get(name, name)

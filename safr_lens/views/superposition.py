@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safr_lens.measures.formulas.superposition import capacity
-from safr_lens.models.backbone import pattern_hook, reading_hook
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.models.one_text import text_activations
@@ -58,13 +57,13 @@ def superposition(
     View('Superposition in a text')
     """
     layer = checked_layer(model, layer)
-    name = reading_hook(model.config, layer)
-    seen = text_activations(model, text, [name, pattern_hook(layer)], truncate=truncate)
+    name = model.adapter.readable_neurons(layer)
+    seen = text_activations(model, text, [name, model.adapter.attention_pattern(layer)], truncate=truncate)
     neurons, words = seen[name], seen.words
     shares = capacity(neurons[0]).cpu()
     defined = shares[~shares.isnan()]
     least = sorted(range(len(words)), key=lambda i: (shares[i].isnan().item(), shares[i].item()))[:N_BARS]
-    correlation = attention_correlation(seen[pattern_hook(layer)], seen.mask, threshold)[0]
+    correlation = attention_correlation(seen[model.adapter.attention_pattern(layer)], seen.mask, threshold)[0]
     content = SuperpositionContent(
         text=text,
         layer=layer,

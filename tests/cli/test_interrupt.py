@@ -1,4 +1,4 @@
-"""A training that is interrupted with Ctrl-C goes on where it stopped."""
+"""A training that is interrupted with Ctrl-C can be resumed where it stopped."""
 
 from __future__ import annotations
 

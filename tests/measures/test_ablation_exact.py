@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from safr_lens.activations import stream_activations
-from safr_lens.measures.streams.ablation import AblationStream, Readout, logits_without, token_logits
+from safr_lens.measures.streams.ablation import AblationStream, MlpReadout, logits_without
 
 LABELS = (1, 0, 1, 1, 0, 0)
 
@@ -19,7 +19,7 @@ def rows(texts):
 def streamed(model, split, *, mean=None, max_positions=2048):
     last = model.config.n_layers - 1
     h, resid = f"blocks.{last}.mlp.hook_post", f"blocks.{last}.hook_resid_post"
-    stream = AblationStream(Readout.of(model), mean=mean)
+    stream = AblationStream(MlpReadout.of(model.adapter), mean=mean)
     for batch in stream_activations(model, split, [h, resid], max_positions=max_positions):
         stream.update(batch.activations[h], batch.activations[resid], batch.lengths, batch.labels)
     return stream.result()
@@ -88,11 +88,11 @@ def test_texts_without_a_label_have_logit_changes_only(make_model, texts):
 def test_token_logits_are_those_of_the_model(model, texts):
     output = model(texts[0], capture=[f"blocks.{model.config.n_layers - 1}.hook_resid_post"])
     (resid,) = output.activations.values()
-    torch.testing.assert_close(token_logits(Readout.of(model), resid[0]), output.token_logits[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(model.adapter.readout().logits(resid[0]), output.token_logits[0], atol=1e-5, rtol=1e-4)
 
 
 def test_taking_nothing_away_changes_nothing(make_model):
-    readout = Readout.of(make_model())
+    mlp = MlpReadout.of(make_model().adapter)
     resid = torch.randn(4, 16, generator=torch.Generator().manual_seed(0))
-    same = logits_without(readout, resid, torch.zeros(4, 32))
-    torch.testing.assert_close(same, token_logits(readout, resid).T.unsqueeze(2).expand_as(same), atol=1e-5, rtol=1e-5)
+    same = logits_without(mlp, resid, torch.zeros(4, 32))
+    torch.testing.assert_close(same, mlp.readout.logits(resid).T.unsqueeze(2).expand_as(same), atol=1e-5, rtol=1e-5)

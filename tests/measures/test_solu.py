@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from safr_lens.measures.statistics import collect_statistics
-from safr_lens.models.backbone import reading_hook
 from safr_lens.neurons import ablation_effects, top_activations
 
 ROWS = [{"text": t, "label": i % 2} for i, t in enumerate(["a gripping , funny film", "a dull film", "boring"] * 4)]
@@ -16,7 +15,7 @@ ROWS = [{"text": t, "label": i % 2} for i, t in enumerate(["a gripping , funny f
 def test_measures_read_what_people_read(make_model, act_fn, point):
     model = make_model(act_fn=act_fn)
     name = f"blocks.0.mlp.hook_{point}"
-    assert reading_hook(model.config, 0) == name
+    assert model.adapter.readable_neurons(0) == name
     rows = torch.cat([model(row["text"], capture=[name]).activations[name][0] for row in ROWS])
     found = collect_statistics(model, ROWS, min_count=1)
     torch.testing.assert_close(found.activity.firing_rate, (rows > 0).float().mean(0), atol=1e-5, rtol=0)

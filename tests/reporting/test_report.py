@@ -140,4 +140,4 @@ def test_an_unregularised_run_names_the_weights_that_it_used(runs):
     run = load_run(runs / "plain")
     assert facts_of(run)["penalty"] == "site none, information_weight 0.1"
     run.metrics["settings"]["penalty"]["l1_weight"] = {"start": 3.0, "end": 3.0, "delay": 0.0, "epochs": 0.0}
-    assert "l1_weight 3" in facts_of(run)["penalty"], "a rival's weight is part of how a run was made"
+    assert "l1_weight 3" in facts_of(run)["penalty"], "a baseline's weight is part of how a run was made"

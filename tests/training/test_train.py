@@ -623,7 +623,7 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
         fit(out=tmp_path / "run", epochs=1)
 
 
-# trainings that cannot go on
+# trainings that cannot continue
 
 
 def not_a_number(terms: dict) -> dict:

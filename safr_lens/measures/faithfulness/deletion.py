@@ -14,7 +14,7 @@ from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
 from safr_lens.measures.faithfulness.bounds import Bounds, aopc_bounds
 from safr_lens.measures.faithfulness.formulas import aopc, bin_sizes, comprehensiveness, sufficiency
-from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.classifier import GATE, HookedClassifier
 from safr_lens.models.evaluating import evaluating
 
 OPERATORS = ("remove", "unk", "gate")
@@ -177,6 +177,6 @@ def _forward(model: HookedClassifier, rows: list[_Row]) -> Float[Tensor, "batch 
         n_tokens = len(row.tokens)
         tokens[i, :n_tokens], mask[i, :n_tokens], passes[i, :n_tokens] = row.tokens, True, row.passes
     passes = passes.to(model.device)
-    with evaluating(model), model.hooks(fwd_hooks=[("hook_mask", lambda gate, hook: gate * passes)]):
+    with evaluating(model), model.hooks(fwd_hooks=[(GATE, lambda gate, hook: gate * passes)]):
         logits = model(tokens.to(model.device), mask.to(model.device)).logits
     return logits.double().softmax(-1).cpu()

@@ -59,19 +59,19 @@ def coherence(
 
     Source: Welch 1974; Donoho & Elad 2003 (mutual coherence).
 
-    >>> found = coherence(torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 4.0], [0.0, 0.0]]), quantiles=(0.0, 0.5, 1.0))
-    >>> [round(cosine, 3) for cosine in found.cosines], found.n_zero
+    >>> result = coherence(torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 4.0], [0.0, 0.0]]), quantiles=(0.0, 0.5, 1.0))
+    >>> [round(cosine, 3) for cosine in result.cosines], result.n_zero
     ([0.0, 0.6, 0.8], 1)
     """
     levels = tuple(float(level) for level in quantiles)
     if not all(0 <= level <= 1 for level in levels):
         raise ValueError(f"coherence needs quantiles between 0 and 1; got {levels}.")
     defined = features.ne(0).any(1)
-    found = _absolute_cosines(unit_rows(features[defined].detach().double()))
+    all_cosines = _absolute_cosines(unit_rows(features[defined].detach().double()))
     n = int(defined.sum())
     return Coherence(
         levels=levels,
-        cosines=tuple(np.quantile(found, levels, overwrite_input=True).tolist())
+        cosines=tuple(np.quantile(all_cosines, levels, overwrite_input=True).tolist())
         if n > 1
         else (math.nan,) * len(levels),
         welch_bound=welch_bound(n, features.shape[1]),
@@ -105,13 +105,13 @@ def welch_bound(n_features: int, dim: int) -> float:
 def _absolute_cosines(unit: Float[Tensor, "n dim"]) -> np.ndarray:
     """|cos| of every pair i < j, a block of rows at a time, so that no n by n matrix of float64 is made."""
     n = len(unit)
-    found = np.empty(n * (n - 1) // 2, dtype=np.float32)
+    all_cosines = np.empty(n * (n - 1) // 2, dtype=np.float32)
     filled = 0
     for start in range(0, n, BLOCK):
         rows = unit[start : start + BLOCK]
         cosines = (rows @ unit[start:].T).abs().float()
         later = torch.ones_like(cosines, dtype=torch.bool).triu(diagonal=1)
         pairs = cosines[later].cpu().numpy()
-        found[filled : filled + len(pairs)] = pairs
+        all_cosines[filled : filled + len(pairs)] = pairs
         filled += len(pairs)
-    return found
+    return all_cosines

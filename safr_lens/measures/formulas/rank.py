@@ -84,5 +84,5 @@ def _singular_values(features: Float[Tensor, "n_features dim"], centre: bool) ->
     scaled = features.double() / features.abs().max().clamp_min(torch.finfo(features.dtype).tiny).double()
     # measured before centring: what subtraction leaves of a constant row is rounding error, not a direction
     negligible = scaled.norm() * max(scaled.shape) * torch.finfo(scaled.dtype).eps
-    found = torch.linalg.svdvals(scaled - scaled.mean(0) if centre else scaled)
-    return found.where(found > negligible, 0.0)
+    spectrum = torch.linalg.svdvals(scaled - scaled.mean(0) if centre else scaled)
+    return spectrum.where(spectrum > negligible, 0.0)

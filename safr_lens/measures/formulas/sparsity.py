@@ -40,8 +40,8 @@ def hoyer(x: Real[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     """
     size = _magnitudes(x, dim, "hoyer")
     root = math.sqrt(x.shape[dim])
-    found = (root - size.sum(dim) / size.square().sum(dim).sqrt()) / (root - 1)
-    return found.clamp(0.0, 1.0).to(x.dtype)
+    score = (root - size.sum(dim) / size.square().sum(dim).sqrt()) / (root - 1)
+    return score.clamp(0.0, 1.0).to(x.dtype)
 
 
 def gini(x: Real[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:

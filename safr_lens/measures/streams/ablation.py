@@ -9,41 +9,28 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from safr_lens.backbones import BackboneAdapter, Readout
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
-from safr_lens.models.classifier import HookedClassifier
 
 
 @dataclass(frozen=True)
-class Readout:
-    """How the residual of the last block becomes logits: a LayerNorm and an unembedding, as plain tensors.
-
-    ``out @ read`` is ``W_out @ W_U`` with the final LayerNorm folded in as TransformerLens folds it.
+class MlpReadout:
+    """What the neurons of the last MLP write, and how it becomes logits.
 
     Attributes:
-        out: what each neuron writes to the residual, its mean over d_model subtracted as the LayerNorm does.
-        read: the LayerNorm's weight times the unembedding.
-        bias: of LayerNorm and unembedding, in logits.
-        eps: of the LayerNorm.
+        out: what each neuron writes to the residual, as the final norm leaves it ahead of its scale.
+        readout: final norm and unembedding.
     """
 
     out: Float[Tensor, "d_mlp d_model"]
-    read: Float[Tensor, "d_model n_classes"]
-    bias: Float[Tensor, " n_classes"]
-    eps: float
+    readout: Readout
 
     @classmethod
-    def of(cls, model: HookedClassifier, *, layer: int = -1) -> Readout:
-        """Return the readout of a model, with the neurons of a layer."""
-        backbone = model.backbone
-        final = backbone.ln_final
+    def of(cls, backbone: BackboneAdapter) -> MlpReadout:
+        """Return the last MLP's readout of a backbone."""
+        readout = backbone.readout()
         with torch.no_grad():
-            out = backbone.blocks[layer].mlp.W_out.float()
-            return cls(
-                out=out - out.mean(1, keepdim=True),
-                read=(final.w.unsqueeze(1) * backbone.W_U).float(),
-                bias=(final.b @ backbone.W_U + backbone.b_U).float(),
-                eps=float(final.eps),
-            )
+            return cls(readout.centred(backbone.w_out(backbone.n_layers - 1)), readout)
 
 
 @dataclass(frozen=True)
@@ -62,7 +49,7 @@ class AblationEffects:
 
 
 def logits_without(
-    readout: Readout,
+    mlp: MlpReadout,
     resid_post: Float[Tensor, "n_tokens d_model"],
     removed: Float[Tensor, "n_tokens d_mlp"],
 ) -> Float[Tensor, "n_classes n_tokens d_mlp"]:
@@ -76,18 +63,17 @@ def logits_without(
     so the final LayerNorm is followed exactly, at the cost of one matrix product.
 
     Args:
-        readout: of the model.
-        resid_post: ``blocks.L.hook_resid_post`` of the last layer.
+        mlp: of the model.
+        resid_post: the residual after the last layer.
         removed: delta; the activation itself for a neuron set to 0, its difference to the mean for mean-ablation.
     """
-    resid = resid_post.float()
-    resid = resid - resid.mean(1, keepdim=True)
+    resid, readout = mlp.readout.centred(resid_post), mlp.readout
     d_model = resid.shape[1]
     # in place, since these are the largest tensors of a whole analysis
-    scale = (resid @ readout.out.T).mul_(-2.0)
-    scale.addcmul_(removed, readout.out.square().sum(1)).mul_(removed).add_(resid.square().sum(1, keepdim=True))
+    scale = (resid @ mlp.out.T).mul_(-2.0)
+    scale.addcmul_(removed, mlp.out.square().sum(1)).mul_(removed).add_(resid.square().sum(1, keepdim=True))
     scale.clamp_min_(0.0).div_(d_model).add_(readout.eps).rsqrt_()
-    read, writes = resid @ readout.read, readout.out @ readout.read
+    read, writes = resid @ readout.weight, mlp.out @ readout.weight
     changed = [
         torch.addcmul(read[:, i : i + 1], removed, writes[:, i], value=-1.0).mul_(scale).add_(bias)
         for i, bias in enumerate(readout.bias)
@@ -99,14 +85,14 @@ class AblationStream(DataclassMetric[AblationEffects]):
     """Streams the effect of ablating each neuron of the last MLP alone, without running the model again.
 
     Args:
-        readout: of the model.
+        mlp: of the model.
         mean: the neurons' means for mean-ablation; zero-ablation without.
     """
 
-    def __init__(self, readout: Readout, *, mean: Float[Tensor, " d_mlp"] | None = None) -> None:
+    def __init__(self, mlp: MlpReadout, *, mean: Float[Tensor, " d_mlp"] | None = None) -> None:
         super().__init__()
-        self.readout, self.mean = readout, mean
-        d_mlp, n_classes = len(readout.out), len(readout.bias)
+        self.mlp, self.mean = mlp, mean
+        d_mlp, n_classes = len(mlp.out), len(mlp.readout.bias)
         self.add_state("losses", torch.zeros(d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("wrongs", torch.zeros(d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("logits", torch.zeros(d_mlp, n_classes, dtype=torch.float64), dist_reduce_fx="sum")
@@ -121,10 +107,10 @@ class AblationStream(DataclassMetric[AblationEffects]):
     ) -> None:
         """Add some texts: neurons and residual of their real tokens, text by text; -1 as label where there is none."""
         removed = neurons.float() if self.mean is None else neurons.float() - self.mean.to(neurons.device)
-        tokens = token_logits(self.readout, resid_post)
+        tokens = self.mlp.readout.logits(resid_post)
         rows = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
         intact = _text_means(tokens, rows, lengths)
-        changed = [_text_means(one, rows, lengths) for one in logits_without(self.readout, resid_post, removed)]
+        changed = [_text_means(one, rows, lengths) for one in logits_without(self.mlp, resid_post, removed)]
         changes = torch.stack(changed, 2) - intact.unsqueeze(1)
         self.n += len(lengths)
         self.logits += changes.double().sum(0)
@@ -138,16 +124,6 @@ class AblationStream(DataclassMetric[AblationEffects]):
             accuracy_lost=(self.wrongs / self.n).float().cpu(),
             logits=(self.logits / self.n).float().cpu(),
         )
-
-
-def token_logits(
-    readout: Readout, resid_post: Float[Tensor, "n_tokens d_model"]
-) -> Float[Tensor, "n_tokens n_classes"]:
-    """Return the logits that are read out at each token of an intact model."""
-    resid = resid_post.float()
-    resid = resid - resid.mean(1, keepdim=True)
-    scale = (resid.square().mean(1, keepdim=True) + readout.eps).rsqrt()
-    return (resid @ readout.read) * scale + readout.bias
 
 
 def _text_means(values: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:

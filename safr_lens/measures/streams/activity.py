@@ -44,8 +44,8 @@ class NeuronActivity(DataclassMetric[Activity]):
     >>> metric = NeuronActivity(d_mlp=2)
     >>> metric.update(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
     >>> metric.update(torch.tensor([[1.0, 0.0], [1.0, 4.0]]))
-    >>> found = metric.result()
-    >>> found.firing_rate.tolist(), found.lifetime_sparsity.tolist()
+    >>> activity = metric.result()
+    >>> activity.firing_rate.tolist(), activity.lifetime_sparsity.tolist()
     ([1.0, 0.25], [0.0, 1.0])
     """
 

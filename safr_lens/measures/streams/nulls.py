@@ -30,8 +30,8 @@ def shuffled(index: Int[Tensor, " n_numbers"], n: int, *, seed: int) -> Int[Tens
     Raises:
         ValueError: a number outside the range.
 
-    >>> found = shuffled(torch.arange(10), 10, seed=0)
-    >>> sorted(found.tolist()) == list(range(10)), bool((found == torch.arange(10)).all())
+    >>> order = shuffled(torch.arange(10), 10, seed=0)
+    >>> sorted(order.tolist()) == list(range(10)), bool((order == torch.arange(10)).all())
     (True, False)
     """
     if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < n:
@@ -65,8 +65,8 @@ def spread(
     Far cheaper than as many networks, and enough to give groups of neurons nulls of their own: with one permutation for
     all neurons, the luck of the draw would be the same for all and not average out.
 
-    >>> found = spread(torch.arange(10), 10, 3, seed=0)
-    >>> [sorted(row) == list(range(10)) for row in found.tolist()]
+    >>> orders = spread(torch.arange(10), 10, 3, seed=0)
+    >>> [sorted(row) == list(range(10)) for row in orders.tolist()]
     [True, True, True]
     """
     factors, offsets = _affine_maps(n, n_permutations, seed)

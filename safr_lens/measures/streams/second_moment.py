@@ -102,5 +102,5 @@ class SecondMoment(Metric):
 
 def _eigenvalues(moment: Float[Tensor, "dim dim"], largest: Float[Tensor, ""]) -> Float[Tensor, " dim"]:
     """Eigenvalues, with those that are rounding error set to 0."""
-    found = torch.linalg.eigvalsh(moment)
-    return found.where(found > largest * len(moment) * torch.finfo(moment.dtype).eps, 0.0)
+    eigenvalues = torch.linalg.eigvalsh(moment)
+    return eigenvalues.where(eigenvalues > largest * len(moment) * torch.finfo(moment.dtype).eps, 0.0)

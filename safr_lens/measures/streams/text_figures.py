@@ -44,8 +44,8 @@ class TextFigureStream(DataclassMetric[TextFigures]):
     >>> neurons = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 2.0]])
     >>> stream.update(neurons, torch.tensor([2, 1]), torch.tensor([0, 1]), torch.tensor([[0.0, 9.0], [9.0, 0.0]]),
     ...               torch.tensor([1, 1]))
-    >>> found = stream.result()
-    >>> found.columns["silent"].tolist(), found.columns["correct"].tolist()
+    >>> result = stream.result()
+    >>> result.columns["silent"].tolist(), result.columns["correct"].tolist()
     ([1.0, 0.0], [1.0, 0.0])
     """
 
@@ -73,7 +73,9 @@ class TextFigureStream(DataclassMetric[TextFigures]):
         """
         neurons = neurons.float()
         active = (neurons > 0).sum(1)
-        by_text = [torch.stack([found.nan_to_num(), ~found.isnan()], 1) for found in _capacities(neurons, lengths)]
+        by_text = [
+            torch.stack([capacity.nan_to_num(), ~capacity.isnan()], 1) for capacity in _capacities(neurons, lengths)
+        ]
         sparsity = _population_sparsity(neurons)
         by_token = torch.stack([torch.ones_like(active), active, active == 0], 1).double()
         by_token = torch.cat(

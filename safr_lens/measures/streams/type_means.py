@@ -227,8 +227,8 @@ def type_means(
     Raises:
         ValueError: when there are not as many rows of neurons as tokens.
 
-    >>> found = type_means(torch.tensor([7, 7, 9]), torch.tensor([[1.0], [3.0], [5.0]]), min_count=1)
-    >>> found.types.tolist(), found.means.flatten().tolist()
+    >>> result = type_means(torch.tensor([7, 7, 9]), torch.tensor([[1.0], [3.0], [5.0]]), min_count=1)
+    >>> result.types.tolist(), result.means.flatten().tolist()
     ([7, 9], [2.0, 5.0])
     """
     metric: TypeActivations | None = None

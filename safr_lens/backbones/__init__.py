@@ -1,0 +1,24 @@
+"""Backbones: the networks that a classifier can stand on, behind one protocol.
+
+A new one takes a file that implements :class:`BackboneAdapter`, and its registration: below, or from outside the
+package.
+"""
+
+from safr_lens.backbones.config import BackboneConfig
+from safr_lens.backbones.hooked_transformer import HookedTransformerAdapter
+from safr_lens.backbones.protocol import BackboneAdapter, Capabilities
+from safr_lens.backbones.readout import Readout
+from safr_lens.backbones.registry import make_backbone, register_backbone, registered_backbones
+
+register_backbone("hooked_transformer", HookedTransformerAdapter.from_config)
+
+__all__ = [
+    "BackboneAdapter",
+    "BackboneConfig",
+    "Capabilities",
+    "HookedTransformerAdapter",
+    "Readout",
+    "make_backbone",
+    "register_backbone",
+    "registered_backbones",
+]

@@ -1,0 +1,48 @@
+"""What a backbone is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safr_lens.checks import check_choice, check_number
+from safr_lens.errors import ConfigError
+
+ACT_FNS = ("relu", "gelu", "gelu_new", "silu", "solu_ln")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """Kind and sizes of a backbone, in TransformerLens's names.
+
+    Attributes:
+        n_layers, d_model, n_heads, d_mlp, act_fn: the sizes; ``d_head`` is ``d_model / n_heads``.
+        n_ctx: longest text in tokens.
+        positional_embedding_type: TransformerLens's ``"shortformer"`` (positions are added to queries and keys only) or
+            ``"standard"`` (added to the residual stream, where SAFR's neurons come to answer to positions instead of
+            words: see docs/findings.md).
+        embed_std: standard deviation of untrained token embeddings. TransformerLens's own (0.05 at d_model 256)
+            drowns what the few updates of a rare word can change.
+        backbone: which kind, of those registered with :func:`~safr_lens.backbones.register_backbone`.
+
+    Raises:
+        ConfigError: a value without meaning.
+    """
+
+    n_layers: int = 1
+    d_model: int = 256
+    n_heads: int = 8
+    d_mlp: int = 1024
+    act_fn: str = "relu"
+    n_ctx: int = 128
+    positional_embedding_type: str = "shortformer"
+    embed_std: float = 0.02
+    backbone: str = "hooked_transformer"
+
+    def __post_init__(self) -> None:
+        for name in ("n_layers", "d_model", "n_heads", "d_mlp", "n_ctx"):
+            check_number(name, getattr(self, name), low=1, whole=True)
+        check_number("embed_std", self.embed_std, low=1e-9)
+        check_choice("act_fn", self.act_fn, ACT_FNS)
+        check_choice("positional_embedding_type", self.positional_embedding_type, ("standard", "shortformer"))
+        if self.d_model % self.n_heads:
+            raise ConfigError(f"d_model ({self.d_model}) must be a multiple of n_heads ({self.n_heads}).")
