@@ -21,6 +21,7 @@ __all__ = [
     "analyze",
     "data",
     "evaluate",
+    "explain",
     "load_activations",
     "load_data",
     "measures",
@@ -49,7 +50,15 @@ if TYPE_CHECKING:
     from safr_lens.data import TextData, load_data, train_tokenizer
     from safr_lens.errors import SafrLensError
     from safr_lens.models import ClassifierOutput, HookedClassifier, ModelConfig
-    from safr_lens.neurons import ablate, neuron_table, pair_table, sparse_probe, token_table, top_activations
+    from safr_lens.neurons import (
+        ablate,
+        explain,
+        neuron_table,
+        pair_table,
+        sparse_probe,
+        token_table,
+        top_activations,
+    )
     from safr_lens.penalty import SafrPenalty, Schedule
     from safr_lens.reporting import report
     from safr_lens.training import TrainConfig, evaluate, train
@@ -61,7 +70,7 @@ _HOME = {
     "errors": ("SafrLensError",),
     "measures": (),
     "models": ("ClassifierOutput", "HookedClassifier", "ModelConfig"),
-    "neurons": ("ablate", "neuron_table", "pair_table", "sparse_probe", "token_table", "top_activations"),
+    "neurons": ("ablate", "explain", "neuron_table", "pair_table", "sparse_probe", "token_table", "top_activations"),
     "penalty": ("SafrPenalty", "Schedule"),
     "reporting": ("report",),
     "training": ("TrainConfig", "evaluate", "train"),

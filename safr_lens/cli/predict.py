@@ -24,12 +24,11 @@ def predict(
 
     Example: safr-lens predict runs/safr "a gripping , funny film"
     """
-    from safr_lens import HookedClassifier
-    from safr_lens.views.prediction import explain
+    from safr_lens import HookedClassifier, explain
 
     model = HookedClassifier.from_pretrained(run)
     model.to_tokens(texts, truncate=truncate)  # every text is checked before the first answer is printed
-    answers = [explain(model, text, truncate=truncate, top=top) for text in texts]
+    answers = [explain(model, text, truncate=truncate).to_dict(top=top) for text in texts]
     if as_json:
         print_json(answers)
         return

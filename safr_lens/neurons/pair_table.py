@@ -10,15 +10,14 @@ from torch import Tensor
 from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
-from safr_lens.models.one_text import text_activations
+from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.neurons.token_table import strongest_neurons
-from safr_lens.penalty.correlation import attention_correlation
-from safr_lens.penalty.neurons import TINY, overlap
+from safr_lens.penalty.neurons import TINY
 
 
 def pair_table(
     model: HookedClassifier,
-    text: str,
+    text: str | TextExplanation,
     *,
     layer: int = -1,
     threshold: float = 2.0,
@@ -31,7 +30,7 @@ def pair_table(
 
     Args:
         model: a classifier.
-        text: the text.
+        text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         layer: whose attention and neurons; by default the last.
         threshold: attention in multiples of uniform attention above which a pair counts as correlated.
         top: how many neurons to list a pair, at most.
@@ -64,22 +63,19 @@ def pair_table(
     check_number("threshold", threshold, low=0)
     check_number("top", top, low=0, whole=True)
     layer = checked_layer(model, layer)
-    name = model.adapter.readable_neurons(layer)
-    seen = text_activations(model, text, [name, model.adapter.attention_pattern(layer)], truncate=truncate)
-    neurons, words = seen[name], seen.words
+    seen = explain(model, text, truncate=truncate)
+    neurons, words = seen.neurons[layer], seen.tokens
     first, second = torch.triu_indices(len(words), len(words), offset=1, device=neurons.device)
-    listed, shares = _shared_neurons(neurons[0], top)
-    active = (neurons[0] > 0).double()
+    listed, shares = _shared_neurons(neurons, top)
+    active = (neurons > 0).double()
     table = pd.DataFrame(
         {
             "first": first.tolist(),
             "second": second.tolist(),
             "token_first": [words[i] for i in first.tolist()],
             "token_second": [words[j] for j in second.tolist()],
-            "correlation": attention_correlation(seen[model.adapter.attention_pattern(layer)], seen.mask, threshold)[
-                0, first, second
-            ].tolist(),
-            "overlap": overlap(neurons)[0, first, second].tolist(),
+            "correlation": seen.correlation(layer, threshold=threshold)[first, second].tolist(),
+            "overlap": seen.overlap(layer)[first, second].tolist(),
             "shared": (active @ active.T)[first, second].long().tolist(),
             "neurons": listed,
             "shares": shares,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from safr_lens.activations.stream import Data
 from safr_lens.data.texts import Texts
 from safr_lens.errors import FewWordsError
 from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
-from safr_lens.measures.serving import top_words
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
+from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.word_vectors import WordVectors, word_vectors
 from safr_lens.word_vectors.table import embedding_table
@@ -124,7 +124,7 @@ def table_of(
     columns |= _columns("class_selectivity", class_scores(found)(None))
     columns |= _columns("token_selectivity", token_scores(found)(None))
     columns |= _columns("monosemanticity", meaning_scores(found, embeddings)(None))
-    columns["top_words"] = top_words(model, found.types.means(), range(len(activity.mean)), k=top)
+    columns["top_words"] = _top_words(model, found.types.means(), range(len(activity.mean)), k=top)
     with torch.no_grad():
         effect = model.adapter.readout().direct(model.adapter.w_out(found.layer)).cpu()
     columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
@@ -153,3 +153,12 @@ def _ablation_columns(model: HookedClassifier, found: NeuronStatistics) -> dict[
     for i, label in enumerate(model.labels):
         columns[f"ablation_logit_{label}"] = unknown if effects is None else effects.logits[:, i]
     return {name: values.numpy() for name, values in columns.items()}
+
+
+def _top_words(model: HookedClassifier, means: TypeMeans, neurons: Sequence[int], *, k: int = 3) -> list[list[str]]:
+    """Return for each neuron the ``k`` token types at which it is most active on average; fewer if it knows fewer."""
+    words = []
+    for neuron in neurons:
+        values, order = means.means[:, neuron].topk(min(k, len(means.types)))
+        words.append([model.tokenizer.word(int(means.types[i])) for v, i in zip(values, order, strict=True) if v > 0])
+    return words

@@ -7,20 +7,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.checks import check_number
-from safr_lens.measures.formulas.superposition import capacity
-from safr_lens.measures.serving import serving
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.evaluating import evaluating
+from safr_lens.neurons.explanation import TextExplanation, explain
 
 
-def token_table(model: HookedClassifier, text: str, *, top: int = 5, truncate: bool = False) -> pd.DataFrame:
+def token_table(
+    model: HookedClassifier, text: str | TextExplanation, *, top: int = 5, truncate: bool = False
+) -> pd.DataFrame:
     """Return what the last MLP's neurons do at each token of a text, and what the token adds to the logits.
 
     A token stands for its position: what attention brought there from other tokens counts there.
 
     Args:
         model: a classifier.
-        text: the text.
+        text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         top: how many neurons to list a token, at most.
         truncate: cut a text that is longer than the context instead of refusing it.
 
@@ -34,7 +34,7 @@ def token_table(model: HookedClassifier, text: str, *, top: int = 5, truncate: b
         - ``active``: neurons above 0;
         - ``neurons_for_half``: the fewest neurons that make up half of its evidence for the predicted class;
         - ``neurons`` and ``shares``: the strongest of them, and their shares of it (see
-          :func:`safr_lens.measures.serving.serving`); those without evidence are left out;
+          :class:`safr_lens.measures.attribution.Attribution`); those without evidence are left out;
         - ``logit_<label>``: what it adds to a class, through everything; these columns sum to the logits.
 
     Raises:
@@ -49,23 +49,18 @@ def token_table(model: HookedClassifier, text: str, *, top: int = 5, truncate: b
     [[0, 'A'], [1, 'good'], [2, 'film']]
     """
     check_number("top", top, low=0, whole=True)
-    parts = model.decompose(text, truncate=truncate)
-    served = serving(parts)
-    name = model.adapter.readable_neurons(model.config.n_layers - 1)
-    tokens, mask = model.to_tokens(text, truncate=truncate)
-    with evaluating(model):
-        output = model(tokens, mask, capture=[name])
-    neurons = output.activations[name][0].float()
-    listed, shares = strongest_neurons(served.share, top)
+    seen = explain(model, text, truncate=truncate)
+    parts, neurons = seen.parts, seen.neurons[-1]
+    listed, shares = strongest_neurons(seen.attribution.share, top)
     adds = parts.by_token()
     return pd.DataFrame(
         {
-            "position": range(len(parts.tokens)),
-            "token": parts.tokens,
-            "importance": output.importance[0].tolist(),
-            "capacity": capacity(neurons).tolist(),
+            "position": range(len(seen.tokens)),
+            "token": seen.tokens,
+            "importance": seen.importance.tolist(),
+            "capacity": seen.capacity().tolist(),
             "active": (neurons > 0).sum(1).tolist(),
-            "neurons_for_half": served.neurons_for_half(),
+            "neurons_for_half": seen.attribution.neurons_for_half(),
             "neurons": listed,
             "shares": shares,
             **{f"logit_{label}": adds[:, i].tolist() for i, label in enumerate(parts.labels)},

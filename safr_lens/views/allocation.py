@@ -1,34 +1,33 @@
-"""The allocation view: which tokens matter, which neurons serve them, which pairs share them, and the sum of it all."""
+"""The allocation view: which tokens matter, through which neurons, which pairs share neurons, and the sum of it all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
+import torch
 
 from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.neurons.pair_table import pair_table
 from safr_lens.neurons.token_table import token_table
 from safr_lens.views.components import Component, neuron_choice
-from safr_lens.views.heat import Heat, heat
+from safr_lens.views.heatmaps import Heatmap, TokenHeatmap, heatmap, signed_token_heatmap, token_heatmap
 from safr_lens.views.names import NeuronNames, Words
-from safr_lens.views.reading import Reading, read_text
-from safr_lens.views.strips import Strip, evidence_strip, share_strip
 from safr_lens.views.sums import Sums, sums_of
 from safr_lens.views.view import View
 
 N_NEURONS = 20
 N_PAIRS = 8
-N_SERVING = 3
+N_NAMED = 3
 N_TOKENS = 40
 MOST_NEURONS = 50
 
 
 @dataclass(frozen=True)
-class ServedToken:
+class AttributedToken:
     """One token: how important it is, what it adds, and the neurons behind it.
 
     Attributes:
@@ -67,7 +66,7 @@ class Allocation:
 
     Attributes:
         n_tokens, n_active, n_shown: of the text; neurons with evidence somewhere in it; those shown one by one.
-        served: in the order of the text; the ``N_TOKENS`` with the most evidence of a long one.
+        tokens: in the order of the text; the ``N_TOKENS`` with the most evidence of a long one.
         sums: the logits as an exact sum.
     """
 
@@ -77,28 +76,28 @@ class Allocation:
     n_tokens: int
     n_active: int
     n_shown: int
-    importance: Strip
-    evidence: Strip
-    map: Heat
+    importance: TokenHeatmap
+    evidence: TokenHeatmap
+    heatmap: Heatmap
     choice: Component
-    served: list[ServedToken]
+    tokens: list[AttributedToken]
     pairs: list[Pair]
     sums: Sums
 
 
 @dataclass(frozen=True)
 class AllocationContent:
-    """What the view shows: a text, and one or two models' readings of it."""
+    """What the view shows: a text, and how one or two models read it."""
 
     text: str
     label: str | None
     origin: str
-    readings: list[Allocation]
+    models: list[Allocation]
 
 
 def allocation(
     model: HookedClassifier,
-    text: str,
+    text: str | TextExplanation,
     baseline: HookedClassifier | None = None,
     *,
     words: Words | None = None,
@@ -117,7 +116,7 @@ def allocation(
 
     Args:
         model: a classifier.
-        text: the text.
+        text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         baseline: another classifier, shown beside it, usually the unregularised one.
         words: names for the neurons, see :class:`safr_lens.views.NeuronNames`.
         baseline_words: the same for the baseline's neurons.
@@ -135,77 +134,60 @@ def allocation(
     >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
     >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
     >>> allocation(model, "a good film")
-    View('Which neurons serve which tokens')
+    View('How neurons are allocated to tokens')
     """
     check_number("n_neurons", n_neurons, low=1, high=MOST_NEURONS, whole=True)
     shown = [(model, words, names[1])]
     if baseline is not None:
         shown.insert(0, (baseline, baseline_words, names[0]))
-    named = [(NeuronNames(one, of), name) for one, of, name in shown]
-    readings = [
-        read_allocation(one, text, named=names_of, name=name, n_neurons=n_neurons, truncate=truncate)
-        for (one, _, _), (names_of, name) in zip(shown, named, strict=True)
+    named = [NeuronNames(one, of) for one, of, _ in shown]
+    seen = explain(model, text, truncate=truncate)
+    explained = [seen if one is model else explain(one, seen.text, truncate=truncate) for one, _, _ in shown]
+    models = [
+        _allocation(one, called, name, n_neurons)
+        for one, called, (_, _, name) in zip(explained, named, shown, strict=True)
     ]
-    content = AllocationContent(text, label, named[-1][0].origin, readings)
-    return View("Which neurons serve which tokens", "allocation", content)
+    content = AllocationContent(seen.text, label, named[-1].origin, models)
+    return View("How neurons are allocated to tokens", "allocation", content)
 
 
-def read_allocation(
-    model: HookedClassifier,
-    text: str,
-    *,
-    named: NeuronNames,
-    name: str,
-    n_neurons: int = N_NEURONS,
-    truncate: bool = False,
-) -> Allocation:
-    """Collect what the view shows of one model; arguments as for :func:`allocation`."""
-    reading = read_text(model, text, truncate=truncate)
-    tokens = token_table(model, text, top=N_SERVING, truncate=truncate)
-    pairs = pair_table(model, text, top=N_SERVING, truncate=truncate)
+def _allocation(seen: TextExplanation, named: NeuronNames, name: str, n_neurons: int) -> Allocation:
+    tokens = token_table(seen.model, seen, top=N_NAMED)
+    pairs = pair_table(seen.model, seen, top=N_NAMED)
     pairs = pairs[pairs["correlation"] > 0].head(N_PAIRS)
-    kept = sorted(reading.evidence.abs().argsort(descending=True)[:N_TOKENS].tolist())
-    top = [n for n in reading.served.top_neurons(n_neurons) if reading.served.evidence[:, n].any()]
-    called = _names(named, top, tokens, pairs)
+    kept = sorted(seen.evidence.abs().argsort(descending=True)[:N_TOKENS].tolist())
+    found = seen.attribution
+    top = [n for n in found.top_neurons(n_neurons) if found.evidence[:, n].any()]
+    listed = [neuron for table in (tokens, pairs) for row in table["neurons"] for neuron in row]
+    called = named.by_number([*top, *listed])
     labels = [called[neuron] for neuron in top] or ["no active neuron"]
-    evidence = reading.served.evidence[:, top].numpy() if top else np.zeros((len(tokens), 1))
+    none = torch.zeros(len(tokens), 1)
+    evidence, share = ((values[:, top] if top else none).cpu().numpy() for values in (found.evidence, found.share))
     return Allocation(
         model=name,
-        predicted=model.labels[reading.predicted],
-        probability=reading.probabilities[reading.predicted].item(),
+        predicted=seen.label,
+        probability=seen.probability,
         n_tokens=len(tokens),
-        n_active=int((reading.served.share > 0).any(0).sum()),
+        n_active=int((found.share > 0).any(0).sum()),
         n_shown=len(top),
-        importance=share_strip(reading.tokens, reading.importance.tolist()),
-        evidence=evidence_strip(reading.tokens, reading.evidence.tolist()),
-        map=heat(labels, [reading.tokens[i] for i in kept], evidence[kept].T.tolist()),
-        choice=neuron_choice(
-            reading.tokens, {"evidence": evidence, "share of the token's evidence": _shares(reading, top)}, labels
-        ),
-        served=[_served(tokens.iloc[i], reading, called) for i in kept],
+        importance=token_heatmap(seen.tokens, seen.importance.tolist()),
+        evidence=signed_token_heatmap(seen.tokens, seen.evidence.tolist()),
+        heatmap=heatmap(labels, [seen.tokens[i] for i in kept], evidence[kept].T.tolist()),
+        choice=neuron_choice(seen.tokens, {"evidence": evidence, "share of the token's evidence": share}, labels),
+        tokens=[_token(tokens.iloc[i], seen, called) for i in kept],
         pairs=[_pair(row, called) for _, row in pairs.iterrows()],
-        sums=sums_of(reading, called, top),
+        sums=sums_of(seen, called, top),
     )
 
 
-def _names(named: NeuronNames, top: list[int], tokens: pd.DataFrame, pairs: pd.DataFrame) -> dict[int, str]:
-    listed = [neuron for table in (tokens, pairs) for row in table["neurons"] for neuron in row]
-    neurons = list(dict.fromkeys([*top, *listed]))
-    return dict(zip(neurons, named.of(neurons), strict=True))
-
-
-def _shares(reading: Reading, top: list[int]) -> np.ndarray:
-    return reading.served.share[:, top].numpy() if top else np.zeros((len(reading.tokens), 1))
-
-
-def _served(row: pd.Series, reading: Reading, called: Mapping[int, str]) -> ServedToken:
-    total = reading.served.share[row["position"]].sum().item()
-    return ServedToken(
+def _token(row: pd.Series, seen: TextExplanation, called: Mapping[int, str]) -> AttributedToken:
+    total = seen.attribution.share[row["position"]].sum().item()
+    return AttributedToken(
         position=row["position"],
         token=row["token"],
         importance=row["importance"],
         capacity=row["capacity"],
-        evidence=reading.evidence[row["position"]].item(),
+        evidence=seen.evidence[row["position"]].item(),
         neurons_for_half=row["neurons_for_half"],
         neurons=[(called[n], share) for n, share in zip(row["neurons"], row["shares"], strict=True)],
         rest=max(total - sum(row["shares"]), 0.0),

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
-from safr_lens.models.one_text import text_activations
-from safr_lens.penalty.correlation import attention_correlation
+from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.views.allocation import N_PAIRS
 from safr_lens.views.charts import Chart, pair_matrix
 from safr_lens.views.components import Component, head_patterns
@@ -34,7 +33,12 @@ class AttentionContent:
 
 
 def attention(
-    model: HookedClassifier, text: str, *, layer: int = -1, threshold: float = 2.0, truncate: bool = False
+    model: HookedClassifier,
+    text: str | TextExplanation,
+    *,
+    layer: int = -1,
+    threshold: float = 2.0,
+    truncate: bool = False,
 ) -> View:
     """Show a layer's attention head by head, and beside it which pairs of tokens it correlates.
 
@@ -42,7 +46,7 @@ def attention(
 
     Args:
         model: a classifier.
-        text: the text.
+        text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         layer: by default the last.
         threshold: attention in multiples of uniform attention above which a pair counts as correlated.
         truncate: cut a text that is longer than the context instead of refusing it.
@@ -59,19 +63,19 @@ def attention(
     View('Attention, and the pairs it correlates')
     """
     layer = checked_layer(model, layer)
-    seen = text_activations(model, text, [model.adapter.attention_pattern(layer)], truncate=truncate)
-    pattern, words = seen[model.adapter.attention_pattern(layer)], seen.words
-    correlation = attention_correlation(pattern, seen.mask, threshold)[0].cpu()
-    mean = pattern[0].mean(0).cpu()
+    seen = explain(model, text, truncate=truncate)
+    pattern, words = seen.patterns[layer].cpu(), seen.tokens
+    correlation = seen.correlation(layer, threshold=threshold).cpu()
+    mean = pattern.mean(0)
     both = (mean + mean.T) / 2
     lift = len(words) * both
     drawn = words[:MOST_TOKENS]
-    heads = pattern[0, :, : len(drawn), : len(drawn)].cpu().numpy()
+    heads = pattern[:, : len(drawn), : len(drawn)].numpy()
     high = max(float(heads.max(initial=0.0)), 1e-3)
     ranked = correlation.triu(1).flatten().argsort(descending=True)[:N_PAIRS].tolist()
     pairs = [divmod(place, len(words)) for place in ranked]
     content = AttentionContent(
-        text=text,
+        text=seen.text,
         layer=layer,
         threshold=threshold,
         n_heads=len(heads),

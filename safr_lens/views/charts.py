@@ -19,7 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from safr_lens.views.inert import shortened, visible
+from safr_lens.views.sanitize import shortened, visible
 
 INK, SOFT, LINE = "#1b2330", "#566172", "#d9dee6"
 # told apart by colour-blind readers too (Okabe and Ito 2008)

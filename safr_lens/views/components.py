@@ -18,7 +18,7 @@ from circuitsvis.tokens import colored_tokens
 from circuitsvis.utils.render import RenderedHTML
 
 from safr_lens.views.charts import AGAINST, FOR
-from safr_lens.views.inert import inert, shortened
+from safr_lens.views.sanitize import sanitized, shortened
 
 DIGITS = 4
 _DEFAULT_COLORS = re.compile(r'(\w)="red",(\w)="blue"')
@@ -52,7 +52,7 @@ def token_colors(
     """
     return _component(
         colored_tokens(
-            [inert(token) + " " for token in tokens],
+            [sanitized(token) + " " for token in tokens],
             _significant(
                 np.clip(np.nan_to_num(np.asarray(values, dtype=float), posinf=high, neginf=low), low, high)
             ).tolist(),
@@ -79,12 +79,12 @@ def neuron_choice(tokens: Sequence[str], quantities: dict[str, np.ndarray], name
     ends = np.maximum(np.abs(finite).max(axis=0), 1e-6)
     return _component(
         text_neuron_activations(
-            [*(inert(token) + " " for token in tokens), "", ""],
+            [*(sanitized(token) + " " for token in tokens), "", ""],
             _significant(np.concatenate([finite, [ends, -ends]])),
             first_dimension_name="show",
             second_dimension_name="neuron",
-            first_dimension_labels=[inert(name) for name in quantities],
-            second_dimension_labels=[inert(shortened(name, 80)) for name in names],
+            first_dimension_labels=[sanitized(name) for name in quantities],
+            second_dimension_labels=[sanitized(shortened(name, 80)) for name in names],
         )
     )
 
@@ -94,7 +94,7 @@ def head_patterns(tokens: Sequence[str], pattern: np.ndarray, *, high: float, co
     return _component(
         attention_heads(
             np.round(np.nan_to_num(pattern.astype(float)), DIGITS).tolist(),
-            [inert(shortened(token, 16)) for token in tokens],
+            [sanitized(shortened(token, 16)) for token in tokens],
             attention_head_names=[f"H{head}" for head in range(len(pattern))],
             min_value=0.0,
             max_value=high,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.views.charts import Chart, bars
+from safr_lens.views.heatmaps import TokenHeatmap, signed_token_heatmap
 from safr_lens.views.names import NeuronNames, Words
-from safr_lens.views.reading import read_text
-from safr_lens.views.strips import Strip, evidence_strip
 from safr_lens.views.sums import Sums, sums_of
 from safr_lens.views.view import View
 
@@ -27,7 +27,7 @@ class ContributionsContent:
     predicted: str
     probability: float
     origin: str
-    strips: list[tuple[str, Strip]]
+    heatmaps: list[tuple[str, TokenHeatmap]]
     token_bars: Chart
     neuron_bars: Chart
     sums: Sums
@@ -35,7 +35,7 @@ class ContributionsContent:
 
 def contributions(
     model: HookedClassifier,
-    text: str,
+    text: str | TextExplanation,
     *,
     words: Words | None = None,
     label: str | None = None,
@@ -46,7 +46,7 @@ def contributions(
 
     Args:
         model: a classifier.
-        text: the text.
+        text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         words: names for the neurons, see :class:`safr_lens.views.NeuronNames`.
         label: the true class, if it is known.
         n_neurons: how many neurons have a row of their own, 1 to 50.
@@ -64,28 +64,28 @@ def contributions(
     View('What adds up to the prediction')
     """
     check_number("n_neurons", n_neurons, low=1, high=MOST_NEURONS, whole=True)
-    reading = read_text(model, text, truncate=truncate)
     named = NeuronNames(model, words)
-    top = reading.served.top_neurons(n_neurons)
-    called = dict(zip(top, named.of(top), strict=True))
-    by_neuron = reading.served.evidence.sum(0)
-    strongest = sorted(reading.evidence.abs().argsort(descending=True)[:N_BARS].tolist())
-    by_token = reading.parts.by_token()
+    seen = explain(model, text, truncate=truncate)
+    top = seen.attribution.top_neurons(n_neurons)
+    called = named.by_number(top)
+    by_neuron = seen.attribution.evidence.sum(0)
+    strongest = sorted(seen.evidence.abs().argsort(descending=True)[:N_BARS].tolist())
+    by_token = seen.parts.by_token()
     largest = by_token.abs().max().item()
     content = ContributionsContent(
-        text=text,
+        text=seen.text,
         label=label,
-        predicted=model.labels[reading.predicted],
-        probability=reading.probabilities[reading.predicted].item(),
+        predicted=seen.label,
+        probability=seen.probability,
         origin=named.origin,
-        strips=[
-            (name, evidence_strip(reading.tokens, by_token[:, number].tolist(), largest=largest))
+        heatmaps=[
+            (name, signed_token_heatmap(seen.tokens, by_token[:, number].tolist(), largest=largest))
             for number, name in enumerate(model.labels)
         ],
         token_bars=bars(
-            {f"{i + 1} {reading.tokens[i]}": reading.evidence[i].item() for i in strongest}, label="evidence, logits"
+            {f"{i + 1} {seen.tokens[i]}": seen.evidence[i].item() for i in strongest}, label="evidence, logits"
         ),
         neuron_bars=bars({called[n]: by_neuron[n].item() for n in top[:N_BARS]}, label="evidence, logits"),
-        sums=sums_of(reading, called, top),
+        sums=sums_of(seen, called, top),
     )
     return View("What adds up to the prediction", "contributions", content)

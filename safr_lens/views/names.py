@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import torch
@@ -61,6 +61,11 @@ class NeuronNames:
         return [
             f"{neuron}: {', '.join(found[:N_WORDS]) or 'no word'}" for neuron, found in zip(neurons, words, strict=True)
         ]
+
+    def by_number(self, neurons: Iterable[int]) -> dict[int, str]:
+        """Return the names of some neurons by their numbers, which may repeat."""
+        numbers = list(dict.fromkeys(neurons))
+        return dict(zip(numbers, self.of(numbers), strict=True))
 
     def _alone(self, neurons: Sequence[int]) -> list[list[str]]:
         tokenizer = self.model.tokenizer

@@ -20,8 +20,8 @@ from safr_lens.models.one_text import text_activations
 from safr_lens.neurons.table import Embeddings, table_of, vectors_for
 from safr_lens.neurons.top_activations import top_activations
 from safr_lens.views.charts import Chart, bars, histogram
+from safr_lens.views.heatmaps import TokenHeatmap, token_heatmap
 from safr_lens.views.names import NeuronNames
-from safr_lens.views.strips import Strip, share_strip
 from safr_lens.views.view import View
 
 N_BINS = 30
@@ -40,7 +40,7 @@ class Example:
     number: int
     cut_before: bool
     cut_after: bool
-    strip: Strip
+    heatmap: TokenHeatmap
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ def _examples(model: HookedClassifier, data: Data, number: int, layer: int, k: i
     for row in top.itertuples():
         words, values = _activations(model, texts[row.example], number, layer)
         start, end = max(0, row.position - window), row.position + window + 1
-        strip = share_strip(words[start:end], values[start:end], high=high, color=ACTIVATION)
-        shown.append(Example(row.activation, row.token, row.label, row.example, start > 0, end < len(words), strip))
+        heatmap = token_heatmap(words[start:end], values[start:end], high=high, color=ACTIVATION)
+        shown.append(Example(row.activation, row.token, row.label, row.example, start > 0, end < len(words), heatmap))
     return shown
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from safr_lens.views.reading import Reading
+from safr_lens.neurons.explanation import TextExplanation
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Sums:
     logits: list[float]
 
 
-def sums_of(reading: Reading, called: Mapping[int, str], top: Sequence[int]) -> Sums:
+def sums_of(seen: TextExplanation, called: Mapping[int, str], top: Sequence[int]) -> Sums:
     """Return the sums of a text.
 
     Args:
-        reading: of the text.
+        seen: the explanation of the text.
         called: names of neurons.
         top: the neurons that have a row of their own.
     """
-    parts = reading.parts
+    parts = seen.parts
     by_neuron = parts.by_neuron()
     rest = torch.ones(len(by_neuron), dtype=torch.bool)
     rest[list(top)] = False

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
-from safr_lens.models.one_text import text_activations
-from safr_lens.penalty.correlation import attention_correlation
-from safr_lens.penalty.neurons import overlap
+from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.views.charts import Chart, bars, pair_matrix
-from safr_lens.views.strips import Strip, share_strip
+from safr_lens.views.heatmaps import TokenHeatmap, token_heatmap
 from safr_lens.views.view import View
 
 N_BARS = 24
@@ -27,20 +24,25 @@ class SuperpositionContent:
     capacity: list[float]
     mean_capacity: float
     random_capacity: float
-    strip: Strip
+    heatmap: TokenHeatmap
     bars: Chart
     n_bars: int
     matrix: Chart
 
 
 def superposition(
-    model: HookedClassifier, text: str, *, layer: int = -1, threshold: float = 2.0, truncate: bool = False
+    model: HookedClassifier,
+    text: str | TextExplanation,
+    *,
+    layer: int = -1,
+    threshold: float = 2.0,
+    truncate: bool = False,
 ) -> View:
     """Show the overlap of the tokens' neuron vectors, their correlation by attention, and each token's capacity.
 
     Args:
         model: a classifier.
-        text: the text.
+        text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         layer: whose neurons and attention; by default the last.
         threshold: attention in multiples of uniform attention above which a pair counts as correlated.
         truncate: cut a text that is longer than the context instead of refusing it.
@@ -57,27 +59,24 @@ def superposition(
     View('Superposition in a text')
     """
     layer = checked_layer(model, layer)
-    name = model.adapter.readable_neurons(layer)
-    seen = text_activations(model, text, [name, model.adapter.attention_pattern(layer)], truncate=truncate)
-    neurons, words = seen[name], seen.words
-    shares = capacity(neurons[0]).cpu()
+    seen = explain(model, text, truncate=truncate)
+    shares, words = seen.capacity(layer).cpu(), seen.tokens
     defined = shares[~shares.isnan()]
     least = sorted(range(len(words)), key=lambda i: (shares[i].isnan().item(), shares[i].item()))[:N_BARS]
-    correlation = attention_correlation(seen[model.adapter.attention_pattern(layer)], seen.mask, threshold)[0]
     content = SuperpositionContent(
-        text=text,
+        text=seen.text,
         layer=layer,
         tokens=words,
         capacity=shares.tolist(),
         mean_capacity=defined.mean().item() if len(defined) else float("nan"),
         random_capacity=1 / (1 + (len(words) - 1) / model.config.d_mlp),
-        strip=share_strip(words, shares.tolist(), color="#b39ddb"),
+        heatmap=token_heatmap(words, shares.tolist(), color="#b39ddb"),
         bars=bars({f"{i + 1} {words[i]}": shares[i].item() for i in sorted(least)}, label="capacity, 0 to 1"),
         n_bars=len(least),
         matrix=pair_matrix(
             words,
-            overlap(neurons)[0].cpu().numpy(),
-            correlation.cpu().numpy(),
+            seen.overlap(layer).cpu().numpy(),
+            seen.correlation(layer, threshold=threshold).cpu().numpy(),
             lower_label="overlap (cosine), below",
             upper_label="correlation, above",
         ),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.neurons.token_table import token_table
+from safr_lens.views.heatmaps import TokenHeatmap, signed_token_heatmap, token_heatmap
 from safr_lens.views.names import NeuronNames, Words
-from safr_lens.views.reading import read_text
-from safr_lens.views.strips import Strip, evidence_strip, share_strip
 from safr_lens.views.view import View
 
 
@@ -24,14 +24,14 @@ class TokensContent:
     probability: float
     origin: str
     d_mlp: int
-    strips: list[tuple[str, str, Strip]]
+    heatmaps: list[tuple[str, str, TokenHeatmap]]
     table: pd.DataFrame
     labels: list[str]
 
 
 def tokens(
     model: HookedClassifier,
-    text: str,
+    text: str | TextExplanation,
     *,
     words: Words | None = None,
     label: str | None = None,
@@ -42,10 +42,10 @@ def tokens(
 
     Args:
         model: a classifier.
-        text: the text.
+        text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         words: names for the neurons, see :class:`safr_lens.views.NeuronNames`.
         label: the true class, if it is known.
-        top: how many serving neurons to name a token.
+        top: how many neurons to name a token.
         truncate: cut a text that is longer than the context instead of refusing it.
 
     Raises:
@@ -59,44 +59,43 @@ def tokens(
     >>> tokens(model, "a good film")
     View('Token by token')
     """
-    reading = read_text(model, text, truncate=truncate)
-    table = token_table(model, text, top=top, truncate=truncate)
     named = NeuronNames(model, words)
-    listed = list(dict.fromkeys(neuron for row in table["neurons"] for neuron in row))
-    called = dict(zip(listed, named.of(listed), strict=True))
-    table["evidence"] = reading.evidence.tolist()
-    table["served"] = [
+    seen = explain(model, text, truncate=truncate)
+    table = token_table(model, seen, top=top)
+    called = named.by_number(neuron for row in table["neurons"] for neuron in row)
+    table["evidence"] = seen.evidence.tolist()
+    table["attribution"] = [
         [(called[neuron], share) for neuron, share in zip(*row, strict=True)]
         for row in zip(table["neurons"], table["shares"], strict=True)
     ]
     active = table["active"].tolist()
     content = TokensContent(
-        text=text,
+        text=seen.text,
         label=label,
-        predicted=model.labels[reading.predicted],
-        probability=reading.probabilities[reading.predicted].item(),
+        predicted=seen.label,
+        probability=seen.probability,
         origin=named.origin,
         d_mlp=model.config.d_mlp,
-        strips=[
+        heatmaps=[
             (
                 "Importance",
                 "VMASK's keep-probability, 0 to 1",
-                share_strip(reading.tokens, reading.importance.tolist()),
+                token_heatmap(seen.tokens, seen.importance.tolist()),
             ),
             (
                 "Capacity",
                 "how much of a direction the token has to itself among the tokens of this text, 0 to 1",
-                share_strip(reading.tokens, table["capacity"].tolist(), color="#b39ddb"),
+                token_heatmap(seen.tokens, table["capacity"].tolist(), color="#b39ddb"),
             ),
             (
                 "Active neurons",
                 f"of {model.config.d_mlp:,}; the darkest has {max(active):,}",
-                share_strip(reading.tokens, active, high=max(1, max(active)), color="#e0b341"),
+                token_heatmap(seen.tokens, active, high=max(1, max(active)), color="#e0b341"),
             ),
             (
                 "Evidence",
                 "logits, against (orange) to for (blue) the predicted class",
-                evidence_strip(reading.tokens, reading.evidence.tolist()),
+                signed_token_heatmap(seen.tokens, seen.evidence.tolist()),
             ),
         ],
         table=table,

@@ -11,7 +11,7 @@ from safr_lens import HookedClassifier, ModelConfig, views
 from safr_lens.data.load import FEATURES
 from safr_lens.reporting import build_report
 from safr_lens.reporting.runs import ReportedRun
-from safr_lens.views.inert import shortened
+from safr_lens.views.sanitize import shortened
 from safr_lens.workflow import MeasuredData, analyze_run
 from tests.browser.hostile import assert_nothing_ran, seen
 from tests.browser.pages import text_of, wait_until_drawn
@@ -38,7 +38,7 @@ def test_every_class_name_is_shown_as_it_is(make, open_page):
     assert len([head for head in heads if "…" in head]) >= sum(len(one) > 24 for one in PAYLOADS) // 2
 
 
-def test_class_names_in_charts_and_strips(open_page):
+def test_class_names_in_charts_and_heatmaps(open_page):
     page = open_page(views.contributions(classifier(SOME), TEXT))
     wait_until_drawn(page)
     assert_nothing_ran(page)

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from safr_lens import HookedClassifier, ModelConfig, views
-from safr_lens.views.inert import shortened
+from safr_lens.views.sanitize import shortened
 from tests.browser.hostile import SEPARATOR, assert_nothing_ran, seen, whole_tokens
 from tests.browser.pages import notebook_page, page_of, plain, props_of, text_of, wait_until_drawn
 from tests.browser.payloads import PAYLOADS
@@ -35,13 +35,13 @@ def test_tokens_are_shown_as_they_are(make, hostile_model, expected, open_page):
     page = open_page(make(hostile_model, TEXT))
     wait_until_drawn(page)
     assert_nothing_ran(page)
-    strips = page.eval_on_selector_all(
+    heatmaps = page.eval_on_selector_all(
         ".view:not(.choice) .colored-tokens",
-        "all => all.map((strip) => [...strip.querySelectorAll('span > span')].map((one) => one.innerText))",
+        "all => all.map((heatmap) => [...heatmap.querySelectorAll('span > span')].map((one) => one.innerText))",
     )
-    assert strips
-    for strip in strips:
-        assert [plain(token) for token in strip] == expected
+    assert heatmaps
+    for heatmap in heatmaps:
+        assert [plain(token) for token in heatmap] == expected
 
 
 def test_tokens_in_a_notebook_without_a_policy_do_not_run(hostile_model, open_page, tmp_path):
@@ -86,7 +86,7 @@ def test_examples_of_a_neuron_show_text(hostile_model, expected, open_page):
 def test_tables_and_names_show_text(hostile_model, open_page):
     view = views.allocation(hostile_model, SEPARATOR.join(PAYLOADS[:12]), n_neurons=50)
     page = open_page(view)
-    parts = [part.name for part in view.content.readings[0].sums.neurons]
+    parts = [part.name for part in view.content.models[0].sums.neurons]
     assert text_of(page, "table.sums tr.part th") == [seen(shortened(name, 70)) for name in parts]
     options = text_of(page, ".choice select:last-of-type option")
     assert set(text_of(page, "table.sums tr.part th")) & set(options)

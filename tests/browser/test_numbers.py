@@ -49,7 +49,7 @@ def test_rounded_text_agrees_with_the_number_behind_it(saved, open_page):
 def test_shares_of_a_token_sum_to_one_or_none(saved, shown, open_page):
     page = open_page(saved["allocation"])
     sums = [float(v) for v in page.eval_on_selector_all("[data-shares]", "all => all.map((one) => one.dataset.shares)")]
-    assert len(sums) == sum(len(one.served) for one in shown["allocation"].content.readings)
+    assert len(sums) == sum(len(one.tokens) for one in shown["allocation"].content.models)
     assert all(min(abs(total - 1), abs(total)) < 1e-5 for total in sums)
     # the percentages beside each other, and the rest, are the same shares
     cells = text_of(page, "[data-shares]")

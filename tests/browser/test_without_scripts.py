@@ -16,13 +16,13 @@ def test_a_page_reads_well(name, saved, open_page, tmp_path):
     screenshot(page, f"{name}-without-scripts", tmp_path)
     assert page.bad == []
     assert text_of(page, "h1") != [""]
-    strips = [strip for strip in text_of(page, ".view:visible > .static")]
-    assert all(strips)
+    heatmaps = text_of(page, ".view:visible > .static")
+    assert all(heatmaps)
     if name not in ("report", "neuron", "attention"):
-        assert strips[0] == TEXT
+        assert heatmaps[0] == TEXT
     pictures = page.eval_on_selector_all("img.chart:visible", SIZES)
     assert all(width > 20 and height > 20 for width, height in pictures)
-    assert pictures or page.locator("table.heat:visible td[style]").count() > 0 or name == "tokens"
+    assert pictures or page.locator("table.heatmap:visible td[style]").count() > 0 or name == "tokens"
     assert page.locator("table:visible").count() > 0 or name == "superposition"
 
 

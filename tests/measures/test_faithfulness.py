@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, models
 from safr_lens import HookedClassifier
 from safr_lens.data import TextTokenizer
 from safr_lens.errors import ConfigError, DataError
+from safr_lens.measures.attribution import margin
 from safr_lens.measures.faithfulness import (
     aopc,
     aopc_bounds,
@@ -33,7 +34,6 @@ from safr_lens.measures.faithfulness import (
 from safr_lens.measures.faithfulness.deletion import OPERATORS, Variants, probabilities
 from safr_lens.measures.faithfulness.formulas import BINS, bin_sizes
 from safr_lens.measures.faithfulness.rankings import drawn_order, ranked
-from safr_lens.measures.serving import margin
 from safr_lens.models.output import ClassifierOutput
 from tests.reference import slow_faithfulness as slow
 

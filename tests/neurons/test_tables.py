@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from safr_lens.errors import ConfigError, TextError
-from safr_lens.measures.serving import serving
+from safr_lens.measures.attribution import attribution
 from safr_lens.neurons import pair_table, token_table
 from safr_lens.penalty import attention_correlation
 from tests.neurons.planted import MONOSEMANTIC, POLYSEMANTIC, planted_model
@@ -38,7 +38,7 @@ def test_token_table_columns(model):
     expected = slow_measures.capacity(neurons.double().tolist())
     assert table["capacity"].tolist() == pytest.approx(expected, abs=1e-5, nan_ok=True)
     assert table["active"].tolist() == [sum(value > 0 for value in row) for row in neurons.tolist()]
-    assert table["neurons_for_half"].tolist() == serving(model.decompose(TEXT)).neurons_for_half()
+    assert table["neurons_for_half"].tolist() == attribution(model.decompose(TEXT)).neurons_for_half()
 
 
 def test_the_tokens_logits_sum_to_those_of_the_text(model):

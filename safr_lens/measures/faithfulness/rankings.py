@@ -11,7 +11,7 @@ from torch import Tensor
 
 from safr_lens.checks import check_choice
 from safr_lens.errors import ConfigError
-from safr_lens.measures.serving import margin
+from safr_lens.measures.attribution import margin
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 

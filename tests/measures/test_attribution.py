@@ -1,4 +1,4 @@
-"""Which neurons serve which token."""
+"""What the neurons add to a prediction at each token."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ import dataclasses
 import pytest
 import torch
 
-from safr_lens.measures.serving import margin, serving
-from safr_lens.views.prediction import explain
+from safr_lens.measures.attribution import attribution, margin
 
 
 def test_shares_of_a_token_sum_to_one(model):
-    served = serving(model.decompose("a gripping , funny film"))
-    torch.testing.assert_close(served.share.sum(1), torch.ones(5))
+    found = attribution(model.decompose("a gripping , funny film"))
+    torch.testing.assert_close(found.share.sum(1), torch.ones(5))
 
 
 def test_evidence_and_biases_add_up_to_the_margin(model):
     parts = model.decompose("a gripping , funny film")
     predicted = int(parts.logits.argmax())
     rest = margin(torch.stack(list(parts.others.values())).sum((0, 1)), predicted)
-    total = serving(parts).evidence.sum() + rest
+    total = attribution(parts).evidence.sum() + rest
     torch.testing.assert_close(total, margin(parts.logits, predicted), atol=1e-4, rtol=0)
 
 
 def test_neurons_for_half_counts_the_fewest(model):
-    served = serving(model.decompose("a gripping , funny film"))
-    for row, count in zip(served.share, served.neurons_for_half(), strict=True):
+    found = attribution(model.decompose("a gripping , funny film"))
+    for row, count in zip(found.share, found.neurons_for_half(), strict=True):
         largest = row.sort(descending=True).values
         assert largest[:count].sum() >= 0.5 - 1e-6
         assert largest[: count - 1].sum() < 0.5
@@ -35,16 +34,9 @@ def test_neurons_for_half_counts_the_fewest(model):
 def test_a_silent_token_needs_no_neuron(model):
     parts = model.decompose("a dull film")
     silent = dataclasses.replace(parts, neurons=torch.zeros_like(parts.neurons))
-    assert serving(silent).neurons_for_half() == [0, 0, 0]
-    assert not serving(silent).share.isnan().any()
+    assert attribution(silent).neurons_for_half() == [0, 0, 0]
+    assert not attribution(silent).share.isnan().any()
 
 
 def test_margin_compares_with_the_mean_of_the_others():
     assert margin(torch.tensor([3.0, 1.0, 2.0]), 0).item() == pytest.approx(1.5)
-
-
-def test_explain_names_the_predicted_class(model):
-    answer = explain(model, "a gripping , funny film", top=50)
-    assert answer["probability"] == max(answer["probabilities"].values())
-    assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
-    assert len(answer["tokens"]) == 5

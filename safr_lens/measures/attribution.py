@@ -1,22 +1,19 @@
-"""Which neurons serve which token of a text."""
+"""Which neurons a prediction is attributed to, token by token."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from safr_lens.measures.streams.type_means import TypeMeans
-from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.decompose import Decomposition
 
 
 @dataclass(frozen=True)
-class Serving:
-    """How the neurons of the last MLP serve the tokens of a text.
+class Attribution:
+    """What the neurons of the last MLP add to a prediction at each token.
 
     Attributes:
         evidence: what each neuron adds at each token to the predicted class over the mean of the others, in logits.
@@ -49,24 +46,8 @@ def margin(contributions: Float[Tensor, "... n_classes"], predicted: int) -> Flo
     return chosen - (contributions.sum(-1) - chosen) / (n_classes - 1)
 
 
-def serving(parts: Decomposition) -> Serving:
-    """Return how the neurons serve the tokens of a decomposed text."""
+def attribution(parts: Decomposition) -> Attribution:
+    """Return what the neurons add to the prediction of a decomposed text."""
     evidence = margin(parts.neurons, int(parts.logits.argmax()))
     size = evidence.abs()
-    return Serving(evidence, size / size.sum(1, keepdim=True).clamp_min(torch.finfo(size.dtype).tiny))
-
-
-def top_words(model: HookedClassifier, means: TypeMeans, neurons: Sequence[int], *, k: int = 3) -> list[list[str]]:
-    """Return for each neuron the ``k`` token types at which it is most active on average; fewer if it knows fewer.
-
-    Args:
-        model: whose tokenizer names the types.
-        means: of a corpus, see :func:`safr_lens.measures.type_means`.
-        neurons: numbers of neurons.
-        k: how many words.
-    """
-    words = []
-    for neuron in neurons:
-        values, order = means.means[:, neuron].topk(min(k, len(means.types)))
-        words.append([model.tokenizer.word(int(means.types[i])) for v, i in zip(values, order, strict=True) if v > 0])
-    return words
+    return Attribution(evidence, size / size.sum(1, keepdim=True).clamp_min(torch.finfo(size.dtype).tiny))

@@ -10,29 +10,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safr_lens.views.components import json_in_script, script, token_colors
-from safr_lens.views.inert import WORD_JOINER, inert
+from safr_lens.views.sanitize import WORD_JOINER, sanitized
 
 
 @given(st.text())
 @settings(deadline=None, max_examples=200)
 def test_no_bracket_or_ampersand_is_followed_by_anything_but_a_word_joiner(text):
-    safe = inert(text)
+    safe = sanitized(text)
     for position, character in enumerate(safe):
         if character in "<&":
             assert safe[position + 1] == WORD_JOINER
 
 
 def test_plain_text_stays_as_it_is():
-    assert inert("Plain text, with “quotes” & 👩‍👩‍👧".replace("&", "and")) == "Plain text, with “quotes” and 👩‍👩‍👧"
+    assert sanitized("Plain text, with “quotes” & 👩‍👩‍👧".replace("&", "and")) == "Plain text, with “quotes” and 👩‍👩‍👧"
 
 
 @pytest.mark.parametrize(("raw", "visible"), [("\n", "↵"), ("\t", "⇥"), ("\u202e", "[U+202E]"), ("\x00", "[U+0000]")])
 def test_what_hides_or_reorders_is_made_visible(raw, visible):
-    assert inert(raw) == visible
+    assert sanitized(raw) == visible
 
 
 def test_lone_surrogates_can_be_written():
-    assert inert("\ud800").encode("utf-8") == "\ufffd".encode()
+    assert sanitized("\ud800").encode("utf-8") == "\ufffd".encode()
 
 
 def test_a_component_keeps_tokens_values_and_bounds():

@@ -22,13 +22,13 @@ def visible(text: str) -> str:
     return "".join(_visible(character) for character in whole)
 
 
-def inert(text: str) -> str:
+def sanitized(text: str) -> str:
     """Return ``text`` so that no browser reads it as markup even where it is written into ``innerHTML``.
 
     A word joiner (zero width) after each ``<`` and ``&`` keeps them from opening a tag or an entity in every place
     where circuitsvis puts them: text, tooltips, labels. What :func:`visible` does is done, too.
 
-    >>> inert("<br />").replace(WORD_JOINER, "|")
+    >>> sanitized("<br />").replace(WORD_JOINER, "|")
     '<|br />'
     """
     return visible(text).replace("<", f"<{WORD_JOINER}").replace("&", f"&{WORD_JOINER}")
