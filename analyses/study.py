@@ -4,8 +4,9 @@ Stage "ablate" changes one lever of SAFR at a time, stage "choose" trains every 
 the first screening, with word vectors of the training split alone; all are measured on the validation split. Stage
 "final" trains the chosen weight of each method and what is recommended with other seeds, keeps the mean of the weights
 and measures on the test split; "last_step" does so with the weights of the last step, as all other stages do.
-Each cell is one JSON file, written when it is done and skipped when it is there, so the study can be stopped and called
-again at any point. Without --stage, tables and figures are made anew from the cells that are there.
+All cells stand in cells.parquet, one a row. A cell is written to a file of its own when it is done and skipped when it
+is there, so the study can be stopped and called again at any point; then, as without --stage, all cells are put into
+cells.parquet, and tables and figures are made anew from them.
 
 Example: python analyses/study.py --stage choose --data rotten_tomatoes --plan
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -22,13 +24,14 @@ import torch
 import yaml
 from study_parts.cell import run_cell
 from study_parts.figures import pareto
-from study_parts.grid import DATA, METHODS_OF, SECONDS, Cell, cells
+from study_parts.grid import DATA, METHODS_OF, REMOVED_AFTER, SECONDS, Cell, cells
 from study_parts.page_tables import fill_pages
 from study_parts.results import write_results
 from study_parts.sources import Source, load_source
-from study_parts.table import chosen_weights, judged, read_cells, tidy, write_table
+from study_parts.store import CELLS, read_cells, write_cell, write_cells
+from study_parts.table import chosen_weights, judged, tidy
 
-from safr_lens.atomic import write_json
+from safr_lens.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "study"
@@ -45,7 +48,25 @@ def asked_cells(options: argparse.Namespace) -> list[Cell]:
         asked = cells(stage, tuple(options.data), tuple(options.seeds) if options.seeds else None, chosen)
         found += [cell for cell in asked if _wanted(cell, options)]
     part, parts = options.part  # taken ahead of what is done, or parts started at different times would overlap
-    return [cell for cell in found[part - 1 :: parts] if not (options.out / cell.stage / cell.file).exists()]
+    known = {(cell["stage"], cell["name"]) for cell in done}
+    return [cell for cell in found[part - 1 :: parts] if (cell.stage, cell.name) not in known]
+
+
+def runnable(asked: list[Cell], *, by_name: bool) -> list[Cell]:
+    """Return the cells without removed settings.
+
+    Raises:
+        ConfigError: a cell with one, of a method that was asked for by its name.
+    """
+    for cell in (one for one in asked if one.removed):
+        message = (
+            f"{cell.method}, {cell.weight} cannot be run: it sets {' and '.join(cell.removed)}, which the package no "
+            f"longer has. Its cells ran at commit {REMOVED_AFTER}; check that out to run more of them."
+        )
+        if by_name:
+            raise ConfigError(message)
+        print(message, file=sys.stderr)
+    return [cell for cell in asked if not cell.removed]
 
 
 def _wanted(cell: Cell, options: argparse.Namespace) -> bool:
@@ -79,13 +100,14 @@ def run(asked: list[Cell], options: argparse.Namespace) -> None:
             seed=cell.seed,
             faithfulness=min(FAITHFULNESS_TEXTS, options.limit or FAITHFULNESS_TEXTS),
         )
-        write_json(options.out / cell.stage / cell.file, {**dataclasses.asdict(cell), "settings": settings, **found})
+        known = {**dataclasses.asdict(cell), "name": cell.name, "settings": settings}
+        write_cell(options.out, {**known, **found})
         passed = time.perf_counter() - started
-        print(f"{number} of {len(asked)}: {cell.file} in {passed:.0f} s", flush=True)
+        print(f"{number} of {len(asked)}: {cell.name} in {passed:.0f} s", flush=True)
 
 
 def report(out: Path) -> None:
-    """Write tables, figures and the page from the cells that are there."""
+    """Put all finished cells into one file, and write tables, figures and the page from them."""
     done = read_cells(out)
     if not done:
         print(f"No cell in {out} yet; run one with --stage choose.")
@@ -93,13 +115,12 @@ def report(out: Path) -> None:
     table = tidy(done)
     wide = judged(table)
     chosen = chosen_weights(wide)
-    write_table(table, out)
-    write_json(out / "chosen.json", chosen)
+    write_cells(out, done)
     figures = [path for stage in ("choose", "final", "last_step") for path in pareto(wide, out, stage=stage)]
     write_results(wide, table, done, chosen, out, figures)
     if out.resolve() == RESULTS.resolve():
         fill_pages(ROOT, wide)
-    print(f"{len(done)} cells: {out / 'cells.csv'}, {out.parent / 'results.md'}")
+    print(f"{len(done)} cells: {out / CELLS}, {out.parent / 'results.md'}")
     print(json.dumps(chosen, indent=2))
 
 
@@ -127,7 +148,10 @@ def main() -> None:
         "--out", type=Path, default=RESULTS, help="folder of the cells; results.md is written beside it"
     )
     options = parser.parse_args()
-    asked = asked_cells(options)
+    try:
+        asked = runnable(asked_cells(options), by_name=bool(options.only))
+    except ConfigError as error:
+        parser.error(str(error))
     if options.plan:
         plan(asked)
         return

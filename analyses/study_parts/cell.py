@@ -20,6 +20,7 @@ from safr_lens.word_vectors.vectors import WordVectors
 from study_parts.bounded import bounded_faithfulness
 from study_parts.concepts import concepts
 from study_parts.embedding import embedding_figures
+from study_parts.grid import STARTED_FROM
 from study_parts.redundancy import redundancy_figures
 from study_parts.sources import Source
 
@@ -31,9 +32,7 @@ def prepared(
     source: Source, settings: Mapping[str, Any], seed: int
 ) -> tuple[HookedClassifier, Settings, WordVectors | None]:
     """Return an untrained classifier, the settings of its training, and the word vectors that they use, if any."""
-    # cells name what differs from the defaults of the time when the study began
-    base = {"preset": "attention", "average_weights": False, "data": source.data.source, **source.settings}
-    chosen = make_settings({**base, **settings, "seed": seed})
+    chosen = make_settings({**STARTED_FROM, "data": source.data.source, **source.settings, **settings, "seed": seed})
     model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
     given = source.own if chosen.data.word_vectors_from is None else source.reviews
     return model, chosen, given if uses_words(chosen.train, chosen.penalty) else None

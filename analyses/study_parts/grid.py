@@ -8,6 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# cells name what differs from the defaults of the time when the study began
+STARTED_FROM = {
+    "pairs": "attention",
+    "scope": "text",
+    "counted_pairs": "tokens",
+    "gates": "shared",
+    "l1_ratio": 0.5,
+    "importance_weight": 0.5,
+    "interaction_weight": 0.1,
+    "average_weights": False,
+}
 # the second epoch is the best one in most runs; with the default patience of 3, two epochs of five were for nothing
 RUN = {"patience": 1}
 START = {"embedding_start": "words", "word_vectors_from": "imdb"}
@@ -25,6 +36,19 @@ BASELINE = "unregularised"
 DATA = ("rotten_tomatoes", "sst2", "imdb")
 SEEDS = {"own": (0, 1), "ablate": (0, 1), "choose": (0, 1), "final": (2, 3, 4, 5, 6), "last_step": (2, 3, 4, 5, 6)}
 ON_TEST = ("final", "last_step")
+# rejected by the study and removed since; cells that set one of them are kept as data
+REMOVED = (
+    "redundancy_weight",
+    "class_tolerance",
+    "neuron_start",
+    "sparse_tokens",
+    "batch_occurrences",
+    "overlap_ratio",
+    "correlation_grad",
+    "importance_grad",
+)
+REMOVED_VALUES = {"pairs": "both"}
+REMOVED_AFTER = "d81c328"
 IMDB_SEEDS = 3
 # seconds of one cell on one CPU core of its own, to plan with
 SECONDS = {"rotten_tomatoes": 105, "sst2": 105, "imdb": 380}
@@ -213,11 +237,17 @@ class Cell:
         return "test" if self.stage in ON_TEST else "validation"
 
     @property
-    def file(self) -> str:
-        """Name of its file; other settings have another name."""
+    def name(self) -> str:
+        """What it is called; with other settings it is called otherwise."""
         settings = json.dumps(dict(self.settings), sort_keys=True)
         name = f"{self.data}-{self.method}-{self.weight}-{self.seed}".replace("/", "+").replace(", ", "_")
-        return f"{name.replace(' ', '_')}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}.json"
+        return f"{name.replace(' ', '_')}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+
+    @property
+    def removed(self) -> list[str]:
+        """Which of its settings the package no longer has: it cannot be run again."""
+        values = [f"{name}={value}" for name, value in REMOVED_VALUES.items() if self.settings.get(name) == value]
+        return [name for name in REMOVED if name in self.settings] + values
 
 
 def cells(

@@ -1,25 +1,17 @@
-"""The cells on disk as one tidy table: one row a cell and measure."""
+"""The tidy table of all cells: one row a cell and measure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from safr_lens.atomic import replacing
 from study_parts.grid import BASELINE
 
 KEYS = ["stage", "data", "method", "weight", "seed"]
 BUDGET = 0.005
 LEAST_RELIANCE, MOST_SILENT, LEAST_ALIVE, MOST_ALIKE = 0.15, 0.05, 0.25, 0.25
-
-
-def read_cells(folder: Path) -> list[dict[str, Any]]:
-    """Return all finished cells, in the order of their names."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.json"))]
 
 
 def tidy(cells: list[dict[str, Any]]) -> pd.DataFrame:
@@ -102,11 +94,3 @@ def chosen_weights(wide: pd.DataFrame) -> dict[str, dict[str, str]]:
             )
             found[data][method] = best[1]
     return found
-
-
-def write_table(table: pd.DataFrame, out: Path) -> None:
-    """Write the tidy table as parquet and csv."""
-    with replacing(out / "cells.parquet") as path:
-        table.to_parquet(path, index=False)
-    with replacing(out / "cells.csv") as path:
-        table.round(5).to_csv(path, index=False)

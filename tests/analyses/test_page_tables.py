@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "analyses"))
 from study_parts.grid import BASELINE
 from study_parts.page_tables import PAGES, TABLES, PageTable, averaging_table, fill_pages, filled
 from study_parts.spread import accuracy_lost, spread
-from study_parts.table import judged, read_cells, tidy
+from study_parts.store import read_cells
+from study_parts.table import judged, tidy
 
 ROOT = Path(__file__).parents[2]
 BLANK = {name: float("nan") for name in ("loss", "capacity", "monosemanticity", "monosemanticity_by_effect")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "analyses"))
 
 from study_parts.grid import BASELINE, cells
+from study_parts.store import read_cells
 from study_parts.table import chosen_weights
 
 FINE = {"reliance_zero": 0.25, "silent_tokens": 0.01, "alive_neurons": 1.0, "largest_share": 0.1}
@@ -41,14 +41,14 @@ def test_where_none_is_within_the_budget_the_most_accurate_is_taken():
     assert chosen(row("SAFR", "1", 0.78, 0.1), row("SAFR", "2", 0.70, 0.9))["SAFR"] == "1"
 
 
-def test_every_committed_cell_can_be_run_again_by_its_name():
+def test_every_committed_cell_is_described_by_the_grid():
     folder = Path(__file__).parents[2] / "analyses" / "results" / "study"
-    committed = [json.loads(path.read_text()) | {"file": path.name} for path in folder.glob("*/*.json")]
+    committed = read_cells(folder)
     assert committed
     for cell in committed:
         picked = {cell["data"]: {cell["method"]: cell["weight"]}}
         asked = cells(cell["stage"], (cell["data"],), (cell["seed"],), picked)
-        assert cell["file"] in {one.file for one in asked if one.method == cell["method"]}, cell["file"]
+        assert cell["name"] in {one.name for one in asked if one.method == cell["method"]}, cell["name"]
 
 
 def test_a_weight_that_was_not_chosen_on_a_data_set_is_that_of_the_first():
@@ -67,7 +67,7 @@ def test_test_data_is_measured_with_chosen_weights_alone(stage):
     earlier = [cell for stage in ("ablate", "choose") for cell in cells(stage, ("rotten_tomatoes",), None, {})]
     assert {cell.split for cell in earlier} == {"validation"}
     assert not {cell.seed for cell in earlier} & {cell.seed for cell in final}
-    assert len({(cell.stage, cell.file) for cell in (*earlier, *final)}) == len(earlier) + len(final)
+    assert len({(cell.stage, cell.name) for cell in (*earlier, *final)}) == len(earlier) + len(final)
 
 
 def test_the_final_stage_alone_keeps_the_mean_of_the_weights():
