@@ -23,6 +23,7 @@ STARTED_FROM = {
 RUN = {"patience": 1}
 START = {"embedding_start": "words", "word_vectors_from": "imdb"}
 UNREGULARISED = {"site": "none", **START}
+GROUPS = {**START, "neuron_start": "words"}
 SAFR = {"site": "neurons", "l1_ratio": 1.0}
 RELATED = {**SAFR, "scope": "batch", "pairs": "words", **START}
 ONCE = {**RELATED, "counted_pairs": "words"}
@@ -94,6 +95,10 @@ def _informed(weight: float) -> dict[str, float]:
 
 
 PAIRS = _pairs((0.3, 0.3), (1.0, 1.0), (3.0, 1.0), (3.0, 3.0), (3.0, 6.0), (3.0, 9.0))
+DISTINCT = {
+    f"{label}/{redundancy:g}": {**PAIRS[label], "redundancy_weight": redundancy}
+    for label, redundancy in (("0.3/0.3", 0.3), ("1/1", 0.3), ("1/1", 1.0), ("3/3", 1.0))
+}
 METHODS = (
     Method(BASELINE, UNREGULARISED, {"-": {}}),
     Method("L1", UNREGULARISED, _weights("l1_weight", 1.0, 3.0)),
@@ -103,6 +108,7 @@ METHODS = (
     Method("SAFR, attention", START, {"-": {}}),
     Method("SAFR, words", RELATED, PAIRS),
     Method("SAFR, words once", ONCE, PAIRS),
+    Method("SAFR, distinct", ONCE, DISTINCT),
     Method("SAFR, words once, gates apart", {**ONCE, **APART}, {label: PAIRS[label] for label in ("1/1", "3/3")}),
     Method("unregularised, residual", {"site": "none", "readout": "residual", **START}, {"-": {}}),
     Method("release, residual", {"site": "embedding", "readout": "residual", **START}, {"1/1": _pair(1, 1)}),
@@ -120,10 +126,21 @@ BASE = {**ONCE, **APART, **_pair(1, 1)}
 LIGHT = {**DENSE, **_pair(2, 1)}
 # levers of SAFR one at a time, against "SAFR, words once, gates apart" at 1/1, and some of them against "light"
 ABLATIONS = (
+    Method("class_tolerance", BASE, _weights("class_tolerance", 0.15, 0.25, 0.5)),
+    Method(
+        "class_tolerance 0.25",
+        {**ONCE, **APART, "class_tolerance": 0.25},
+        _pairs((0.5, 0.5), (1, 0.5), (2, 1), (2, 2), (3, 3), (1, 3), (3, 6)),
+    ),
     Method(
         "no sparsity part",
         DENSE,
         _pairs((2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (6, 3), (10, 5), (10, 10), (20, 10)),
+    ),
+    Method(
+        "no sparsity part, class_tolerance 0.25",
+        {**DENSE, "class_tolerance": 0.25},
+        _pairs((1, 1), (2, 1), (3, 1), (3, 3), (6, 3)),
     ),
     Method(
         "no sparsity part, without other texts",
@@ -147,13 +164,18 @@ ABLATIONS = (
     ),
     Method("later start", {**ONCE, **APART}, {"epoch 2": dict.fromkeys(_pair(1, 1), _late(1.0))}),
     Method("l1_ratio", BASE, _weights("l1_ratio", 0.0, 0.3, 3.0)),
+    Method("no overlap part", BASE, _weights("overlap_ratio", 0.0)),
     Method("word_threshold", BASE, _weights("word_threshold", 0.3, 0.4, 0.6, 0.7)),
-    Method("pairs", BASE, {"attention": {"pairs": "attention"}}),
+    Method("pairs", BASE, {"attention": {"pairs": "attention"}, "both": {"pairs": "both"}}),
     Method("within texts", BASE, {"-": {"scope": "text"}}),
+    Method("sparsity of all tokens", BASE, {"-": {"sparse_tokens": "all"}}),
     Method("d_mlp", BASE, _weights("d_mlp", 256)),
     Method("information weight", BASE, {"0.3": {"information_weight": _informed(0.3)}}),
+    Method("redundancy", BASE, _weights("redundancy_weight", 0.3, 1.0)),
     Method("random start", BASE, {"-": {"embedding_start": "random"}}),
+    Method("occurrences of a word", BASE, {"2": {"batch_occurrences": 2}}),
     Method("with MonoLoss", BASE, _weights("mono_weight", 0.3)),
+    Method("neurons start at groups", BASE, {"-": GROUPS}),
     Method("light, word_threshold", LIGHT, _weights("word_threshold", 0.3, 0.7)),
     Method("light, tokens of a batch", LIGHT, _weights("batch_tokens", 2048)),
     Method("light, later start", DENSE, {"epoch 2": _late_pair(2, 1)}),
@@ -175,8 +197,12 @@ SCREENED_AT = {**RELATED, **_pair(0.3, 0.3)}
 SCREENED = (
     *(method for method in METHODS if "residual" not in method.name),
     Method("L1", UNREGULARISED, _weights("l1_weight", 10.0)),
+    Method("L1, group start", {"site": "none", **GROUPS}, _weights("l1_weight", 3.0)),
     Method("release", {"site": "embedding", **START}, {"0.1/0.1": _pair(0.1, 0.1)}),
     Method("SAFR, words", RELATED, {"0.1/0.1": _pair(0.1, 0.1)}),
+    Method("SAFR, both", {**RELATED, "pairs": "both"}, {"0.3/0.3": _pair(0.3, 0.3)}),
+    Method("SAFR, words once, neurons start at groups", {**ONCE, **GROUPS}, PAIRS),
+    Method("neurons start at groups, unregularised", {"site": "none", **GROUPS}, {"-": {}}),
     Method("SAFR, words 0.3/0.3, random start", SCREENED_AT, {"-": {"embedding_start": "random"}}),
     Method("SAFR, words 0.3/0.3, pairs", SCREENED_AT, {"attention": {"pairs": "attention"}}),
     Method("SAFR, words 0.3/0.3, within texts", SCREENED_AT, {"-": {"scope": "text"}}),
@@ -186,6 +212,7 @@ SCREENED = (
         {"0.3/0": _pair(0.3, 0), "0.3/1": _pair(0.3, 1), "1/0.3": _pair(1, 0.3)},
     ),
     Method("SAFR, words 0.3/0.3, word_threshold", SCREENED_AT, _weights("word_threshold", 0.3, 0.7)),
+    Method("SAFR, words 0.3/0.3, redundancy", SCREENED_AT, _weights("redundancy_weight", 0.3, 1.0)),
 )
 # what was recommended before the sparsity part was left out, and before gates were kept apart: measured on test
 EARLIER = (
