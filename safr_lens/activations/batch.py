@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-PAIRS = ("hook_attn_scores", "hook_pattern")
-TEXTS = ("hook_pooled",)
+from safr_lens.models.classifier import POOLED
 
 
 @dataclass(frozen=True)
@@ -57,19 +56,17 @@ class ActivationBatch:
         examples, labels = self.example.tolist(), self.labels.tolist()
         for row, end in enumerate(ends):
             part = slice(ends[row - 1] if row else 0, end)
-            values = {name: v[row] if per_text(name) else v[part] for name, v in self.activations.items()}
+            values = {
+                name: value[row] if isinstance(value, list) or name == POOLED else value[part]
+                for name, value in self.activations.items()
+            }
             yield TextActivations(self.tokens[part], examples[row], labels[row], values)
 
 
-def per_text(name: str) -> bool:
-    """Whether a hook point has a value a text and not a row a token."""
-    return name.endswith((*PAIRS, *TEXTS))
-
-
-def without_padding(name: str, value: Tensor, mask: Tensor) -> Tensor | list[Tensor]:
-    """Return the values of a hook point at real tokens."""
-    if name.endswith(PAIRS):
-        return [pairs[:, :n, :n] for pairs, n in zip(value, mask.sum(1).tolist(), strict=True)]
-    if name.endswith(TEXTS):
+def without_padding(name: str, value: Tensor, mask: Tensor, *, pairs: bool) -> Tensor | list[Tensor]:
+    """Return the values of a hook point at real tokens, or for ``pairs`` of them."""
+    if pairs:
+        return [of_text[:, :n, :n] for of_text, n in zip(value, mask.sum(1).tolist(), strict=True)]
+    if name == POOLED:
         return value
     return value.flatten(0, 1) if bool(mask.all()) else value[mask]

@@ -37,6 +37,7 @@ class Manifest:
         model: fingerprint of the model.
         edited: hook points at which the model was edited by hooks of the user.
         hooks: by hook name, the shape of one row: ``(1024,)`` for 1,024 neurons.
+        pairs: those of the hook points that have a row a pair of tokens.
         dtype: of the values.
         shard_tokens, max_positions: how the texts were put into shards and batches.
         shards: the files, in their order.
@@ -46,6 +47,7 @@ class Manifest:
     model: str
     edited: tuple[str, ...]
     hooks: Mapping[str, tuple[int, ...]]
+    pairs: tuple[str, ...]
     dtype: str
     shard_tokens: int
     max_positions: int
@@ -122,6 +124,10 @@ def _manifest(content: dict[str, Any]) -> Manifest:
         model=str(content["model"]),
         edited=tuple(map(str, content["edited"])),
         hooks=hooks,
+        # which manifests did not say while there was one kind of backbone
+        pairs=tuple(
+            content.get("pairs", [name for name in hooks if name.endswith(("hook_attn_scores", "hook_pattern"))])
+        ),
         dtype=dtypes.pop(),
         shard_tokens=_count(content["shard_tokens"]),
         max_positions=_count(content["max_positions"]),

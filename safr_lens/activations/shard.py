@@ -13,13 +13,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from safr_lens.activations.batch import PAIRS, TEXTS, ActivationBatch
+from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.manifest import DTYPES, Manifest, Shard, damaged, shard_path
-from safr_lens.activations.stream import activations_of
+from safr_lens.activations.stream import activations_of, pairs_among
 from safr_lens.atomic import replacing
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError, ConfigError
-from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.classifier import POOLED, HookedClassifier
 from safr_lens.models.vmask import TypeLogOdds
 
 INDEX = ("tokens", "positions", "rows", "example", "labels", "lengths", "batch_texts", "batch_n_cut")
@@ -62,6 +62,7 @@ def activations_of_shard(
     """
     lengths = torch.cat([batch.mask.sum(1) for batch in batches])
     stored: dict[str, Tensor] = {}
+    pairs = pairs_among(model, names)
     filled = dict.fromkeys(names, 0)
     log_odds = TypeLogOdds(model.vmask, model.adapter.embedding)
     for batch in batches:
@@ -69,7 +70,7 @@ def activations_of_shard(
         for name in names:
             rows = _as_rows(made[name])
             if name not in stored:
-                n_rows = int(_rows_of_texts(name, lengths).sum())
+                n_rows = int(_rows_of_texts(name, lengths, pairs).sum())
                 stored[name] = torch.empty(n_rows, *rows.shape[1:], dtype=DTYPES[dtype])
             part = stored[name][filled[name] : filled[name] + len(rows)].copy_(rows)
             filled[name] += len(rows)
@@ -99,7 +100,7 @@ def read_shard(folder: Path, number: int, manifest: Manifest) -> Iterator[Activa
     with _opened(shard_path(folder, number)) as file:
         index = _checked_index(file, folder, number, manifest)
         texts = [0, *index["batch_texts"].cumsum(0).tolist()]
-        starts = {name: _starts(_rows_of_texts(name, index["lengths"])) for name in manifest.hooks}
+        starts = {name: _starts(_rows_of_texts(name, index["lengths"], manifest.pairs)) for name in manifest.hooks}
         token_starts = _starts(index["lengths"])
         for (first, end), n_cut in zip(pairwise(texts), index["batch_n_cut"].tolist(), strict=True):
             part = slice(token_starts[first], token_starts[end])
@@ -112,7 +113,9 @@ def read_shard(folder: Path, number: int, manifest: Manifest) -> Iterator[Activa
                 labels=index["labels"][first:end],
                 n_cut=n_cut,
                 activations={
-                    name: _from_rows(name, file.get_slice(name)[at[first] : at[end]], lengths)
+                    name: _pairs(file.get_slice(name)[at[first] : at[end]], lengths)
+                    if name in manifest.pairs
+                    else file.get_slice(name)[at[first] : at[end]]
                     for name, at in starts.items()
                 },
             )
@@ -138,7 +141,7 @@ def _checked_index(file: safe_open, folder: Path, number: int, manifest: Manifes
     _check_consistent(index, path)
     for name, shape in manifest.hooks.items():
         stored = file.get_slice(name)
-        expected = [int(_rows_of_texts(name, index["lengths"]).sum()), *shape]
+        expected = [int(_rows_of_texts(name, index["lengths"], manifest.pairs).sum()), *shape]
         # one row tells the type; asking for it as text would depend on the version of safetensors
         if stored.get_shape() != expected or stored[:1].dtype != DTYPES[manifest.dtype]:
             raise damaged(path, f"{name} is not {expected} of {manifest.dtype}")
@@ -159,10 +162,10 @@ def _check_consistent(index: dict[str, Tensor], path: Path) -> None:
         raise damaged(path, "its rows or positions do not fit its lengths")
 
 
-def _rows_of_texts(name: str, lengths: Int[Tensor, " n_texts"]) -> Int[Tensor, " n_texts"]:
-    if name.endswith(PAIRS):
+def _rows_of_texts(name: str, lengths: Int[Tensor, " n_texts"], pairs: tuple[str, ...]) -> Int[Tensor, " n_texts"]:
+    if name in pairs:
         return lengths.square()
-    return torch.ones_like(lengths) if name.endswith(TEXTS) else lengths
+    return torch.ones_like(lengths) if name == POOLED else lengths
 
 
 def _starts(counts: Int[Tensor, " n"]) -> list[int]:
@@ -173,9 +176,7 @@ def _as_rows(value: Tensor | list[Tensor]) -> Tensor:
     return torch.cat([pairs.flatten(1).T for pairs in value]) if isinstance(value, list) else value
 
 
-def _from_rows(name: str, rows: Tensor, lengths: Int[Tensor, " n_texts"]) -> Tensor | list[Tensor]:
-    if not name.endswith(PAIRS):
-        return rows
+def _pairs(rows: Tensor, lengths: Int[Tensor, " n_texts"]) -> list[Tensor]:
     texts = zip(rows.split(lengths.square().tolist()), lengths.tolist(), strict=True)
     return [pairs.T.reshape(-1, n, n) for pairs, n in texts]
 

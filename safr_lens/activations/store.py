@@ -11,7 +11,7 @@ from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.fingerprint import fingerprint
 from safr_lens.activations.manifest import DTYPES, MANIFEST, Manifest, read_manifest
 from safr_lens.activations.shard import read_shard
-from safr_lens.activations.stream import MAX_POSITIONS, Data, checked_hooks, text_batches
+from safr_lens.activations.stream import MAX_POSITIONS, Data, checked_hooks, pairs_among, text_batches
 from safr_lens.activations.writing import StoreWriter, of_shards
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import CheckpointError
@@ -114,7 +114,8 @@ def save_activations(
     check_number("shard_tokens", shard_tokens, low=1, whole=True)
     check_number("max_positions", max_positions, low=1, whole=True)
     edited = tuple(sorted(name for name, point in model.hook_dict.items() if point.fwd_hooks))
-    asked = Manifest(fingerprint(model), edited, dict.fromkeys(names, ()), dtype, shard_tokens, max_positions)
+    hooks, pairs = dict.fromkeys(names, ()), pairs_among(model, names)
+    asked = Manifest(fingerprint(model), edited, hooks, pairs, dtype, shard_tokens, max_positions)
     writing = StoreWriter(Path(folder), asked, overwrite=overwrite, progress=progress)
     for batches in of_shards(text_batches(model, data, max_positions=max_positions), shard_tokens):
         writing.shard(model, batches)

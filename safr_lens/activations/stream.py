@@ -76,6 +76,17 @@ def checked_hooks(model: HookedClassifier, hooks: str | Iterable[str]) -> tuple[
     return names
 
 
+def pairs_among(model: HookedClassifier, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of hook points that have a value a pair of tokens: attention scores and patterns."""
+    backbone = model.adapter
+    points = {
+        at(layer)
+        for layer in range(backbone.n_layers)
+        for at in (backbone.attention_scores, backbone.attention_pattern)
+    }
+    return tuple(name for name in names if name in points)
+
+
 def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MAX_POSITIONS) -> Iterator[Batch]:
     """Yield the data in batches for a model, as token ids.
 
@@ -104,7 +115,8 @@ def activations_of(
     batch = batch.to(model.device)
     with evaluating(model):
         seen = model.activations(batch.tokens, batch.mask, names=names, log_odds=log_odds)
-        values = {name: without_padding(name, seen[name], batch.mask) for name in names}
+        pairs = pairs_among(model, names)
+        values = {name: without_padding(name, seen[name], batch.mask, pairs=name in pairs) for name in names}
     rows, positions = batch.mask.nonzero(as_tuple=True)
     return ActivationBatch(
         tokens=batch.tokens[rows, positions],

@@ -12,7 +12,7 @@ from safr_lens.models.evaluating import evaluating
 
 
 @dataclass(frozen=True)
-class TextActivations:
+class OneText:
     """What some hook points hold while a model reads one text.
 
     Attributes:
@@ -29,9 +29,7 @@ class TextActivations:
         return self.values[name].float()
 
 
-def text_activations(
-    model: HookedClassifier, text: str, names: list[str], *, truncate: bool = False
-) -> TextActivations:
+def text_activations(model: HookedClassifier, text: str, names: list[str], *, truncate: bool = False) -> OneText:
     """Run a model on one text, in evaluation mode and without gradient, as far as the last point asked for.
 
     Raises:
@@ -41,4 +39,4 @@ def text_activations(
     tokens, mask = model.to_tokens(text, truncate=truncate)
     with evaluating(model):
         values = model.activations(tokens, mask, names=names)
-    return TextActivations(model.to_str_tokens(text, truncate=truncate), mask, values)
+    return OneText(model.to_str_tokens(text, truncate=truncate), mask, values)

@@ -1,0 +1,124 @@
+"""What every registered backbone keeps to."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from safr_lens import HookedClassifier, ModelConfig
+from safr_lens.backbones import BackboneAdapter, make_backbone, register_backbone, registered_backbones
+from safr_lens.errors import CheckpointError, ConfigError
+from tests.backbones import toy  # noqa: F401  (registers it)
+
+TEXT = "the acting is warm and the story is moving"
+
+
+@pytest.fixture(params=registered_backbones())
+def kind(request) -> str:
+    return request.param
+
+
+@pytest.fixture(params=[("neurons", 1), ("neurons", 2), ("residual", 2)], ids="{0[0]}-{0[1]}".format)
+def model(request, kind, make_model) -> HookedClassifier:
+    readout, n_layers = request.param
+    return make_model(readout, n_layers=n_layers, backbone=kind)
+
+
+def test_it_has_all_that_the_protocol_asks_for(model):
+    backbone = model.adapter
+    assert isinstance(backbone, BackboneAdapter)
+    assert backbone.module is model.backbone
+    assert (backbone.d_model, backbone.d_mlp, backbone.n_ctx) == (16, 32, 32)
+    assert backbone.n_layers == model.config.n_layers
+
+
+def test_every_point_that_it_names_is_met_and_has_its_shape(model):
+    backbone, layers = model.adapter, range(model.config.n_layers)
+    wide, narrow = (1, 9, 16), (1, 9, 32)
+    shapes = {backbone.token_embedding: wide, backbone.readout_scale: (1, 9, 1)}
+    shapes |= dict.fromkeys(backbone.residual_writers(), wide)
+    for layer in layers:
+        shapes |= dict.fromkeys([backbone.neurons(layer), backbone.readable_neurons(layer)], narrow)
+        shapes |= dict.fromkeys([backbone.attention_output(layer), backbone.mlp_output(layer)], wide)
+        shapes[backbone.residual(layer)] = wide
+    seen = model(TEXT, capture=[*shapes, backbone.attention_pattern(0), backbone.attention_scores(0)]).activations
+    assert {name: tuple(seen[name].shape) for name in shapes} == shapes
+    assert seen[backbone.attention_pattern(0)].shape == seen[backbone.attention_scores(0)].shape
+    assert seen[backbone.attention_pattern(0)].shape[2:] == (9, 9)
+    rows = seen[backbone.attention_pattern(0)].sum(-1)
+    torch.testing.assert_close(rows, torch.ones_like(rows))
+
+
+def test_the_token_embedding_is_a_row_of_the_matrix(model):
+    tokens, _ = model.to_tokens(TEXT)
+    seen = model(TEXT, capture=["hook_ungated_embed"]).activations["hook_ungated_embed"]
+    assert torch.equal(seen[0], model.adapter.embedding[tokens[0]])
+
+
+def test_mlps_write_what_their_neurons_say(model):
+    backbone, last = model.adapter, model.config.n_layers - 1
+    seen = model(TEXT, capture=[backbone.neurons(last), backbone.mlp_output(last)]).activations
+    written = seen[backbone.neurons(last)] @ backbone.w_out(last) + backbone.b_out(last)
+    torch.testing.assert_close(seen[backbone.mlp_output(last)], written, atol=1e-5, rtol=1e-5)
+    assert backbone.w_in(last).shape == (16, 32)
+    assert backbone.capabilities.signed_neurons or (seen[backbone.neurons(last)] >= 0).all()
+
+
+def test_the_residual_read_out_is_the_sum_of_its_writers(model):
+    backbone, last = model.adapter, model.config.n_layers - 1
+    writers = [backbone.mlp_output(last)] if model.config.readout == "neurons" else [*backbone.residual_writers()]
+    seen = model(TEXT, capture=[*writers, backbone.residual(last)]).activations
+    torch.testing.assert_close(seen[backbone.residual(last)], sum(seen[name] for name in writers), atol=1e-5, rtol=1e-5)
+    logits = backbone.readout().logits(seen[backbone.residual(last)])
+    torch.testing.assert_close(logits, model(TEXT).token_logits, atol=1e-5, rtol=1e-4)
+
+
+def test_padding_changes_nothing(model):
+    both, alone = model([TEXT, "boring"]), model("boring")
+    torch.testing.assert_close(both.logits[1], alone.logits[0], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("point", ["attention_scores", "attention_pattern"])
+def test_edits_reach_the_logits_where_it_says_so(make_model, kind, point):
+    model = make_model("residual", backbone=kind)
+    capable = model.adapter.capabilities
+    name = getattr(model.adapter, point)(0)
+    noise = torch.randn(9, 9, generator=torch.Generator().manual_seed(0))
+    with model.hooks(fwd_hooks=[(name, lambda value, hook: value + noise)]):
+        edited = model(TEXT).logits
+    can = capable.editable_scores if point == "attention_scores" else capable.editable_patterns
+    assert ((edited - model(TEXT).logits).abs().max() > 1e-3) == can
+
+
+def test_writing_to_the_embedding_changes_the_network(make_model, kind):
+    model = make_model(backbone=kind)
+    before = model(TEXT).logits
+    with torch.no_grad():
+        model.adapter.embedding[model.to_tokens("story")[0].item()] += torch.linspace(-1, 1, 16)
+    assert (model(TEXT).logits - before).abs().max() > 1e-4
+
+
+def test_its_weights_are_saved_and_loaded(model, tmp_path):
+    assert {name.split(".")[0] for name in model.state_dict()} == {"backbone", "vmask"}
+    model.save_pretrained(tmp_path)
+    again = HookedClassifier.from_pretrained(tmp_path)
+    assert again.config == model.config
+    assert torch.equal(again(TEXT).logits, model(TEXT).logits)
+
+
+def test_an_unknown_kind_is_an_error_with_near_matches():
+    with pytest.raises(ConfigError, match=r"backbone must be one of .*Did you mean 'hooked_transformer'"):
+        make_backbone(ModelConfig(backbone="hooked_transformers"), d_vocab=3, n_classes=2)
+
+
+def test_a_checkpoint_of_an_unknown_kind_is_an_error(make_model, tmp_path):
+    make_model().save_pretrained(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace('"hooked_transformer"', '"elsewhere"'))
+    with pytest.raises(CheckpointError, match=r"config\.json: backbone must be one of"):
+        HookedClassifier.from_pretrained(tmp_path)
+
+
+def test_a_name_is_given_once():
+    with pytest.raises(ConfigError, match="already"):
+        register_backbone("hooked_transformer", lambda config, **sizes: None)
