@@ -14,6 +14,7 @@ from torch import Tensor
 
 from safr_lens.activations.corpus_statistics import CorpusStatistics
 from safr_lens.atomic import replacing, write_json
+from safr_lens.data.texts import Texts
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.json_values import without_nan
 from safr_lens.measures.catalogue import CATALOGUE
@@ -25,7 +26,8 @@ from safr_lens.measures.reliance import CARRIES, ablated_predictions
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.untrained import untrained
-from safr_lens.neurons.table import Embeddings, table_of, vectors_for
+from safr_lens.neurons.table import table_of
+from safr_lens.word_vectors import Embeddings, analysis_vectors
 
 MEASURES, NEURONS = "measures.json", "neurons.parquet"
 FORMAT = "safr_lens.measures/1"
@@ -146,7 +148,7 @@ def analyze(
     with stages("reading neurons") as on_texts:
         found = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
     with stages("word vectors"):
-        vectors = vectors_for(model, data, embeddings, seed=seed)
+        vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
     with stages("ablating MLPs"):
         measured = _figures(model, data, found, vectors, seed)
     faithful = None

@@ -41,7 +41,8 @@ def run_demo(
     out: Path,
     *,
     data: str = "rotten_tomatoes",
-    word_vectors_from: str = PACKAGED_VECTORS,
+    word_vectors: str | None = None,
+    word_vectors_from: str | None = None,
     seed: int = 0,
     epochs: int = 12,
     limit: int | None = None,
@@ -56,7 +57,8 @@ def run_demo(
     Args:
         out: folder for both runs and the report.
         data: as in :func:`safr_lens.load_data`.
-        word_vectors_from: data whose training split gives the word vectors that both arms start from.
+        word_vectors: a file of the word vectors that both arms start from.
+        word_vectors_from: or data whose training split gives them; by default the packaged imdb reviews.
         seed: of both arms.
         epochs: at most so many for each arm.
         limit: use at most so many texts of each split, for a quick look.
@@ -73,10 +75,10 @@ def run_demo(
         )
     loaded = _limited(load_data(data), limit)
     common = {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, "embedding_start": "words"}
-    arms = {
-        name: make_settings({**common, **choice, "word_vectors_from": word_vectors_from})
-        for name, choice in ARMS.items()
-    }
+    if word_vectors is None and word_vectors_from is None:
+        word_vectors_from = PACKAGED_VECTORS
+    common |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
+    arms = {name: make_settings({**common, **choice}) for name, choice in ARMS.items()}
     vectors = _vectors(arms["SAFR"], loaded, stages)
     missing = [
         name for name in arms if overwrite or finished_run(out / name.lower(), arms[name], loaded, vectors) is None
@@ -108,7 +110,7 @@ def run_demo(
 
 def _vectors(settings: Settings, data: TextData, stages: Any) -> WordVectors | None:
     """Return the word vectors of both arms, made once; reading many reviews takes some seconds."""
-    name = f"word vectors of {settings.data.word_vectors_from}"
+    name = f"word vectors of {settings.data.word_vectors or settings.data.word_vectors_from}"
     with nullcontext() if stages is None else stages("both")(name):
         return run_vectors(settings, data)
 

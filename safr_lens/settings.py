@@ -19,6 +19,7 @@ from safr_lens.models.config import ModelConfig
 from safr_lens.penalty.presets import preset_fields
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
+from safr_lens.word_vectors.resolve import check_one_source
 
 _EXPONENT = re.compile(r"^[+-]?\d+(\.\d*)?[eE][+-]?\d+$")
 
@@ -34,7 +35,9 @@ class DataConfig:
         streaming: read the data anew at each pass.
         tokenizer: ``"word"`` or ``"bpe"``.
         min_frequency: words seen less often are unknown.
-        word_vectors_from: data whose training split gives the word vectors that a training may use; by default
+        word_vectors: a file of word vectors that a training may use, see
+            :func:`safr_lens.word_vectors.read_word_vectors`.
+        word_vectors_from: other data whose training split gives the word vectors that a training may use; by default
             that of ``data``.
     """
 
@@ -45,9 +48,11 @@ class DataConfig:
     streaming: bool = False
     tokenizer: str = "word"
     min_frequency: int = 2
+    word_vectors: str | None = None
     word_vectors_from: str | None = None
 
     def __post_init__(self) -> None:
+        check_one_source(self.word_vectors, self.word_vectors_from)
         check_flag("streaming", self.streaming)
         check_choice("tokenizer", self.tokenizer, KINDS)
         check_number("min_frequency", self.min_frequency, low=1, whole=True)
@@ -81,7 +86,10 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
         if key not in known and key != "preset":
             raise ConfigError(f"Unknown setting {key!r}.{near_matches(key, known)} Known: {', '.join(sorted(known))}.")
     if "preset" in values:
-        values = {**preset_settings(values["preset"]), **{k: v for k, v in values.items() if k != "preset"}}
+        preset = preset_settings(values["preset"])
+        if values.get("word_vectors") is not None:
+            preset.pop("word_vectors_from", None)
+        values = preset | {name: value for name, value in values.items() if name != "preset"}
     parts = [part(**{k: v for k, v in values.items() if known.get(k) is part}) for part in PARTS]
     return Settings(*parts)
 

@@ -18,7 +18,7 @@ from safr_lens.measures.summary import NeuronSummary, neuron_summary
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.penalty.schedule import Schedule
 from safr_lens.settings import Settings
-from safr_lens.training.words import uses_words
+from safr_lens.training.config import uses_words
 from safr_lens.word_vectors.vectors import WordVectors
 from safr_lens.workflow import finished_run, load_settings_data, run_vectors, train_run
 
@@ -165,7 +165,8 @@ def at_strength(penalty: SafrPenalty, strength: float) -> SafrPenalty:
 
 
 def _without_vectors(settings: Settings) -> Settings:
-    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, word_vectors_from=None))
+    data = dataclasses.replace(settings.data, word_vectors=None, word_vectors_from=None)
+    return dataclasses.replace(settings, data=data)
 
 
 def _seeded(settings: Settings, seed: int) -> Settings:

@@ -13,22 +13,18 @@ from safr_lens.data.dataset import SPLITS, Split, TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
-from safr_lens.errors import CheckpointError, ConfigError, DataError, FewWordsError, near_matches
+from safr_lens.errors import CheckpointError, ConfigError, DataError, near_matches
 from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.neurons.table import corpus_vectors
 from safr_lens.settings import DataConfig, Settings
+from safr_lens.training.config import uses_words
 from safr_lens.training.loop import TrainResult, train
 from safr_lens.training.metrics import as_dict
 from safr_lens.training.run_folder import METRICS
 from safr_lens.training.same_settings import check_same, describe
-from safr_lens.training.words import D_EMBED, UNUSED, own_vectors, uses_words
-from safr_lens.word_vectors.from_texts import word_vectors as make_vectors
-from safr_lens.word_vectors.table import embedding_table
-from safr_lens.word_vectors.vectors import WordVectors
-
-LEAST_KNOWN = 0.1
+from safr_lens.word_vectors import WordVectors, analysis_vectors, embedding_table, training_vectors
+from safr_lens.word_vectors.resolve import check_one_source
 
 
 def train_run(
@@ -48,7 +44,7 @@ def train_run(
         settings: see :func:`safr_lens.settings.make_settings`.
         out: folder of the run.
         data: the data, if it is loaded already.
-        word_vectors: those that ``settings.data.word_vectors_from`` names, if they are made already.
+        word_vectors: those that ``settings.data`` names, if they are made already (:func:`run_vectors`).
         resume, overwrite, progress, title: as in :func:`safr_lens.train`.
 
     Raises:
@@ -64,7 +60,7 @@ def train_run(
         data,
         settings.train,
         penalty=settings.penalty,
-        word_vectors=word_vectors or other_vectors(settings, tokenizer),
+        word_vectors=word_vectors or run_vectors(settings, data, tokenizer),
         out=out,
         resume=resume,
         overwrite=overwrite,
@@ -82,21 +78,23 @@ def settings_tokenizer(settings: Settings, data: TextData) -> TextTokenizer:
     )
 
 
-def run_vectors(settings: Settings, data: TextData) -> WordVectors | None:
+def run_vectors(settings: Settings, data: TextData, tokenizer: TextTokenizer | None = None) -> WordVectors | None:
     """Return the word vectors that a training uses, or None where it uses none.
 
-    They are made from the training split of ``word_vectors_from``, else of the data, and serve all trainings whose
-    settings differ in seed or penalty alone; other texts may take some seconds.
+    They are read from the file ``word_vectors``, or made from the training split of ``word_vectors_from`` or else of
+    the data. They serve all trainings whose settings differ in seed or penalty alone; making them may take seconds.
 
     Raises:
         ConfigError, DataError: texts that give no useful vectors, or are named for nothing.
     """
-    if not uses_words(settings.train, settings.penalty):
-        if settings.data.word_vectors_from is not None:
-            raise ConfigError(UNUSED)
-        return None
-    tokenizer = settings_tokenizer(settings, data)
-    return other_vectors(settings, tokenizer) or own_vectors(data, tokenizer, widest=settings.model.d_model)
+    return training_vectors(
+        data,
+        tokenizer or settings_tokenizer(settings, data),
+        used=uses_words(settings.train, settings.penalty),
+        widest=settings.model.d_model,
+        given=settings.data.word_vectors,
+        from_data=settings.data.word_vectors_from,
+    )
 
 
 def finished_run(
@@ -158,26 +156,39 @@ class MeasuredData:
     Attributes:
         split: rows with ``text`` and ``label``.
         vector_texts: texts of their own, so that the vectors know nothing of what is measured.
-        vectors_name: where the texts come from.
+        vectors_name: where the vectors come from.
+        vectors: a file of vectors, which is used instead of the texts.
     """
 
     split: Split
     vector_texts: Sequence[Split]
     vectors_name: str
+    vectors: Path | None = None
 
 
 def measured_data(
-    source: str, split: str, *, labels: Sequence[str], vectors_from: str | None = None, **columns: Any
+    source: str,
+    split: str,
+    *,
+    labels: Sequence[str],
+    word_vectors: str | Path | None = None,
+    word_vectors_from: str | None = None,
+    **columns: Any,
 ) -> MeasuredData:
-    """Load a split to measure on and texts for word vectors: those of ``vectors_from``, or of the training split.
+    """Load a split to measure on, and say where its word vectors come from.
+
+    From the file ``word_vectors``, the texts of ``word_vectors_from``, or else the training split.
 
     Raises:
         DataError: data that cannot be used, or that lacks the split.
     """
+    check_one_source(word_vectors, word_vectors_from)
     chosen = held_out_split(source, split, labels=labels, **columns)
-    if vectors_from is not None:
-        others = load_data(vectors_from)
-        return MeasuredData(chosen, tuple(others.values()), f"all texts of {vectors_from}")
+    if word_vectors is not None:
+        return MeasuredData(chosen, (), f"the file {word_vectors}", Path(word_vectors))
+    if word_vectors_from is not None:
+        others = load_data(word_vectors_from)
+        return MeasuredData(chosen, tuple(others.values()), f"all texts of {word_vectors_from}")
     if Path(source).is_file() or split == "train":
         return MeasuredData(chosen, (chosen,), "the measured texts")
     train_texts = held_out_split(source, "train", labels=labels, **columns)
@@ -186,7 +197,7 @@ def measured_data(
 
 def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, **options: Any) -> Analysis:
     """Analyze a model with word vectors of the data's texts; ``options`` as for :func:`safr_lens.analyze`."""
-    vectors = corpus_vectors(model, Texts(*data.vector_texts), seed=seed)
+    vectors = analysis_vectors(model.tokenizer, Texts(*data.vector_texts), data.vectors, seed=seed)
     return analyze(model, data.split, embeddings=vectors, seed=seed, **options)
 
 
@@ -195,7 +206,8 @@ def analyze_runs(
     source: str,
     split: str,
     *,
-    vectors_from: str | None,
+    word_vectors: str | Path | None = None,
+    word_vectors_from: str | None = None,
     stages: Callable[[str], Any],
     text_column: str | None = None,
     label_column: str | None = None,
@@ -213,7 +225,14 @@ def analyze_runs(
     if len(labels) > 1:
         raise ConfigError(f"The runs know other classes: {' and '.join(', '.join(one) for one in sorted(labels))}.")
     columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
-    data = measured_data(source, split, labels=labels.pop(), vectors_from=vectors_from, **columns)
+    data = measured_data(
+        source,
+        split,
+        labels=labels.pop(),
+        word_vectors=word_vectors,
+        word_vectors_from=word_vectors_from,
+        **columns,
+    )
     return {
         run: analyze_run(model, data, at_init=False, stages=stages(run), **options) for run, model in models.items()
     }
@@ -248,30 +267,6 @@ def _without_seed(run: str) -> str:
         return json.dumps(settings | {"train": settings["train"] | {"seed": None}}, sort_keys=True)
     except (OSError, ValueError, KeyError, TypeError):
         return run  # a model without its record, as from the Hub: a group of its own
-
-
-def other_vectors(settings: Settings, tokenizer: TextTokenizer) -> WordVectors | None:
-    """Return word vectors of the training split of the data that ``word_vectors_from`` names, None where it names none.
-
-    Raises:
-        ConfigError: they know too few words of the vocabulary.
-    """
-    source = settings.data.word_vectors_from
-    if source is None:
-        return None
-    texts = Texts(load_data(source)["train"])
-    try:
-        found = make_vectors(texts, tokenizer, d_embed=min(D_EMBED, settings.model.d_model))
-        share = found.known.float().mean().item()
-    except FewWordsError:
-        share = 0.0
-    if share < LEAST_KNOWN:
-        raise ConfigError(
-            f"Word vectors of {source} know {share:.0%} of the {tokenizer.d_vocab:,} entries of the vocabulary; "
-            f"expected {LEAST_KNOWN:.0%} or more. Are they of another language or kind of text? Name other texts with "
-            "word_vectors_from (--word-vectors-from)."
-        )
-    return found
 
 
 def load_settings_data(config: DataConfig) -> TextData:

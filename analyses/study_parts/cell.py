@@ -14,8 +14,8 @@ from safr_lens.analysis import Analysis
 from safr_lens.errors import DataError
 from safr_lens.json_values import without_nan
 from safr_lens.settings import Settings, make_settings
+from safr_lens.training.config import uses_words
 from safr_lens.training.metrics import PACKAGES, _version
-from safr_lens.training.words import uses_words
 from safr_lens.word_vectors.vectors import WordVectors
 from study_parts.bounded import bounded_faithfulness
 from study_parts.concepts import concepts

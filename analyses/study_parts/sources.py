@@ -12,8 +12,7 @@ from safr_lens.data.dataset import SPLITS
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import DataError
-from safr_lens.training.words import own_vectors
-from safr_lens.word_vectors import word_vectors
+from safr_lens.word_vectors import training_vectors, word_vectors
 from safr_lens.word_vectors.vectors import WordVectors
 
 IMDB_ROWS = {"train": 2000, "validation": 400, "test": 800}
@@ -72,7 +71,7 @@ def load_source(name: str, *, sst2: Path | None = None, limit: int | None = None
         data = dataclasses.replace(data, splits={split: spaced(data[split], limit) for split in SPLITS})
         judged_by, reviewed = (tuple(spaced(part, limit) for part in parts) for parts in (judged_by, reviewed))
     tokenizer = train_tokenizer(data["train"]["text"])
-    own = own_vectors(data, tokenizer)
+    own = training_vectors(data, tokenizer, used=True)
     reviews, judge = (word_vectors(Texts(*parts), tokenizer) for parts in (reviewed, judged_by))
     return Source(data, tokenizer, own, reviews, judge, settings, note)
 

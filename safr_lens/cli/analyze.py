@@ -21,7 +21,8 @@ def analyze(
     out: Annotated[Path | None, typer.Option(help="Folder for measures.json and neurons.parquet.")] = None,
     split: options.Split = "test",
     layer: options.Layer = -1,
-    vectors_from: options.VectorsFrom = None,
+    word_vectors: options.WordVectors = None,
+    word_vectors_from: options.WordVectorsFrom = None,
     faithfulness_texts: Annotated[
         int | None,
         typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none (100, fewer if long)."),
@@ -54,7 +55,14 @@ def analyze(
     main = PartialState().is_main_process
     model = HookedClassifier.from_pretrained(run)
     columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
-    chosen = measured_data(data, split, labels=model.labels, vectors_from=vectors_from, **columns)
+    chosen = measured_data(
+        data,
+        split,
+        labels=model.labels,
+        word_vectors=word_vectors,
+        word_vectors_from=word_vectors_from,
+        **columns,
+    )
     found = analyze_run(
         model,
         chosen,

@@ -33,7 +33,8 @@ def compare(
     data: options.Data,
     split: options.Split = "test",
     layer: options.Layer = -1,
-    vectors_from: options.VectorsFrom = None,
+    word_vectors: options.WordVectors = None,
+    word_vectors_from: options.WordVectorsFrom = None,
     faithfulness_texts: Annotated[
         int, typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none.")
     ] = 0,
@@ -62,7 +63,8 @@ def compare(
         runs,
         data,
         split,
-        vectors_from=vectors_from,
+        word_vectors=word_vectors,
+        word_vectors_from=word_vectors_from,
         layer=layer,
         faithfulness_texts=faithfulness_texts,
         seed=seed,

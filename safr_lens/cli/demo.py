@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.output import print_json, say
 from safr_lens.cli.stages import stages
@@ -19,9 +20,10 @@ def demo(
     data: Annotated[str, typer.Option(help="As for safr-lens train; by default the packaged reviews.")] = (
         "rotten_tomatoes"
     ),
+    word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
-        str, typer.Option(help="Data whose training split gives the word vectors that both start from.")
-    ] = "imdb",
+        str | None, typer.Option(help="Or data whose training split gives them (default imdb).")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of both classifiers.")] = 0,
     epochs: Annotated[int, typer.Option(help="At most so many for each; training stops early.")] = 12,
     limit: Annotated[int | None, typer.Option(min=50, help="Only so many texts a split, for a quick look.")] = None,
@@ -40,6 +42,7 @@ def demo(
     result = run_demo(
         out,
         data=data,
+        word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         seed=seed,
         epochs=epochs,

@@ -10,9 +10,13 @@ Run = Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id."
 Data = Annotated[str, typer.Option(help="rotten_tomatoes, imdb, a Hub id, a csv/tsv/jsonl/parquet file, or a folder.")]
 Split = Annotated[str, typer.Option(help="Which split; a single file is used whole.")]
 Layer = Annotated[int, typer.Option(help="Whose neurons; -1 is the last.")]
-VectorsFrom = Annotated[
+WordVectors = Annotated[
     str | None,
-    typer.Option(help="Data for the word vectors of the MS score; by default the training split of --data."),
+    typer.Option(help="File of word vectors: GloVe, word2vec or fastText text (.txt, .vec, .gz), .npy, .safetensors."),
+]
+WordVectorsFrom = Annotated[
+    str | None,
+    typer.Option(help="Or data whose texts give them; by default the training split of --data."),
 ]
 TextColumn = Annotated[str | None, typer.Option(help="Column of the text, if not found by itself.")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column of the label, if not found by itself.")]

@@ -24,7 +24,8 @@ def report(
         str | None, typer.Option(help="What to measure on; by default the data that the run was trained on.")
     ] = None,
     split: options.Split = "test",
-    vectors_from: options.VectorsFrom = None,
+    word_vectors: options.WordVectors = None,
+    word_vectors_from: options.WordVectorsFrom = None,
     faithfulness_texts: Annotated[
         int | None,
         typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none (100, fewer if long)."),
@@ -49,7 +50,8 @@ def report(
         out=out,
         data=data,
         split=split,
-        vectors_from=vectors_from,
+        word_vectors=word_vectors,
+        word_vectors_from=word_vectors_from,
         faithfulness_texts=faithfulness_texts,
         seed=seed,
         overwrite=overwrite,

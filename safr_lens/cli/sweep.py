@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.output import points, print_json, print_table, say
 
@@ -40,6 +41,10 @@ def sweep(
     preset: Annotated[
         str | None, typer.Option(help="Whose weights are multiplied: light, strong, attention, release.")
     ] = None,
+    word_vectors: options.WordVectors = None,
+    word_vectors_from: Annotated[
+        str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many for each training.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Train anew what is in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
@@ -56,9 +61,10 @@ def sweep(
     from safr_lens.settings import make_settings, read_settings
     from safr_lens.sweep import sweep as run_sweep
 
-    options: dict[str, Any] = {"data": data, "preset": preset, "epochs": epochs}
+    chosen: dict[str, Any] = {"data": data, "preset": preset, "epochs": epochs}
+    chosen |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
     from_file = read_settings(config) if config else {}
-    settings = make_settings(from_file | {name: value for name, value in options.items() if value is not None})
+    settings = make_settings(from_file | {name: value for name, value in chosen.items() if value is not None})
     if settings.data.data is None:
         raise ConfigError("No data named. Use --data, e.g. --data rotten_tomatoes.")
     if out is None:

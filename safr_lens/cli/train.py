@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.output import points, print_json, print_table, say
 
@@ -67,8 +68,9 @@ def train(
     embedding_start: Annotated[
         str | None, typer.Option(help="Where the embedding starts: random (default), or words (their vectors).")
     ] = None,
+    word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
-        str | None, typer.Option(help="Data whose training split gives these vectors; by default that of --data.")
+        str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
     ] = None,
     readout: Annotated[
         str | None, typer.Option(help="neurons: the class is read from the last MLP alone; residual: from everything.")
@@ -109,9 +111,9 @@ def train(
     from safr_lens.workflow import train_run
 
     # every option but those that say what to do with the run is a setting of the same name
-    options = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS and value is not False}
+    chosen = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS and value is not False}
     from_file = read_settings(config) if config else {}
-    settings = make_settings(from_file | {name: value for name, value in options.items() if value is not None})
+    settings = make_settings(from_file | {name: value for name, value in chosen.items() if value is not None})
     if settings.data.data is None:
         raise ConfigError("No data named. Use --data, e.g. --data rotten_tomatoes.")
     if out is None:

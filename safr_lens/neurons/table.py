@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,11 @@ from torch import Tensor
 
 from safr_lens.activations.stream import Data
 from safr_lens.data.texts import Texts
-from safr_lens.errors import FewWordsError
 from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.word_vectors import WordVectors, word_vectors
-from safr_lens.word_vectors.table import embedding_table
-
-Embeddings = Tensor | np.ndarray | Mapping[str, Any] | WordVectors
+from safr_lens.word_vectors import Embeddings, analysis_vectors
 
 
 def neuron_table(
@@ -63,8 +59,8 @@ def neuron_table(
         data: texts, or rows with ``text`` and ``label``; read more than once.
         layer: whose neurons; by default the last.
         embeddings: for the monosemanticity score: a table with one row a token id, a mapping from word to vector, or
-            :class:`~safr_lens.word_vectors.WordVectors`; by default word vectors of the data itself (the score is NaN
-            where it has too few words for them).
+            :class:`~safr_lens.word_vectors.WordVectors` or a file of them; by default word vectors of the data itself
+            (the score is NaN where it has too few words for them).
         top: how many top words.
         seed: of the permutations.
         on_texts: called with the number of texts done and of all, for progress.
@@ -83,24 +79,7 @@ def neuron_table(
     (32, True)
     """
     found = collect_statistics(model, data, layer=layer, seed=seed, n_groups=1, on_texts=on_texts)
-    return table_of(model, found, vectors_for(model, data, embeddings, seed=seed), top=top)
-
-
-def vectors_for(
-    model: HookedClassifier, data: Data, embeddings: Embeddings | None, *, seed: int = 0
-) -> Float[Tensor, "d_vocab d_embed"]:
-    """Return embeddings by token id: the user's, or word vectors of the data."""
-    if embeddings is None:
-        return corpus_vectors(model, Texts(data), seed=seed)
-    return embedding_table(embeddings, model.tokenizer)
-
-
-def corpus_vectors(model: HookedClassifier, texts: Texts, *, seed: int = 0) -> Float[Tensor, "d_vocab d_embed"]:
-    """Return word vectors of texts by token id; all NaN, so that what needs them is undefined, for too few words."""
-    try:
-        return embedding_table(word_vectors(texts, model.tokenizer, seed=seed), model.tokenizer)
-    except FewWordsError:
-        return torch.full((model.tokenizer.d_vocab, 1), torch.nan)
+    return table_of(model, found, analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed), top=top)
 
 
 def table_of(

@@ -19,6 +19,7 @@ def facts_of(run: ReportedRun) -> dict[str, str]:
         "data": f"{settings['data']['source']}{': ' if rows else ''}{rows}",
         "seed": str(run.metrics["seed"]),
         "epochs": f"best {run.metrics['best_epoch']} of {run.metrics['epochs']}, {run.metrics['seconds']:.0f} s",
+        "word vectors": run.metrics.get("word_vectors") or "none recorded",
         "model": _listed(settings["model"]),
         "training": _listed(settings["train"]),
         "penalty": _penalty(penalty),

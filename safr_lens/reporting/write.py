@@ -20,7 +20,8 @@ def report(
     out: str | Path | None = None,
     data: str | None = None,
     split: str = "test",
-    vectors_from: str | None = None,
+    word_vectors: str | Path | None = None,
+    word_vectors_from: str | None = None,
     faithfulness_texts: int | None = None,
     seed: int = 0,
     overwrite: bool = False,
@@ -35,7 +36,8 @@ def report(
         out: write the page there, too.
         data: what to measure on, as in :func:`safr_lens.load_data`; by default what the run was trained on.
         split: which split of it; a single file is used whole.
-        vectors_from: data whose texts give the word vectors of the MS score; by default the training split.
+        word_vectors: a file of word vectors for the MS score, see :func:`safr_lens.word_vectors.read_word_vectors`.
+        word_vectors_from: or data whose texts give them; by default the training split.
         faithfulness_texts: as in :func:`safr_lens.analyze`.
         seed: of permutations and resamples.
         overwrite: replace ``out`` if it exists.
@@ -56,11 +58,18 @@ def report(
     source = data or runs[-1].source
     if source is None:
         raise ConfigError(f"{run} does not record the data that it was trained on; name some with data (--data).")
-    measured = measured_data(source, split, labels=runs[-1].model.labels, vectors_from=vectors_from, **columns)
+    measured = measured_data(
+        source,
+        split,
+        labels=runs[-1].model.labels,
+        word_vectors=word_vectors,
+        word_vectors_from=word_vectors_from,
+        **columns,
+    )
     analyses = analyze_reported(runs, measured, stages=stages, seed=seed, faithfulness_texts=faithfulness_texts)
     facts = {
         "data": f"the {split} split of {source}",
-        "word vectors of the MS score": f"PPMI-SVD of {measured.vectors_name}",
+        "word vectors of the MS score": ("" if measured.vectors else "PPMI-SVD of ") + measured.vectors_name,
         "seed of permutations and resamples": str(seed),
         "command": f"safr-lens report {run}" + (f" --baseline {baseline}" if baseline else ""),
     }

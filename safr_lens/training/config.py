@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safr_lens.checks import check_choice, check_flag, check_number
+from safr_lens.penalty.safr import SafrPenalty
 
 METRICS = ("accuracy", "loss")
 
@@ -55,3 +56,8 @@ class TrainConfig:
         check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))
         check_choice("metric_for_best_model", self.metric_for_best_model, METRICS)
         check_choice("embedding_start", self.embedding_start, ("random", "words"))
+
+
+def uses_words(config: TrainConfig, penalty: SafrPenalty) -> bool:
+    """Whether a training uses word vectors: in its penalty, or where its embedding starts."""
+    return penalty.needs_words or config.embedding_start == "words"

@@ -24,7 +24,7 @@ from safr_lens.models.word_start import start_from_words
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.best_epoch import BestEpoch
-from safr_lens.training.config import TrainConfig
+from safr_lens.training.config import TrainConfig, uses_words
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.metrics import final_metrics
 from safr_lens.training.progress import TrainProgress
@@ -32,8 +32,7 @@ from safr_lens.training.repeatable import repeatable
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.same_settings import describe
 from safr_lens.training.step import batch_terms, weighted_sum
-from safr_lens.training.words import training_vectors
-from safr_lens.word_vectors.vectors import WordVectors
+from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 
 Weights = dict[str, torch.Tensor]
 
@@ -61,7 +60,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     penalty: SafrPenalty | None = None,
-    word_vectors: WordVectors | None = None,
+    word_vectors: WordVectors | str | Path | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -82,7 +81,8 @@ def train(
         data: train, validation and test splits.
         config: epochs, batches, optimizer, seed.
         penalty: the terms beside the cross-entropy; by default SAFR on neurons.
-        word_vectors: where penalty or embedding start from word vectors; by default made from the training split.
+        word_vectors: where penalty or embedding use word vectors: those, or a file of them
+            (:func:`safr_lens.word_vectors.read_word_vectors`); by default made from the training split.
         out: a folder for weights, ``metrics.json`` and ``history.jsonl``; without it nothing is written.
         resume: resume the unfinished training in ``out``, if there is one.
         overwrite: replace a finished training in ``out``.
@@ -112,7 +112,9 @@ def train(
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
     penalty.chosen_layers(model.config.n_layers)
     _check_data(model, data)
-    vectors = training_vectors(model, data, config, penalty, word_vectors)
+    used = uses_words(config, penalty)
+    found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)
+    vectors = None if found is None else embedding_table(found, model.tokenizer)
     settings = describe(model.config, data, config, penalty, vectors)
     folder = RunFolder(Path(out), settings, resume=resume, overwrite=overwrite) if out is not None else None
     started = time.perf_counter()
@@ -124,7 +126,8 @@ def train(
         ) as bar,
     ):
         trainer.run(bar)
-    metrics = trainer.finish(settings, seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    metrics = trainer.finish(settings, seconds=seconds, word_vectors=None if found is None else found.source)
     return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
 
 
@@ -271,14 +274,22 @@ class _Trainer:
         while len(group := list(itertools.islice(all_batches, n))) == n:
             yield group[mine]
 
-    def finish(self, settings: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+    def finish(self, settings: dict[str, Any], *, seconds: float, word_vectors: str | None) -> dict[str, Any]:
         """Restore the best weights, measure them on the test split, and write everything down."""
         self.model = self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
         self.model.load_state_dict(self.best)
         self.model.eval()
         # the same MLPs whatever the site, or models could not be compared
         layers = self.penalty.layers or (self.model.config.n_layers - 1,)
-        metrics = final_metrics(self.model, self.data, self.records, settings, layers=layers, seconds=seconds)
+        metrics = final_metrics(
+            self.model,
+            self.data,
+            self.records,
+            settings,
+            layers=layers,
+            seconds=seconds,
+            word_vectors=word_vectors,
+        )
         if self.folder and self.is_main:
             self.folder.finish(self.model, metrics)
         self.accelerator.wait_for_everyone()

@@ -24,6 +24,7 @@ def final_metrics(
     *,
     layers: Iterable[int] | None,
     seconds: float,
+    word_vectors: str | None,
 ) -> dict[str, Any]:
     """Measure a trained classifier on its test split.
 
@@ -34,6 +35,7 @@ def final_metrics(
         settings: of model, training and penalty.
         layers: whose MLPs are ablated for the reliance.
         seconds: how long the training took.
+        word_vectors: where those that it used come from, if it used any.
     """
     test = evaluate(model, data["test"])
     best = max((record for record in records if record.best), key=lambda record: record.epoch)
@@ -47,6 +49,7 @@ def final_metrics(
         "seconds": round(seconds, 1),
         "labels": list(model.labels),
         "data_notes": list(data.notes),
+        "word_vectors": word_vectors,
         "settings": settings,
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
     }

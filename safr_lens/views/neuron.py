@@ -12,17 +12,19 @@ import torch
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.analysis import Analysis
 from safr_lens.checks import check_number
+from safr_lens.data.texts import Texts
 from safr_lens.measures.estimate import jackknife
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer, checked_neurons
 from safr_lens.models.one_text import text_activations
-from safr_lens.neurons.table import Embeddings, table_of, vectors_for
+from safr_lens.neurons.table import table_of
 from safr_lens.neurons.top_activations import top_activations
 from safr_lens.views.charts import Chart, bars, histogram
 from safr_lens.views.heatmaps import TokenHeatmap, token_heatmap
 from safr_lens.views.names import NeuronNames
 from safr_lens.views.view import View
+from safr_lens.word_vectors import Embeddings, analysis_vectors
 
 N_BINS = 30
 N_NEAREST = 6
@@ -162,7 +164,7 @@ def _measured(
     if analysis is not None:
         return analysis.statistics_of(layer), analysis.neurons
     found = collect_statistics(model, data, layer=layer, seed=seed)
-    return found, table_of(model, found, vectors_for(model, data, embeddings, seed=seed))
+    return found, table_of(model, found, analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed))
 
 
 def _words(model: HookedClassifier, found: NeuronStatistics, number: int) -> list[tuple[str, float, int]]:

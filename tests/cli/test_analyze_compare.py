@@ -105,7 +105,9 @@ def test_an_analysis_is_not_replaced_unasked(call, run, corpus, tmp_path):
     [
         (("--layer", 3), "no layer 3"),
         (("--split", "tset"), "Did you mean 'test'"),
-        (("--vectors-from", "nowhere.csv"), "nowhere.csv"),
+        (("--word-vectors-from", "nowhere.csv"), "nowhere.csv"),
+        (("--word-vectors", "nowhere.vec"), "nowhere.vec"),
+        (("--word-vectors", "a.vec", "--word-vectors-from", "imdb"), "name one of them"),
         (("--data", "nowhere.csv"), "nowhere.csv"),
     ],
 )

@@ -137,7 +137,9 @@ def test_bad_input_is_an_error(planted):
     with pytest.raises(DataError, match="no texts"):
         neuron_table(model, [])
     with pytest.raises(ConfigError, match="embeddings"):
-        neuron_table(model, rows, embeddings="glove")
+        neuron_table(model, rows, embeddings=7)
+    with pytest.raises(ConfigError, match="no such file"):
+        neuron_table(model, rows, embeddings="glove.txt")
 
 
 def test_a_few_texts_have_no_word_vectors_and_no_monosemanticity(make_model):

@@ -7,10 +7,9 @@ import torch
 
 from safr_lens import SafrPenalty, TrainConfig, train
 from safr_lens.data.texts import Texts
-from safr_lens.errors import CheckpointError, ConfigError, DataError
+from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.models.word_start import start_from_words
 from safr_lens.training import loop
-from safr_lens.training.words import own_vectors, training_vectors
 from safr_lens.word_vectors import word_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier
 
@@ -51,19 +50,8 @@ def test_vectors_of_another_vocabulary_or_too_wide_are_an_error():
             start_from_words(model, torch.ones(shape))
 
 
-def test_vectors_come_from_the_training_split_unless_others_are_given():
-    model, config = tiny_classifier(), TrainConfig(**START)
-    own = training_vectors(model, DATA, config, RELATED)
-    expected = word_vectors(Texts(DATA["train"]), model.tokenizer, d_embed=16)
-    torch.testing.assert_close(own[expected.known], expected.vectors[expected.known])
-    others = word_vectors(Texts(DATA["test"]), model.tokenizer, d_embed=3)
-    assert training_vectors(model, DATA, config, RELATED, others).shape[1] == 3
-
-
-def test_vectors_that_nothing_uses_are_an_error_and_none_are_made():
-    plain = TrainConfig()
+def test_vectors_that_nothing_uses_are_an_error():
     attending = SafrPenalty.preset("attention")
-    assert training_vectors(tiny_classifier(), DATA, plain, attending) is None
     with pytest.raises(ConfigError, match="nothing uses them"):
         fit(penalty=attending, embedding_start="random", word_vectors=word_vectors(Texts(DATA["test"])))
 
@@ -99,7 +87,14 @@ def test_other_word_vectors_are_another_training(tmp_path, monkeypatch):
         fit(out=tmp_path / "run", resume=True, word_vectors=others)
 
 
-def test_too_few_words_for_vectors_name_what_to_do_instead():
-    tokenizer = tiny_classifier().tokenizer
-    with pytest.raises(DataError, match=r'--word-vectors-from.*preset "attention"'):
-        own_vectors(sentiment_data(n_train=2, n_other=2), tokenizer)
+def test_a_file_of_vectors_is_used_and_recorded(tmp_path):
+    others = word_vectors(Texts(DATA["test"]), tiny_classifier().tokenizer, d_embed=16)
+    path = tmp_path / "vectors.txt"
+    known = others.known.nonzero().flatten().tolist()
+    lines = (f"{others.words[i]} {' '.join(map(str, others.vectors[i].tolist()))}" for i in known)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    found = fit(word_vectors=path, epochs=1)
+    assert found.metrics["word_vectors"] == str(path)
+    assert fit(epochs=1).metrics["word_vectors"] == f"the training split of {DATA.source}"
+    attending = SafrPenalty.preset("attention")
+    assert fit(penalty=attending, embedding_start="random", epochs=1).metrics["word_vectors"] is None
