@@ -1,4 +1,4 @@
-"""VMASK once a token type: the same activations, and not where a hook changes what VMASK reads."""
+"""VMASK: its gate, and its log-odds once a token type, and not where a hook changes what it reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from safr_lens.activations import stream_activations
-from safr_lens.models.vmask import TYPE_BLOCK, TypeLogOdds, VMask
+from safr_lens.models.vmask import TYPE_BLOCK, TypeLogOdds, VMask, sample_gate
 
 NAMES = ("hook_mask", "hook_embed", "blocks.0.mlp.hook_post")
 
@@ -83,3 +83,21 @@ def test_a_hook_on_the_embedding_is_heard_by_vmask(make_model, texts, where):
             expected = model(texts[0]).importance[0]
     torch.testing.assert_close(batch.activations["hook_mask"], expected.detach())
     assert not torch.allclose(batch.activations["hook_mask"], model(texts[0]).importance[0].detach())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_the_gate_is_exactly_0_or_1_in_every_precision(dtype):
+    gate = sample_gate(torch.linspace(-3, 3, 500).to(dtype), generator=torch.Generator().manual_seed(0))
+    assert gate.dtype == dtype
+    assert set(gate.tolist()) == {0.0, 1.0}
+
+
+def test_the_gate_has_the_gradient_of_the_soft_sample():
+    log_odds = torch.linspace(-3, 3, 40).view(2, 20).requires_grad_()
+    gate = sample_gate(log_odds, generator=torch.Generator().manual_seed(5))
+    uniform = torch.rand(2, 20, generator=torch.Generator().manual_seed(5))
+    soft = torch.sigmoid(log_odds + torch.log(uniform) - torch.log(1 - uniform))
+    torch.testing.assert_close(gate, (soft > 0.5).float())
+    slope = torch.randn(2, 20, generator=torch.Generator().manual_seed(6))
+    found, expected = (torch.autograd.grad((slope * x).sum(), log_odds)[0] for x in (gate, soft))
+    torch.testing.assert_close(found, expected)

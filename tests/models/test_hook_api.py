@@ -343,3 +343,9 @@ def test_backward_hooks_give_the_gradient_at_a_point(model, texts, hooks_left, p
     assert list(seen) == [name], "the hook did not fire"
     torch.testing.assert_close(seen[name], expected)
     assert hooks_left(model) == []
+
+
+@pytest.mark.parametrize("option", [{"incl_bwd": True}, {"pos_slice": 1}])
+def test_what_cannot_be_cached_is_an_error_that_says_why(model, option):
+    with pytest.raises(HookError, match=next(iter(option))):
+        model.run_with_cache("a dull film", **option)

@@ -1,22 +1,19 @@
-"""From text to token ids, and from token ids to padded batches of similar lengths."""
+"""From text to token ids and back: both kinds of tokenizer, what they learn, and what is no text."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
 
 import pytest
-import torch
-from datasets import Dataset
 
-from safr_lens.data import TextTokenizer, batches, train_tokenizer
-from safr_lens.data.batching import POOL_BATCHES, pad
+from safr_lens.data import TextTokenizer, train_tokenizer
 from safr_lens.data.tokenizer import PAD, UNK, Encoding
 from safr_lens.errors import CheckpointError, ConfigError, DataError, TextError
 
 N_CTX = 64
+
 VOCABULARY = [f"w{i}" for i in range(40)]
 
 
@@ -199,134 +196,14 @@ def test_missing_tokenizer_file_is_an_error(tmp_path):
         TextTokenizer.load(tmp_path / "tokenizer.json")
 
 
-# batches
+def test_a_decomposed_accent_is_shown_with_its_letter():
+    tokenizer = train_tokenizer(["a café scene"], min_frequency=1)
+    encoding = tokenizer.encode("cafe\u0301 scene", n_ctx=8)
+    assert encoding.tokens == ["café", "scene"]
+    assert encoding.ids == tokenizer.encode("café scene", n_ctx=8).ids
 
 
-@pytest.fixture(scope="module")
-def word_tokenizer() -> TextTokenizer:
-    return train_tokenizer(VOCABULARY, min_frequency=1)
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def split_of(n: int, *, longest: int = 12) -> Dataset:
-    """Return ``n`` different texts of 1 to ``longest`` words."""
-    drawn = torch.randint(0, len(VOCABULARY), (n, longest), generator=seeded(n)).tolist()
-    rows = []
-    for i, words in enumerate(drawn):
-        chosen = [VOCABULARY[i % 40], *(VOCABULARY[word] for word in words[: i * 7 % longest])]
-        rows.append({"text": " ".join(chosen), "label": i % 3})
-    return Dataset.from_list(rows)
-
-
-def examples(split, tokenizer, seed: int) -> list[list[int]]:
-    """Return the examples of each batch."""
-    made = batches(split, tokenizer, n_ctx=N_CTX, batch_size=4, generator=seeded(seed))
-    return [batch.example.tolist() for batch in made]
-
-
-@pytest.fixture(params=["dataset", "list", "stream"])
-def any_split(request):
-    split = split_of(90)
-    return {"dataset": split, "list": list(split), "stream": split.to_iterable_dataset()}[request.param]
-
-
-@pytest.mark.parametrize("seed", [None, 0])
-def test_every_example_comes_exactly_once_with_its_own_tokens_and_label(any_split, word_tokenizer, seed):
-    rows = list(any_split)
-    encodings = word_tokenizer.encode_batch([row["text"] for row in rows], n_ctx=N_CTX)
-    seen = []
-    generator = None if seed is None else seeded(seed)
-    for batch in batches(any_split, word_tokenizer, n_ctx=N_CTX, batch_size=8, generator=generator):
-        for i, (ids, mask, label) in enumerate(zip(batch.tokens, batch.mask, batch.labels, strict=True)):
-            example = int(batch.example[i])
-            assert ids[mask].tolist() == encodings[example].ids
-            assert int(label) == rows[example]["label"]
-            seen.append(example)
-    assert sorted(seen) == list(range(len(rows)))
-
-
-def test_a_batch_is_padded_at_the_right_to_its_own_longest(word_tokenizer):
-    widths = set()
-    for batch in batches(split_of(90), word_tokenizer, n_ctx=N_CTX, batch_size=8, generator=seeded(0)):
-        lengths = batch.mask.sum(1)
-        assert batch.tokens.shape == batch.mask.shape == (len(batch.labels), int(lengths.max()))
-        assert torch.equal(batch.mask, torch.arange(batch.tokens.shape[1]) < lengths.unsqueeze(1))
-        assert torch.equal(batch.tokens == word_tokenizer.pad_id, ~batch.mask)
-        widths.add(batch.tokens.shape[1])
-    assert len(widths) > 3
-
-
-def test_all_batches_but_one_are_full(word_tokenizer):
-    sizes = [len(b.labels) for b in batches(split_of(90), word_tokenizer, n_ctx=N_CTX, batch_size=8)]
-    assert sorted(sizes, reverse=True) == [8] * 11 + [2]
-
-
-@pytest.mark.parametrize("seed", [None, 0])
-def test_batches_of_a_pool_cover_ranges_of_length_that_do_not_overlap(word_tokenizer, seed):
-    split = split_of(90)
-    assert len(split) <= 8 * POOL_BATCHES
-    generator = None if seed is None else seeded(seed)
-    made = batches(split, word_tokenizer, n_ctx=N_CTX, batch_size=8, generator=generator)
-    ranges = sorted((int(b.mask.sum(1).min()), int(b.mask.sum(1).max())) for b in made)
-    for (_, longest), (shortest, _) in itertools.pairwise(ranges):
-        assert longest <= shortest
-
-
-def test_a_split_of_several_pools_is_read_whole(word_tokenizer):
-    split = split_of(2 * POOL_BATCHES + 7)
-    for generator in (None, seeded(0)):
-        made = list(batches(split, word_tokenizer, n_ctx=N_CTX, batch_size=2, generator=generator))
-        assert sorted(torch.cat([b.example for b in made]).tolist()) == list(range(len(split)))
-
-
-def test_the_same_generator_gives_the_same_batches(any_split, word_tokenizer):
-    assert examples(any_split, word_tokenizer, 3) == examples(any_split, word_tokenizer, 3)
-
-
-def test_another_generator_gives_the_batches_in_another_order(any_split, word_tokenizer):
-    assert examples(any_split, word_tokenizer, 0) != examples(any_split, word_tokenizer, 1)
-
-
-def test_another_generator_puts_other_examples_together(any_split, word_tokenizer):
-    one, other = (examples(any_split, word_tokenizer, seed) for seed in (0, 1))
-    assert set(map(frozenset, one)) != set(map(frozenset, other))
-
-
-def test_shuffling_draws_nothing_from_the_global_generator(word_tokenizer):
-    before = torch.random.get_rng_state()
-    list(batches(split_of(30), word_tokenizer, n_ctx=N_CTX, batch_size=4, generator=seeded(0)))
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-def test_long_texts_are_cut_and_counted(word_tokenizer):
-    split = split_of(60)
-    encodings = word_tokenizer.encode_batch(split["text"][:], n_ctx=N_CTX)
-    too_long = sum(len(encoding.ids) > 5 for encoding in encodings)
-    made = list(batches(split, word_tokenizer, n_ctx=5, batch_size=8))
-    assert 0 < too_long < 60
-    assert sum(batch.n_cut for batch in made) == too_long
-    for batch in made:
-        for example, ids, mask in zip(batch.example.tolist(), batch.tokens, batch.mask, strict=True):
-            assert ids[mask].tolist() == encodings[example].ids[:5]
-
-
-def test_an_empty_split_gives_no_batch(word_tokenizer):
-    assert list(batches([], word_tokenizer, n_ctx=N_CTX)) == []
-
-
-def test_pad_fills_with_the_padding_id_and_masks_it():
-    encodings = [Encoding([5, 6, 7], ["a", "b", "c"], 0), Encoding([8], ["d"], 0)]
-    tokens, mask = pad([one.ids for one in encodings], pad_id=9)
-    assert tokens.tolist() == [[5, 6, 7], [8, 9, 9]]
-    assert mask.tolist() == [[True, True, True], [True, False, False]]
-
-
-def test_a_moved_batch_keeps_everything(word_tokenizer):
-    batch = next(batches(split_of(30), word_tokenizer, n_ctx=3, batch_size=8))
-    moved = batch.to("meta")
-    assert {moved.tokens.device.type, moved.mask.device.type, moved.labels.device.type} == {"meta"}
-    assert moved.tokens.shape == batch.tokens.shape
-    assert moved.n_cut == batch.n_cut
+@pytest.mark.parametrize("size", [{"min_frequency": 0}, {"max_vocab": 2}])
+def test_a_vocabulary_without_room_is_an_error(size):
+    with pytest.raises(ConfigError, match="min_frequency >= 1 and max_vocab >= 3"):
+        train_tokenizer(["a film"], **size)
