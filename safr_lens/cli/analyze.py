@@ -25,12 +25,14 @@ def analyze(
     word_vectors_from: options.WordVectorsFrom = None,
     faithfulness_texts: Annotated[
         int | None,
-        typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none (100, fewer if long)."),
+        typer.Option(
+            min=0, help="Texts for the faithfulness of VMASK's importance; 0 to skip (default 100, fewer if long)."
+        ),
     ] = None,
     at_init: Annotated[
-        bool, typer.Option("--init/--no-init", help="Measure the random initialisation beside it.")
+        bool, typer.Option("--init/--no-init", help="Also measure the randomly initialised model.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Of permutations, resamples and the random initialisation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of permutations, resamples and initialisation.")] = 0,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     streaming: options.Streaming = False,
@@ -38,9 +40,9 @@ def analyze(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure a trained run and its neurons: every figure with its interval, and its null where chance gives one.
+    """Measure a trained run and its neurons: every measure with its confidence interval and null baseline.
 
-    Writes measures.json (all figures) and neurons.parquet (one row a neuron) to --out.
+    Writes measures.json (all measures) and neurons.parquet (one row per neuron) to --out.
 
     Example: safr-lens analyze runs/safr --data rotten_tomatoes --out runs/safr/analysis
     """

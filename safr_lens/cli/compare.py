@@ -36,19 +36,19 @@ def compare(
     word_vectors: options.WordVectors = None,
     word_vectors_from: options.WordVectorsFrom = None,
     faithfulness_texts: Annotated[
-        int, typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none.")
+        int, typer.Option(min=0, help="Texts for the faithfulness of VMASK's importance; 0 to skip.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Of permutations and resamples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of permutations and resamples.")] = 0,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     streaming: options.Streaming = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure runs on the same data and say what differs from the first, and what is within noise.
+    """Compare runs with the first on the same data: differences with confidence intervals.
 
-    Runs whose settings differ in the seed alone are taken together: the intervals are then over seeds. Otherwise they
-    are over sentences, and say nothing about another training of the same settings.
+    Runs whose settings differ only in the seed are grouped, and the intervals are over seeds. Otherwise they are over
+    sentences, and do not account for variation between training runs.
 
     Example: safr-lens compare demo/unregularised demo/safr --data rotten_tomatoes
     """

@@ -17,24 +17,26 @@ from safr_lens.cli.stages import stages
 @guarded
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for both runs and report.html.")] = Path("safr-lens-demo"),
-    data: Annotated[str, typer.Option(help="As for safr-lens train; by default the packaged reviews.")] = (
+    data: Annotated[str, typer.Option(help="Data, as for safr-lens train; by default the packaged reviews.")] = (
         "rotten_tomatoes"
     ),
     word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Or data whose training split gives them (default imdb).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of both classifiers.")] = 0,
-    epochs: Annotated[int, typer.Option(help="At most so many for each; training stops early.")] = 12,
-    limit: Annotated[int | None, typer.Option(min=50, help="Only so many texts a split, for a quick look.")] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of both classifiers.")] = 0,
+    epochs: Annotated[int, typer.Option(help="Maximum number of epochs for each; training stops early.")] = 12,
+    limit: Annotated[
+        int | None, typer.Option(min=50, help="Maximum number of texts per split, for a quick look.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON on standard output.")] = False,
 ) -> None:
     """Train a classifier without and with SAFR on real movie reviews, and compare them.
 
     Takes a few minutes on two CPU cores and no network. Prints what SAFR changed, and writes report.html, which shows
-    it sentence by sentence. Interrupted, it resumes where it stopped when started again.
+    it sentence by sentence. An interrupted demo resumes when started again.
     """
     from safr_lens.cli.difference_rows import print_differences
     from safr_lens.demo import run_demo

@@ -20,7 +20,7 @@ def evaluate(
 ) -> None:
     """Measure accuracy, loss and reliance of a trained run on any data.
 
-    Texts longer than the model's context are cut, and the result says how many were.
+    Texts longer than the model's context are truncated; their number is reported.
 
     Example: safr-lens evaluate runs/safr --data reviews.csv
     """

@@ -14,13 +14,13 @@ from safr_lens.cli.output import points, print_json, print_table, say
 def predict(
     run: Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")],
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="One or more texts, each in quotes.")],
-    truncate: Annotated[bool, typer.Option("--truncate", help="Cut texts longer than the context.")] = False,
+    truncate: Annotated[bool, typer.Option("--truncate", help="Truncate texts longer than the context.")] = False,
     top: Annotated[int, typer.Option(min=1, help="How many tokens and neurons to show.")] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
-    """Classify texts and show the tokens and neurons behind the answer.
+    """Classify texts and show the tokens and neurons that contribute most to the prediction.
 
-    Evidence is exact: the evidence of all tokens adds up to the predicted class's logit over the mean of the others.
+    Evidence is exact: summed over all tokens it equals the predicted class's logit minus the mean of the others.
 
     Example: safr-lens predict runs/safr "a gripping , funny film"
     """

@@ -21,16 +21,18 @@ def report(
         str | None, typer.Option(help="Another run to compare with, usually the unregularised one.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="What to measure on; by default the data that the run was trained on.")
+        str | None, typer.Option(help="Data to measure on; by default the data that the run was trained on.")
     ] = None,
     split: options.Split = "test",
     word_vectors: options.WordVectors = None,
     word_vectors_from: options.WordVectorsFrom = None,
     faithfulness_texts: Annotated[
         int | None,
-        typer.Option(min=0, help="Texts for the faithfulness of the importance; 0 for none (100, fewer if long)."),
+        typer.Option(
+            min=0, help="Texts for the faithfulness of VMASK's importance; 0 to skip (default 100, fewer if long)."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of permutations, resamples and the random initialisation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of permutations, resamples and initialisation.")] = 0,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     streaming: options.Streaming = False,
@@ -38,7 +40,7 @@ def report(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write one self-contained HTML page about a run: its figures, its neurons, and texts neuron by neuron.
+    """Write one self-contained HTML page about a run: its measures, its neurons, and explained example texts.
 
     Example: safr-lens report runs/safr --baseline runs/unregularised --out report.html
     """

@@ -34,26 +34,26 @@ def sweep(
     strengths: Annotated[
         str, typer.Option(help="Multiples of the importance and interaction weights.")
     ] = "0.25,0.5,1,2,4",
-    seeds: Annotated[str, typer.Option(help="Of the trainings; several, as in 0,1,2, tell the spread.")] = "0",
+    seeds: Annotated[str, typer.Option(help="Random seeds; several, as in 0,1,2, show the variation.")] = "0",
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with settings, as for safr-lens train.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Whose weights are multiplied: light, strong, attention, release.")
+        str | None, typer.Option(help="Preset whose weights are multiplied: light, strong, attention or release.")
     ] = None,
     word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="At most so many for each training.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Train anew what is in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs for each run.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the runs in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
     """Find the strongest SAFR within an accuracy budget, on the validation split.
 
-    Trains the unregularised classifier and one a strength (times seeds). Interrupted, it resumes where it stopped when
-    started again.
+    Trains the unregularised classifier and one per strength, for each seed. An interrupted sweep resumes when started
+    again.
 
     Example: safr-lens sweep --data rotten_tomatoes --budget 0.5 --seeds 0,1 --out runs/sweep
     """

@@ -21,84 +21,91 @@ def train(
         str | None,
         typer.Option(help="rotten_tomatoes, imdb, a Hub id (org/name), a csv/tsv/jsonl/parquet file, or a folder."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write the run to.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder of the run.")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML or JSON file with settings; options given here win over it.")
+        Path | None, typer.Option(help="YAML or JSON file with settings; command-line options override it.")
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings under a name: light, strong, attention, release; options given here win over it."),
+        typer.Option(help="Named settings: light, strong, attention or release; command-line options override them."),
     ] = None,
     site: Annotated[
         str | None,
-        typer.Option(help="Where the penalty acts: neurons, embedding (the authors' release), or none."),
+        typer.Option(help="Where the penalty is applied: neurons, embedding (the authors' release), or none."),
     ] = None,
     importance_weight: Annotated[
-        float | None, typer.Option(help="Important tokens get neurons of their own (default 2).")
+        float | None,
+        typer.Option(help="Weight of the importance term: separate neurons for important tokens (default 2)."),
     ] = None,
     interaction_weight: Annotated[
-        float | None, typer.Option(help="Correlated important pairs share neurons (default 1).")
+        float | None,
+        typer.Option(help="Weight of the interaction term: shared neurons for correlated pairs (default 1)."),
     ] = None,
     information_weight: Annotated[
-        float | None, typer.Option(help="Keeps VMASK's importance informative (default: annealed).")
+        float | None, typer.Option(help="Weight of VMASK's information term (default: 1, then 0.1).")
     ] = None,
     pairs: Annotated[
-        str | None, typer.Option(help="Which pairs are correlated: words (their vectors, default), or attention.")
+        str | None, typer.Option(help="Which pairs are correlated: words (similar word vectors, default) or attention.")
     ] = None,
-    scope: Annotated[str | None, typer.Option(help="Pairs across a batch (default), or within each text.")] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="Compare tokens across the batch (default) or within each text.")
+    ] = None,
     counted_pairs: Annotated[
-        str | None, typer.Option(help="Each pair of words counts once (words, default), or each pair of tokens.")
+        str | None, typer.Option(help="Count each pair of words once (words, default) or each pair of tokens (tokens).")
     ] = None,
     gates: Annotated[
-        str | None, typer.Option(help="SAFR teaches neurons alone (apart, default), or VMASK too: shared.")
+        str | None, typer.Option(help="apart: SAFR does not train VMASK (default); shared: it does.")
     ] = None,
     l1_ratio: Annotated[
         float | None,
-        typer.Option(help="Sparsity part of the importance term: fewer active neurons a token (default 0)."),
+        typer.Option(help="Weight of the sparsity part within the importance term (default 0)."),
     ] = None,
     l1_weight: Annotated[
-        float | None, typer.Option(help="A baseline: L1 on the neurons' activations (default 0).")
+        float | None, typer.Option(help="Baseline: weight of an L1 penalty on the activations (default 0).")
     ] = None,
     mono_weight: Annotated[
-        float | None, typer.Option(help="A baseline: the monosemanticity score as a loss (default 0).")
+        float | None, typer.Option(help="Baseline: weight of the monosemanticity score as a loss (default 0).")
     ] = None,
     act_fn: Annotated[
-        str | None, typer.Option(help="Of the MLP: relu (default), solu_ln (a baseline), gelu, gelu_new or silu.")
+        str | None, typer.Option(help="MLP activation: relu (default), solu_ln (baseline), gelu, gelu_new or silu.")
     ] = None,
     embedding_start: Annotated[
-        str | None, typer.Option(help="Where the embedding starts: random (default), or words (their vectors).")
+        str | None, typer.Option(help="Initialisation of the embedding: random (default) or words (word vectors).")
     ] = None,
     word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
     ] = None,
     readout: Annotated[
-        str | None, typer.Option(help="neurons: the class is read from the last MLP alone; residual: from everything.")
+        str | None, typer.Option(help="Input of the output layer: neurons (last MLP only, default) or residual.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="At most so many epochs (default 100; stops early).")] = None,
-    seed: Annotated[int | None, typer.Option(help="One seed, one result (default 0).")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Texts a step (default 32).")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of Adam (default 5e-4).")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs (default 100; stops early).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed (default 0).")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Texts per step (default 32).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate of Adam (default 5e-4).")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without improvement before stopping (3).")] = None,
     n_ctx: Annotated[
-        int | None, typer.Option("--max-length", help="Longest text in tokens; longer ones are cut (default 128).")
+        int | None,
+        typer.Option("--max-length", help="Maximum text length in tokens; longer texts are truncated (default 128)."),
     ] = None,
     test_data: Annotated[
-        str | None, typer.Option(help="A file to test on; without it a fifth of the data is held out.")
+        str | None, typer.Option(help="Test data file; by default a fifth of the data is held out.")
     ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the text, if it is not found by itself.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the label, if not found by itself.")] = None,
-    streaming: Annotated[bool, typer.Option("--streaming", help="Read the data anew each epoch; keep none.")] = False,
-    tokenizer: Annotated[str | None, typer.Option(help="word or bpe (default word).")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Text column; detected automatically by default.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Label column; detected automatically by default.")] = None,
+    streaming: Annotated[
+        bool, typer.Option("--streaming", help="Read the data again each epoch instead of holding it in memory.")
+    ] = False,
+    tokenizer: Annotated[str | None, typer.Option(help="Tokenizer: word or bpe (default word).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the unfinished training in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on standard output.")] = False,
 ) -> None:
     """Train a classifier with SAFR, or with a baseline.
 
-    Writes model.safetensors, config.json, tokenizer.json, metrics.json and history.jsonl to --out. Every setting of
-    model, training and penalty can stand in the --config file, under the names used here (with underscores).
+    Writes model.safetensors, config.json, tokenizer.json, metrics.json and history.jsonl to --out. The
+    --config file may contain any setting of model, training and penalty, named as here (with underscores).
 
     Examples: safr-lens train --data rotten_tomatoes --out runs/safr
 
