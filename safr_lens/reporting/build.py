@@ -13,10 +13,10 @@ from safr_lens.comparison import cautions, compare
 from safr_lens.data.dataset import Split
 from safr_lens.measures.predictions import majority_share
 from safr_lens.reporting.curves import training_curves
-from safr_lens.reporting.facts import facts_of
+from safr_lens.reporting.example_selection import select_examples
+from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.runs import ReportedRun
 from safr_lens.reporting.tables import ComparedRow, Tile, compared_rows, tiles, verdicts
-from safr_lens.reporting.telling import telling_texts
 from safr_lens.views.allocation import AllocationContent, allocation
 from safr_lens.views.charts import Chart
 from safr_lens.views.neuron import NeuronContent, neuron
@@ -50,7 +50,7 @@ class ReportContent:
     curves: list[tuple[str, Chart]]
     neurons: list[NeuronGroup]
     texts: list[tuple[str, AllocationContent]]
-    facts: list[tuple[str, dict[str, str]]]
+    metadata: list[tuple[str, dict[str, str]]]
 
 
 def build_report(
@@ -78,7 +78,7 @@ def build_report(
         names=[one.name for one in runs],
         labels=list(run.model.labels),
         intro=_intro(runs, split, analysis, measured),
-        warnings=[f"{one.name}: {mind}" for one, found in zip(runs, analyses, strict=True) for mind in found.warnings]
+        warnings=[f"{one.name}: {said}" for one, found in zip(runs, analyses, strict=True) for said in found.warnings]
         + (cautions(analyses[0], analysis) if runs[1:] else []),
         tiles=tiles(rows),
         verdicts=verdicts(changes),
@@ -87,7 +87,7 @@ def build_report(
         curves=training_curves(list(runs)),
         neurons=_neurons(run, split, analysis),
         texts=_texts(runs, split, analyses),
-        facts=[*((one.name, facts_of(one)) for one in runs), ("these figures", dict(measured))],
+        metadata=[*((one.name, run_metadata(one)) for one in runs), ("this evaluation", dict(measured))],
     )
     default = f"How {run.name} reads text" + (f", beside {runs[0].name}" if runs[1:] else "")
     return View(title or default, "report", content)
@@ -97,27 +97,27 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
     run, facts = runs[-1], analysis.facts
     config = run.model.config
     through = (
-        "its class is read from the last layer's MLP neurons alone, so a prediction is a sum over pairs of a token and "
-        "a neuron"
+        "its logits are read out from the last layer's MLP neurons alone, so a prediction is a sum over (token, "
+        "neuron) pairs"
         if config.readout == "neurons"
-        else "its class is read from the residual stream, to which neurons are one contribution of several"
+        else "its logits are read out from the residual stream, to which neurons are only one contribution"
     )
     said = [
         f"{run.name} is a text classifier of {config.n_layers} layer{'' if config.n_layers == 1 else 's'} with "
-        f"{config.d_mlp:,} MLP neurons a layer (a TransformerLens HookedTransformer) that tells apart "
+        f"{config.d_mlp:,} MLP neurons a layer (a TransformerLens HookedTransformer) and "
         f"{len(run.model.labels)} classes; {through}."
     ]
     if runs[1:]:
-        said.append(f"It is compared with {runs[0].name}, which read the same texts.")
+        said.append(f"It is compared with {runs[0].name}, on the same texts.")
     said.append(
-        f"All figures are from {facts['n_texts']:,} texts ({facts['n_tokens']:,} tokens) of {measured['data']}."
+        f"All measurements are on {facts['n_texts']:,} texts ({facts['n_tokens']:,} tokens) of {measured['data']}."
         + (
-            " Always answering the largest class would be right for "
+            " Always predicting the most frequent class would give an accuracy of "
             f"{100 * majority_share(row['label'] for row in split):.1f} %."
             if analysis.statistics.corpus.labelled
             else ""
         )
-        + " Intervals are over texts; another training with another seed would differ by more than they say."
+        + " Confidence intervals are over texts and do not cover the variation between training seeds, which is larger."
     )
     return said
 
@@ -153,7 +153,7 @@ def _texts(
 ) -> list[tuple[str, AllocationContent]]:
     run = runs[-1]
     found = []
-    for one in telling_texts(run.model, split, list(analyses)):
+    for one in select_examples(run.model, split, list(analyses)):
         view = allocation(
             run.model,
             one.text,

@@ -15,7 +15,7 @@ def training_curves(runs: list[ReportedRun]) -> list[tuple[str, Chart]]:
     best = {run.name: max((e["epoch"] for e in run.history if e["best"]), default=0) for run in recorded}
     charts = [
         (
-            "Accuracy on the validation split; the dot is the epoch whose weights were kept.",
+            "Accuracy on the validation split; the dot marks the epoch whose weights were kept.",
             curves(accuracy, label="validation accuracy, %", marks=best),
         )
     ]
@@ -23,6 +23,6 @@ def training_curves(runs: list[ReportedRun]) -> list[tuple[str, Chart]]:
         names = run.history[0]["terms"]
         terms = {name.replace("_", " "): [epoch["terms"][name] for epoch in run.history] for name in names}
         charts.append(
-            (f"{run.name}: the terms of the training loss, unweighted.", curves(terms, label="mean over the epoch"))
+            (f"{run.name}: terms of the training loss, unweighted.", curves(terms, label="mean over the epoch"))
         )
     return charts

@@ -49,10 +49,10 @@ class NeuronNames:
     def origin(self) -> str:
         """Where the words come from, in a sentence."""
         if self.words is None:
-            return "Neurons are named by the vocabulary words at which they are most active when these stand alone."
+            return "Neurons are labelled with the vocabulary words that activate them most when read in isolation."
         return (
-            "Neurons are named by the words at which they are most active on average in the corpus; "
-            f"{UNK} stands for all words that the model does not know."
+            "Neurons are labelled with the words of highest mean activation in the corpus; "
+            f"{UNK} stands for out-of-vocabulary words."
         )
 
     def of(self, neurons: Sequence[int]) -> list[str]:

@@ -20,6 +20,7 @@ class SuperpositionContent:
 
     text: str
     layer: int
+    threshold: float
     tokens: list[str]
     capacity: list[float]
     mean_capacity: float
@@ -66,6 +67,7 @@ def superposition(
     content = SuperpositionContent(
         text=seen.text,
         layer=layer,
+        threshold=threshold,
         tokens=words,
         capacity=shares.tolist(),
         mean_capacity=defined.mean().item() if len(defined) else float("nan"),

@@ -84,17 +84,17 @@ def tokens(
             ),
             (
                 "Capacity",
-                "how much of a direction the token has to itself among the tokens of this text, 0 to 1",
+                "fraction of a dimension not shared with the other tokens of the text, 0 to 1",
                 token_heatmap(seen.tokens, table["capacity"].tolist(), color="#b39ddb"),
             ),
             (
                 "Active neurons",
-                f"of {model.config.d_mlp:,}; the darkest has {max(active):,}",
+                f"of {model.config.d_mlp:,}; darkest: {max(active):,}",
                 token_heatmap(seen.tokens, active, high=max(1, max(active)), color="#e0b341"),
             ),
             (
                 "Evidence",
-                "logits, against (orange) to for (blue) the predicted class",
+                "logits, against (orange) or for (blue) the predicted class",
                 signed_token_heatmap(seen.tokens, seen.evidence.tolist()),
             ),
         ],

@@ -28,7 +28,7 @@ BY_TEXT = {
 def passes_of(model):
     """Collect the token ids of each forward pass of a model."""
     passes = []
-    handle = model.backbone.embed.register_forward_pre_hook(lambda module, args: passes.append(args[0].tolist()))
+    handle = model.adapter.embedder.register_forward_pre_hook(lambda module, args: passes.append(args[0].tolist()))
     try:
         yield passes
     finally:

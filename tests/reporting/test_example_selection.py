@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from safr_lens import analyze
-from safr_lens.reporting.telling import LONGEST, SHORTEST, telling_texts
+from safr_lens.reporting.example_selection import LONGEST, SHORTEST, select_examples
 
 SENTENCE = "a gripping funny film the worst dull it does n't work and never ends acting is warm story boring tedious"
 WORDS = SENTENCE.split()
@@ -27,7 +27,7 @@ def test_each_text_is_what_its_rule_says(analyses, texts):
     model, measured = analyses
     columns = measured[1].statistics.texts.columns
     place = {row["text"]: number for number, row in enumerate(texts)}
-    chosen = telling_texts(model, texts, measured)
+    chosen = select_examples(model, texts, measured)
     assert len({one.text for one in chosen}) == len(chosen) >= 4
     for one in chosen:
         number = place[one.text]
@@ -47,7 +47,7 @@ def test_each_text_is_what_its_rule_says(analyses, texts):
 def test_the_most_confident_right_answer_has_the_lowest_loss_of_its_class(analyses, texts):
     model, measured = analyses
     columns = measured[1].statistics.texts.columns
-    first = telling_texts(model, texts, measured)[0]
+    first = select_examples(model, texts, measured)[0]
     label = model.labels.index(first.label)
     losses = {
         row["text"]: columns["loss"][n].item()
@@ -61,4 +61,4 @@ def test_texts_without_labels_are_the_first_ones(make_model):
     plain = [{"text": "a gripping , funny film"}, {"text": "boring"}] * 8
     model = make_model()
     found = analyze(model, plain, at_init=False, faithfulness_texts=0)
-    assert [one.text for one in telling_texts(model, plain, [found])] == [row["text"] for row in plain[:4]]
+    assert [one.text for one in select_examples(model, plain, [found])] == [row["text"] for row in plain[:4]]

@@ -8,10 +8,10 @@ from typing import Any
 from safr_lens.reporting.runs import ReportedRun
 
 
-def facts_of(run: ReportedRun) -> dict[str, str]:
+def run_metadata(run: ReportedRun) -> dict[str, str]:
     """Return what ``metrics.json`` records of a run."""
     if "settings" not in run.metrics:
-        return {"record": "none: a model without metrics.json"}
+        return {"record": "none (the model has no metrics.json)"}
     settings, versions = run.metrics["settings"], run.metrics.get("versions", {})
     penalty = settings["penalty"]
     rows = ", ".join(f"{count:,} {split}" for split, count in settings["data"]["rows"].items())
@@ -23,7 +23,7 @@ def facts_of(run: ReportedRun) -> dict[str, str]:
         "model": _listed(settings["model"]),
         "training": _listed(settings["train"]),
         "penalty": _penalty(penalty),
-        "what was done to the data": " ".join(run.metrics.get("data_notes", [])) or "nothing",
+        "data preparation": " ".join(run.metrics.get("data_notes", [])) or "none",
         "versions": _listed(versions),
     }
 

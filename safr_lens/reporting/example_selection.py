@@ -1,4 +1,4 @@
-"""Texts that tell something about a classifier, chosen by a rule and not by hand."""
+"""Example texts for a report, chosen by rules and not by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_CLASSES = 4
 
 
 @dataclass(frozen=True)
-class Telling:
+class SelectedText:
     """A text, its class, and the rule by which it was chosen."""
 
     text: str
@@ -26,9 +26,9 @@ class Telling:
     rule: str
 
 
-def telling_texts(
+def select_examples(
     model: HookedClassifier, data: Iterable[Mapping[str, Any]], analyses: list[Analysis]
-) -> list[Telling]:
+) -> list[SelectedText]:
     """Choose texts of 6 to 40 tokens: confident right and wrong ones, negation, and where two models disagree.
 
     Args:
@@ -38,7 +38,7 @@ def telling_texts(
     """
     corpus, columns = analyses[-1].statistics.corpus, analyses[-1].statistics.texts.columns
     if not corpus.labelled:
-        return [Telling(row["text"], "", "the first texts") for row, _ in zip(data, range(4), strict=False)]
+        return [SelectedText(row["text"], "", "the first texts") for row, _ in zip(data, range(4), strict=False)]
     fitting = (columns["tokens"] >= SHORTEST) & (columns["tokens"] <= LONGEST)
     right = columns["correct"] == 1
     chosen: dict[int, str] = {}
@@ -63,7 +63,7 @@ def telling_texts(
         choose(fitting & right & ~before, place, "the first text that this model answers right and the baseline wrong")
         choose(fitting & ~right & before, place, "the first text that this model answers wrong and the baseline right")
     rows = {number: row for number, row in enumerate(data) if number in chosen}
-    return [Telling(rows[n]["text"], model.labels[rows[n]["label"]], rule) for n, rule in chosen.items()]
+    return [SelectedText(rows[n]["text"], model.labels[rows[n]["label"]], rule) for n, rule in chosen.items()]
 
 
 def _negated(data: Iterable[Mapping[str, Any]], n_texts: int) -> Tensor:

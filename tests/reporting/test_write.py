@@ -11,8 +11,8 @@ import pytest
 import safr_lens
 from safr_lens.errors import CheckpointError, ConfigError, DataError
 from safr_lens.measures.catalogue import CATALOGUE
-from safr_lens.reporting import load_run
-from safr_lens.reporting.facts import facts_of
+from safr_lens.reporting import build, build_report, load_run
+from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.write import analyze_reported
 from safr_lens.workflow import measured_data
 
@@ -131,13 +131,27 @@ def test_the_command_refuses_a_missing_run(call, tmp_path):
 
 
 def test_the_record_is_told_in_words(runs):
-    told = facts_of(load_run(runs / "safr"))
+    told = run_metadata(load_run(runs / "safr"))
     assert "importance_weight 2" in told["penalty"]
     assert "epochs 2" in told["training"]
 
 
 def test_an_unregularised_run_names_the_weights_that_it_used(runs):
     run = load_run(runs / "plain")
-    assert facts_of(run)["penalty"] == "site none, information_weight 0.1"
+    assert run_metadata(run)["penalty"] == "site none, information_weight 0.1"
     run.metrics["settings"]["penalty"]["l1_weight"] = {"start": 3.0, "end": 3.0, "delay": 0.0, "epochs": 0.0}
-    assert "l1_weight 3" in facts_of(run)["penalty"], "a baseline's weight is part of how a run was made"
+    assert "l1_weight 3" in run_metadata(run)["penalty"], "a baseline's weight is part of how a run was made"
+
+
+def test_each_model_reads_each_example_once(runs, monkeypatch):
+    loaded = [load_run(runs / name) for name in ("plain", "safr")]
+    data = measured_data(loaded[1].source, "test", labels=loaded[1].model.labels)
+    found = analyze_reported(loaded, data, faithfulness_texts=0)
+    # dashboards stream all texts, so they are left out here
+    monkeypatch.setattr(build, "_dashboards", lambda *args: [])
+    passes = [[], []]
+    for one, seen in zip(loaded, passes, strict=True):
+        one.model.adapter.embedder.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
+    view = build_report(loaded, data.split, found, measured={"data": "the test split"})
+    assert len(view.content.texts) > 0
+    assert [len(seen) for seen in passes] == [len(view.content.texts)] * 2
