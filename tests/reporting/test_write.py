@@ -88,7 +88,7 @@ def test_a_run_without_a_record_needs_data(runs, corpus, tmp_path):
         safr_lens.report(tmp_path / "bare")
     bare = safr_lens.report(tmp_path / "bare", data=str(corpus), faithfulness_texts=0)
     assert bare.content.curves == []
-    assert "none" in bare.content.facts[0][1]["record"]
+    assert "none" in bare.content.metadata[0][1]["record"]
 
 
 def test_a_damaged_record_is_named(runs, tmp_path):
