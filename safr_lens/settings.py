@@ -16,7 +16,7 @@ from safr_lens.checks import check_choice, check_flag, check_number
 from safr_lens.data.tokenizer import KINDS
 from safr_lens.errors import ConfigError, near_matches
 from safr_lens.models.config import ModelConfig
-from safr_lens.penalty.presets import preset_fields
+from safr_lens.penalty.meaning import setting_names
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig
 from safr_lens.word_vectors.resolve import check_one_source
@@ -69,7 +69,7 @@ class Settings:
 
 
 PACKAGED_VECTORS = "imdb"
-PARTS = (DataConfig, ModelConfig, TrainConfig, SafrPenalty)
+PARTS = (DataConfig, ModelConfig, TrainConfig)
 
 
 def make_settings(values: Mapping[str, Any]) -> Settings:
@@ -82,30 +82,29 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     3
     """
     known = {field.name: part for part in PARTS for field in dataclasses.fields(part)}
+    known |= dict.fromkeys(setting_names(), SafrPenalty)
     for key in values:
         if key not in known and key != "preset":
             raise ConfigError(f"Unknown setting {key!r}.{near_matches(key, known)} Known: {', '.join(sorted(known))}.")
+    of_penalty = {k: v for k, v in values.items() if known.get(k) is SafrPenalty}
     if "preset" in values:
-        preset = preset_settings(values["preset"])
-        if values.get("word_vectors") is not None:
-            preset.pop("word_vectors_from", None)
-        values = preset | {name: value for name, value in values.items() if name != "preset"}
+        values = {**_word_settings(values["preset"], values), **values}
+        penalty = SafrPenalty.preset(values["preset"], **of_penalty)
+    else:
+        penalty = SafrPenalty(**of_penalty)
     parts = [part(**{k: v for k, v in values.items() if known.get(k) is part}) for part in PARTS]
-    return Settings(*parts)
+    return Settings(*parts, penalty)
 
 
-def preset_settings(name: str) -> dict[str, Any]:
-    """Return what a preset of the penalty sets; one that compares words sets where their vectors come from, too.
+def _word_settings(preset: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the vectors of a preset that compares words come from, if other settings do not say so.
 
     Those of the packaged reviews, since a small training split gives poor ones; the embedding starts from them.
-
-    Raises:
-        ConfigError: an unknown preset.
     """
-    needs_words = SafrPenalty.preset(name).needs_words
-    return preset_fields(name) | (
-        {"embedding_start": "words", "word_vectors_from": PACKAGED_VECTORS} if needs_words else {}
-    )
+    if not SafrPenalty.preset(preset).needs_words:
+        return {}
+    source = {} if values.get("word_vectors") is not None else {"word_vectors_from": PACKAGED_VECTORS}
+    return {"embedding_start": "words", **source}
 
 
 def read_settings(path: Path) -> dict[str, Any]:

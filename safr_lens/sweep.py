@@ -16,7 +16,6 @@ from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.measures.summary import NeuronSummary, neuron_summary
 from safr_lens.penalty.safr import SafrPenalty
-from safr_lens.penalty.schedule import Schedule
 from safr_lens.settings import Settings
 from safr_lens.training.config import uses_words
 from safr_lens.word_vectors.vectors import WordVectors
@@ -152,16 +151,13 @@ def sweep(
 def at_strength(penalty: SafrPenalty, strength: float) -> SafrPenalty:
     """Return a penalty with SAFR's weights multiplied; strength 0 is the unregularised classifier.
 
-    >>> at_strength(SafrPenalty(importance_weight=0.5), 2.0).importance_weight.end
+    >>> at_strength(SafrPenalty(importance_weight=0.5), 2.0).schedules["importance"].end
     1.0
     """
     if strength == 0:
-        return dataclasses.replace(penalty, site="none")
-    scaled = {}
-    for name in ("importance_weight", "interaction_weight"):
-        weight: Schedule = getattr(penalty, name)
-        scaled[name] = dataclasses.replace(weight, start=strength * weight.start, end=strength * weight.end)
-    return dataclasses.replace(penalty, **scaled)
+        return penalty.changed(site="none")
+    names = [term.name for term in penalty.active if term.site is not None]
+    return penalty.changed(**{f"{name}_weight": penalty.schedules[name].scaled(strength) for name in names})
 
 
 def _without_vectors(settings: Settings) -> Settings:

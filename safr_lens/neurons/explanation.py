@@ -15,7 +15,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
 from safr_lens.models.evaluating import evaluating
 from safr_lens.penalty.correlation import attention_correlation
-from safr_lens.penalty.neurons import overlap
+from safr_lens.penalty.overlap import overlap
 
 
 @dataclass(frozen=True)

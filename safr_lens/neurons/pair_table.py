@@ -12,7 +12,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.neurons.token_table import strongest_neurons
-from safr_lens.penalty.neurons import TINY
+from safr_lens.penalty.overlap import TINY
 
 
 def pair_table(

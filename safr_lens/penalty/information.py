@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from safr_lens.penalty.inputs import TermInputs
+from safr_lens.penalty.schedule import Schedule
+from safr_lens.penalty.term import Term
 
 
 def information(importance: Float[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, ""]:
@@ -32,3 +38,15 @@ def information(importance: Float[Tensor, "batch pos"], mask: Bool[Tensor, "batc
     q = q.clamp(1e-6, 1 - 1e-6)
     entropy = -(torch.xlogy(q, q) + torch.xlogy(1 - q, 1 - q))
     return -(entropy * mask).sum() / mask.sum().clamp_min(1)
+
+
+@dataclass(frozen=True)
+class Information(Term):
+    """:func:`information` of the importance that VMASK gives."""
+
+    name = "information"
+    sentence = "VMASK's importance tells tokens apart."
+    weight = Schedule(start=1.0, end=0.1, delay=1.0, epochs=0.0)
+
+    def value(self, inputs: TermInputs) -> Float[Tensor, ""]:
+        return information(inputs.importance, inputs.mask)

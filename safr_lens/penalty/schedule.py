@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,19 @@ class Schedule:
             return self.end
         share = max(0.0, epoch - self.delay) / self.epochs if self.epochs else 0.0
         return self.start + (self.end - self.start) * share
+
+    @property
+    def counts(self) -> bool:
+        """Whether the weight is above 0 at some time."""
+        return self.start > 0 or self.end > 0
+
+    def scaled(self, factor: float) -> Schedule:
+        """Return the schedule with both weights multiplied."""
+        return dataclasses.replace(self, start=factor * self.start, end=factor * self.end)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the schedule as JSON holds it."""
+        return dataclasses.asdict(self)
 
     @property
     def settled(self) -> float:

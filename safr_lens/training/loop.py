@@ -110,7 +110,7 @@ def train(
     ['cross_entropy', 'importance', 'information', 'interaction']
     """
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
-    penalty.chosen_layers(model.config.n_layers)
+    penalty.hook_names(model.config.n_layers)  # raises where a layer is missing
     _check_data(model, data)
     used = uses_words(config, penalty)
     found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)

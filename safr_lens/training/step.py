@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from safr_lens.data.batching import Batch
 from safr_lens.models.output import ClassifierOutput
+from safr_lens.penalty.inputs import TokenWords
 from safr_lens.penalty.safr import SafrPenalty
-from safr_lens.penalty.terms import TokenWords
 
 Forward = Callable[..., ClassifierOutput]
 

@@ -26,10 +26,10 @@ def test_the_unregularised_classifier_is_never_chosen():
 
 def test_a_strength_multiplies_both_weights_and_their_schedules():
     penalty = SafrPenalty(importance_weight={"start": 0.0, "end": 0.4, "epochs": 2}, interaction_weight=0.1)
-    strong = at_strength(penalty, 3.0)
-    assert strong.importance_weight.end == pytest.approx(1.2)
-    assert strong.importance_weight.epochs == 2 and strong.interaction_weight.end == pytest.approx(0.3)
-    assert strong.information_weight == penalty.information_weight
+    strong = at_strength(penalty, 3.0).schedules
+    assert strong["importance"].end == pytest.approx(1.2)
+    assert strong["importance"].epochs == 2 and strong["interaction"].end == pytest.approx(0.3)
+    assert strong["information"] == penalty.schedules["information"]
     assert at_strength(penalty, 0.0).site == "none"
 
 

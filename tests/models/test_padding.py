@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 
@@ -108,7 +106,7 @@ PENALTIES = {
 
 def terms(model, tokens, mask, penalty):
     n_layers = model.config.n_layers
-    penalty = dataclasses.replace(penalty, layers=range(n_layers))
+    penalty = penalty.changed(layers=range(n_layers))
     vectors = torch.randn(model.tokenizer.d_vocab, 4, generator=torch.Generator().manual_seed(0))
     words = TokenWords(tokens, vectors)
     return penalty.terms(model(tokens, mask, capture=penalty.hook_names(n_layers)), n_layers, words)

@@ -26,10 +26,10 @@ def test_the_release_is_without_an_information_term():
 
 
 def test_own_settings_win_over_a_preset():
-    assert SafrPenalty.preset("strong", l1_ratio=0.1).l1_ratio == 0.1
+    assert SafrPenalty.preset("strong", l1_ratio=0.1).to_dict()["l1_ratio"] == 0.1
     own = {"l1_ratio": 0.1, "embedding_start": "random", "word_vectors_from": None}
     settings = make_settings({"preset": "strong", **own})
-    assert (settings.penalty.l1_ratio, settings.train.embedding_start) == (0.1, "random")
+    assert (settings.penalty.to_dict()["l1_ratio"], settings.train.embedding_start) == (0.1, "random")
     assert settings.data.word_vectors_from is None
 
 

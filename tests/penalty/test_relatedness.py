@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -96,8 +94,10 @@ def captured(model, texts, penalty):
 @pytest.mark.parametrize("pairs", ["attention", "words"])
 def test_across_a_batch_its_tokens_are_one_long_text(make_model, texts, pairs):
     model = make_model()
-    penalty = SafrPenalty.preset("attention", pairs=pairs, scope="batch", threshold=1.1, word_threshold=0.2)
-    output, words = captured(model, texts, penalty)
+    threshold = {"threshold": 1.1} if pairs == "attention" else {"word_threshold": 0.2}
+    penalty = SafrPenalty.preset("attention", pairs=pairs, scope="batch", **threshold)
+    _, words = captured(model, texts, penalty)
+    output = model(words.tokens, capture=["blocks.0.mlp.hook_post", "blocks.0.attn.hook_pattern"])
     mask = output.mask
     h, pattern = (output.activations[f"blocks.0.{name}"] for name in ("mlp.hook_post", "attn.hook_pattern"))
     attended = torch.block_diag(
@@ -129,7 +129,7 @@ def test_terms_that_need_words_say_so(make_model, texts):
         output, _ = captured(model, texts, penalty)
         with pytest.raises(ConfigError, match="words=TokenWords"):
             penalty.terms(output, 1)
-    assert not SafrPenalty(site="none", pairs="words", l1_weight=1.0).needs_words
+    assert not SafrPenalty(site="none", l1_weight=1.0).needs_words
 
 
 def test_counting_by_words_needs_tokens_alone(make_model, texts):
@@ -142,7 +142,7 @@ def test_counting_by_words_needs_tokens_alone(make_model, texts):
     assert penalty.terms(output, 1, TokenWords(words.tokens))["importance"].isfinite()
 
 
-def test_rivals_are_terms_of_any_site_and_absent_without_a_weight(make_model, texts):
+def test_baselines_are_terms_of_any_site_and_absent_without_a_weight(make_model, texts):
     model = make_model()
     for site in ("none", "neurons", "embedding"):
         penalty = SafrPenalty(site=site, l1_weight=2.0, mono_weight={"start": 0.0, "end": 1.0, "epochs": 2})
@@ -199,5 +199,5 @@ def test_each_pair_of_words_counts_once_however_often_they_occur():
                     above += weight * (1 - slow.cosine(rows[i], rows[j]))
                     below += weight
     assert found == pytest.approx(above / below, abs=1e-5)
-    by_tokens = dataclasses.replace(penalty, counted_pairs="tokens")
+    by_tokens = penalty.changed(counted_pairs="tokens")
     assert abs(by_tokens.terms(output, 1, TokenWords(tokens, vectors))["interaction"].item() - found) > 1e-3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 import torch
@@ -103,7 +102,7 @@ def test_a_weight_that_is_no_number_from_0_is_an_error(name, bad):
 @pytest.mark.parametrize("name", ["threshold", "l1_ratio"])
 def test_a_negative_setting_is_an_error(name):
     with pytest.raises(ConfigError, match=name):
-        SafrPenalty(**{name: -1.0})
+        attending(**{name: -1.0})
 
 
 def test_an_unknown_site_names_the_near_match():
@@ -135,7 +134,9 @@ def test_a_layer_that_the_model_does_not_have_is_an_error(site):
         SafrPenalty(),
         SafrPenalty(site="none"),
         SafrPenalty(site="embedding", layers=(0, 1), importance_weight=2),
-        SafrPenalty(interaction_weight=Schedule(start=0.0, end=0.5, epochs=2, delay=1), l1_ratio=0.0, threshold=3),
+        SafrPenalty(
+            interaction_weight=Schedule(start=0.0, end=0.5, epochs=2, delay=1), l1_ratio=0.0, word_threshold=0.3
+        ),
     ],
 )
 def test_settings_come_back_from_json(penalty):
@@ -203,7 +204,29 @@ def test_the_weights_of_a_penalty_follow_its_schedules():
 
 def test_weights_of_absent_terms_do_not_delay_settling():
     late = Schedule(start=1.0, end=0.0, epochs=9)
-    assert SafrPenalty(site="none", importance_weight=late, information_weight=1.0).settled == 0
+    assert SafrPenalty(importance_weight=late, information_weight=1.0).changed(site="none").settled == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"site": "none", "importance_weight": 1.0}, "importance_weight"),
+        ({"site": "embedding", "l1_ratio": 0.5}, "l1_ratio"),
+        ({"site": "embedding", "pairs": "words"}, "pairs"),
+        ({"site": "none", "gates": "apart"}, "gates"),
+        ({"pairs": "words", "threshold": 2.0}, "threshold"),
+        ({"pairs": "attention", "word_threshold": 0.5}, "word_threshold"),
+        ({"scope": "text", "batch_tokens": 64}, "batch_tokens"),
+    ],
+)
+def test_a_setting_that_would_be_ignored_is_an_error(settings, name):
+    with pytest.raises(ConfigError, match=f"^{name} would be ignored"):
+        SafrPenalty(**settings)
+    kept = {key: value for key, value in settings.items() if key != name}
+    changed = SafrPenalty.preset("attention", **kept) if "site" in kept else SafrPenalty(**kept)
+    assert name not in changed.to_dict()
+    with pytest.raises(ConfigError, match=f"^{name} would be ignored"):
+        SafrPenalty().changed(**settings)
 
 
 # ---- gradient
@@ -298,7 +321,7 @@ def test_the_gradient_of_a_term_lowers_it(make_model, texts):
 
 
 def test_equal_settings_are_equal_penalties():
-    assert SafrPenalty() == SafrPenalty() != replace(SafrPenalty(), threshold=1.0)
+    assert SafrPenalty() == SafrPenalty() != SafrPenalty(word_threshold=0.3)
 
 
 # ---- presets
@@ -309,7 +332,7 @@ def test_the_default_is_the_light_preset_and_strong_is_three_times_it():
     assert SafrPenalty() == light
     for name in ("importance", "interaction"):
         assert strong.weights(0.0)[name] == 3 * light.weights(0.0)[name]
-    assert replace(strong, importance_weight=2.0, interaction_weight=1.0) == light
+    assert strong.changed(importance_weight=2.0, interaction_weight=1.0) == light
 
 
 def test_which_presets_need_word_vectors():

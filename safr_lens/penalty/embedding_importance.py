@@ -1,14 +1,17 @@
-"""The terms of the authors' release, on the VMASK-gated embedding and the attention pattern."""
+"""The importance term of the authors' release, on the VMASK-gated embedding."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from safr_lens.penalty.correlation import real_pairs
+from safr_lens.penalty.inputs import TermInputs
+from safr_lens.penalty.term import Term
 
 
 def embedding_importance(
@@ -43,29 +46,15 @@ def embedding_importance(
     return (norm * mask).sum() / (math.sqrt(x.shape[-1]) * mask.sum().clamp_min(1))
 
 
-def embedding_interaction(
-    pattern: Float[Tensor, "batch head_index pos pos"], mask: Bool[Tensor, "batch pos"]
-) -> Float[Tensor, ""]:
-    r"""The release's interaction term on the attention pattern.
+@dataclass(frozen=True)
+class EmbeddingImportance(Term):
+    """:func:`embedding_importance` of the gated embedding."""
 
-    .. math:: I = \mathrm{offdiag}(A A^T), \qquad L_{inter} = \mathrm{mean}_{b,h,i,j} \; A_{ij} (1 - I_{ij})
+    name = "importance"
+    sentence = "Embeddings of important tokens overlap little, as in the authors' release."
+    site = "embedding"
+    needs = ("embedding",)
+    weight = 2.0
 
-    per head, over all pairs (i, j) of real positions of the batch, the diagonal included.
-
-    Args:
-        pattern: A, query by key.
-        mask: True at real tokens; padded rows and columns do not count.
-
-    Returns:
-        A scalar in [0, 1/L] for texts of L tokens: it hardly moves, a fault of the formula.
-
-    Source: the release of arXiv 2501.16374, derived from its equations.
-
-    >>> embedding_interaction(torch.eye(4).view(1, 1, 4, 4), torch.ones(1, 4, dtype=torch.bool))
-    tensor(0.2500)
-    """
-    both = (mask.unsqueeze(1) & mask.unsqueeze(2)).unsqueeze(1)
-    pattern = pattern.float() * both
-    similarity = (pattern @ pattern.transpose(2, 3)) * real_pairs(mask).unsqueeze(1)
-    n_pairs = both.sum().clamp_min(1) * pattern.shape[1]
-    return (pattern * (1 - similarity)).sum() / n_pairs
+    def value(self, inputs: TermInputs) -> Float[Tensor, ""]:
+        return embedding_importance(inputs.embedding, inputs.mask)

@@ -1,4 +1,4 @@
-"""Every rival and every lever is an option of ``safr-lens train``."""
+"""Every baseline and every term is an option of ``safr-lens train``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rivals of SAFR as losses, against slow loops and by their properties."""
+"""Baselines of SAFR as losses, against slow loops and by their properties."""
 
 from __future__ import annotations
 

@@ -1,34 +1,15 @@
-"""What one would do without SAFR: sparse activations, or the monosemanticity score itself as a loss."""
+"""A baseline: the monosemanticity score itself as a loss."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from safr_lens.penalty.inputs import TermInputs
 from safr_lens.penalty.relatedness import unit_or_zero
-
-
-def activation_l1(neurons: Float[Tensor, "batch pos d_mlp"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, ""]:
-    r"""Mean absolute activation: plain L1 on neurons.
-
-    .. math:: L_1 = \frac{1}{N \, d_{mlp}} \sum_i \|h_i\|_1
-
-    with i over the N real tokens of the batch.
-
-    Args:
-        neurons: h, MLP activations after the non-linearity.
-        mask: True at real tokens.
-
-    Returns:
-        A scalar, at least 0. It is of degree 1 in the scale of the neurons, and a readout through a LayerNorm does not
-        know that scale, so part of it is lowered for free.
-
-    >>> import torch
-    >>> activation_l1(torch.tensor([[[1.0, -3.0], [7.0, 7.0]]]), torch.tensor([[True, False]]))
-    tensor(2.)
-    """
-    n_values = mask.sum().clamp_min(1) * neurons.shape[-1]
-    return (neurons.float().abs() * mask.unsqueeze(-1)).sum() / n_values
+from safr_lens.penalty.term import Term
 
 
 def monosemanticity_loss(
@@ -81,3 +62,15 @@ def monosemanticity_loss(
     pairs = weights.sum(0).square() - squares
     score = ((weights.T @ unit).square().sum(1) - squares) / pairs.clamp_min(1e-6)
     return 1 - score.mean()
+
+
+@dataclass(frozen=True)
+class Monosemanticity(Term):
+    """:func:`monosemanticity_loss` of a layer's neurons, with the word vectors of the training."""
+
+    name = "mono"
+    sentence = "Neurons have a high monosemanticity score: a baseline."
+    needs = ("neurons", "vectors")
+
+    def value(self, inputs: TermInputs) -> Float[Tensor, ""]:
+        return monosemanticity_loss(inputs.neurons, inputs.vectors, inputs.mask)

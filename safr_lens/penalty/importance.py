@@ -1,27 +1,18 @@
-"""SAFR on MLP neurons: important tokens get neurons of their own, correlated pairs share them."""
+"""The importance term: important tokens get neurons of their own."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from safr_lens.checks import check_number
 from safr_lens.penalty.correlation import real_pairs
-
-TINY = 1e-8
-
-
-def overlap(neurons: Float[Tensor, "batch pos d_mlp"]) -> Float[Tensor, "batch pos pos"]:
-    """Cosine of the neuron vectors of two tokens, in [-1, 1]; 0 with a token whose neurons are all silent.
-
-    >>> import torch
-    >>> overlap(torch.tensor([[[1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [0.0, 0.0]]]))[0, 0]
-    tensor([1., 1., 0., 0.])
-    """
-    neurons = neurons.float()
-    unit = neurons / neurons.norm(dim=-1, keepdim=True).clamp_min(TINY)
-    return unit @ unit.transpose(1, 2)
+from safr_lens.penalty.inputs import TermInputs
+from safr_lens.penalty.overlap import TINY, overlap
+from safr_lens.penalty.term import Term
 
 
 def density(neurons: Float[Tensor, "batch pos d_mlp"]) -> Float[Tensor, "batch pos"]:
@@ -83,33 +74,21 @@ def _weighted_mean(values: Float[Tensor, "batch pos"], weights: Float[Tensor, "b
     return (weights * values).sum() / weights.sum().clamp_min(TINY)
 
 
-def neuron_interaction(
-    neurons: Float[Tensor, "batch pos d_mlp"],
-    importance: Float[Tensor, "batch pos"],
-    correlation: Float[Tensor, "batch pos pos"],
-    mask: Bool[Tensor, "batch pos"],
-) -> Float[Tensor, ""]:
-    r"""Interaction term: correlated important pairs should share neurons.
+@dataclass(frozen=True)
+class NeuronImportance(Term):
+    """:func:`neuron_importance` of the compared tokens."""
 
-    .. math:: L_{inter} = \frac{\sum_{ij} w_{ij} (1 - o_{ij})}{\sum_{ij} w_{ij}}, \qquad w_{ij} = C_{ij} q_i q_j
+    name = "importance"
+    sentence = "Important tokens get neurons of their own."
+    site = "neurons"
+    needs = ("compared",)
+    weight = 2.0
 
-    over all pairs of real tokens of the same text in the batch.
+    l1_ratio: float = 0.0
 
-    Args:
-        neurons, importance, correlation, mask: as in :func:`neuron_importance`.
+    def __post_init__(self) -> None:
+        check_number("l1_ratio", self.l1_ratio, low=0.0)
 
-    Returns:
-        A scalar in [0, 1] for non-negative neurons (up to 2 otherwise); 0 where no pair is correlated.
-
-    Source: our reading of arXiv 2501.16374; see :func:`safr_lens.penalty.embedding_interaction` for the release's.
-
-    >>> import torch
-    >>> h = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
-    >>> pairs = torch.zeros(1, 3, 3)
-    >>> pairs[0, 0, 1] = pairs[0, 1, 0] = 1.0
-    >>> neuron_interaction(h, torch.ones(1, 3), pairs, torch.ones(1, 3, dtype=torch.bool))
-    tensor(0.)
-    """
-    q = importance.float()
-    weights = real_pairs(mask) * correlation.float() * q.unsqueeze(1) * q.unsqueeze(2)
-    return (weights * (1 - overlap(neurons))).sum() / weights.sum().clamp_min(TINY)
+    def value(self, inputs: TermInputs) -> Float[Tensor, ""]:
+        seen = inputs.compared
+        return neuron_importance(seen.neurons, seen.importance, seen.correlation, seen.mask, self.l1_ratio)

@@ -1,0 +1,134 @@
+"""What a term may look at: one layer of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from safr_lens.models.output import ClassifierOutput
+from safr_lens.penalty.correlation import attention_correlation
+from safr_lens.penalty.pairs import Pairs
+from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
+
+NEEDS = ("embedding", "neurons", "pattern", "vectors", "compared")
+
+
+@dataclass(frozen=True)
+class TokenWords:
+    """Which words the tokens of a batch are.
+
+    Attributes:
+        tokens: token ids.
+        vectors: the word vector of each token id, where word vectors are used; NaN or zero where there is none.
+    """
+
+    tokens: Int[Tensor, "batch pos"]
+    vectors: Float[Tensor, "d_vocab d_embed"] | None = None
+
+    @property
+    def unknown(self) -> Bool[Tensor, " d_vocab"] | None:
+        """Token ids without a word vector, where word vectors are used: padding, unknown and rare words."""
+        return None if self.vectors is None else ~(self.vectors.isfinite().all(1) & self.vectors.any(1))
+
+
+@dataclass(frozen=True)
+class ComparedTokens:
+    """Tokens that are compared in pairs; with scope ``"batch"`` the drawn tokens are one long text.
+
+    Attributes:
+        neurons: MLP activations.
+        importance: q, a constant: a penalty weighted by q could be lowered by calling its dear tokens unimportant.
+        correlation: of each pair, in [0, 1].
+        shares: one over how often a token's word occurs, where each pair of words counts once; else 1.
+        mask: True at real tokens.
+    """
+
+    neurons: Float[Tensor, "batch pos d_mlp"]
+    importance: Float[Tensor, "batch pos"]
+    correlation: Float[Tensor, "batch pos pos"]
+    shares: Float[Tensor, "batch pos"] | float
+    mask: Bool[Tensor, "batch pos"]
+
+
+@dataclass(frozen=True)
+class TermInputs:
+    """One layer of one batch; :attr:`Term.needs` says ahead what of it is looked at.
+
+    Attributes:
+        output: of the classifier.
+        points: by need, the hook point where it is.
+        words: the batch's tokens and their vectors.
+        pairs: how tokens are compared.
+        texts: those that compared tokens come from; by default all.
+    """
+
+    output: ClassifierOutput
+    points: Mapping[str, str]
+    words: TokenWords | None = None
+    pairs: Pairs | None = None
+    texts: Bool[Tensor, " batch"] | None = None
+
+    @property
+    def mask(self) -> Bool[Tensor, "batch pos"]:
+        """True at real tokens."""
+        return self.output.mask
+
+    @property
+    def importance(self) -> Float[Tensor, "batch pos"]:
+        """VMASK's q, in [0, 1]."""
+        return self.output.importance
+
+    @property
+    def tokens(self) -> Int[Tensor, "batch pos"]:
+        """Token ids."""
+        return self.words.tokens
+
+    @property
+    def embedding(self) -> Float[Tensor, "batch pos d_model"]:
+        """The embedding after VMASK's gate."""
+        return self.output.activations[self.points["embedding"]]
+
+    @property
+    def neurons(self) -> Float[Tensor, "batch pos d_mlp"]:
+        """MLP activations after the non-linearity."""
+        return self.output.activations[self.points["neurons"]]
+
+    @property
+    def pattern(self) -> Float[Tensor, "batch head pos pos"]:
+        """Attention, query by key."""
+        return self.output.activations[self.points["pattern"]]
+
+    @property
+    def vectors(self) -> Float[Tensor, "batch pos d_embed"]:
+        """The word vector of each token; NaN or zero where there is none."""
+        return self.words.vectors[self.words.tokens]
+
+    @cached_property
+    def compared(self) -> ComparedTokens:
+        """The tokens that are compared; drawn once, so that all terms see the same."""
+        output = self.output if self.texts is None else self.output.of_texts(self.texts)
+        neurons, q, mask, places = self.neurons, output.importance.detach(), output.mask, None
+        tokens = None if self.words is None else self.words.tokens
+        if self.pairs.scope == "batch":
+            places = drawn_tokens(mask, self.pairs.batch_tokens)
+            neurons, q = (values.flatten(0, 1)[places].unsqueeze(0) for values in (neurons, q))
+            tokens = None if tokens is None else tokens.flatten()[places].unsqueeze(0)
+        kept = mask if places is None else torch.ones_like(q, dtype=torch.bool)
+        shares = self._shares(tokens, kept) if self.pairs.counted_pairs == "words" else 1.0
+        if self.pairs.pairs == "words":
+            correlation = word_correlation(tokens, self.words.vectors, kept, self.pairs.word_threshold)
+        else:
+            correlation = attention_correlation(self.pattern, mask, self.pairs.threshold)
+            correlation = correlation if places is None else across_texts(correlation, places).unsqueeze(0)
+        return ComparedTokens(neurons, q, correlation, shares, kept)
+
+    def _shares(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos"]:
+        occurrences = ((tokens.unsqueeze(1) == tokens.unsqueeze(2)) & mask.unsqueeze(1)).sum(-1)
+        if self.words.unknown is not None:
+            occurrences = occurrences.where(~self.words.unknown[tokens], 1)  # different words that share one id
+        return mask / occurrences.clamp_min(1)
