@@ -42,15 +42,15 @@ def codes(tokens: torch.Tensor, vectors: torch.Tensor, n_neurons: int, seed: int
     """Return each perfect code: which neuron (or -1) each token id turns on."""
     counts = tokens.bincount(minlength=len(vectors))
     words = torch.full((len(vectors),), -1)
-    commonest = counts.argsort(descending=True)[:n_neurons]
-    words[commonest] = torch.arange(n_neurons)
+    most_common = counts.argsort(descending=True)[:n_neurons]
+    words[most_common] = torch.arange(n_neurons)
     groups = groups_of(vectors, n_neurons, seed)
     shuffled = groups.copy()
     known = np.flatnonzero(groups >= 0)
     shuffled[known] = np.random.default_rng(seed).permutation(groups[known])
     few = groups_of(vectors, n_neurons // 8, seed)
     return {
-        f"a word each, the {n_neurons} commonest": words,
+        f"a word each, the {n_neurons} most common": words,
         f"{n_neurons} groups of related words": torch.from_numpy(groups),
         f"{n_neurons // 8} groups of related words": torch.from_numpy(few),
         f"{n_neurons} groups of the same sizes, at random": torch.from_numpy(shuffled),

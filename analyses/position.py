@@ -1,4 +1,4 @@
-"""Do the neurons of a SAFR classifier tell words apart, or positions?
+"""Do the neurons of a SAFR classifier encode words, or positions?
 
 The importance term asks the tokens of a text to use different neurons. Where positions are added to the residual
 stream, the cheapest answer is a neuron for each position: every score rises and nothing gets clearer. Trains a SAFR

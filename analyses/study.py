@@ -1,6 +1,6 @@
 """Is SAFR worth using? Methods × weights × seeds × data, each trained and measured; tables, figures and a page.
 
-Stage "ablate" changes one lever of SAFR at a time, stage "choose" trains every weight of every method, stage "own" is
+Stage "ablate" changes one setting of SAFR at a time, stage "choose" trains every weight of every method, stage "own" is
 the first screening, with word vectors of the training split alone; all are measured on the validation split. Stage
 "final" trains the chosen weight of each method and what is recommended with other seeds, keeps the mean of the weights
 and measures on the test split; "last_step" does so with the weights of the last step, as all other stages do.

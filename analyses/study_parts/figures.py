@@ -16,14 +16,14 @@ from study_parts.grid import DRAWN
 MEASURES = {
     "capacity": "capacity",
     "token_selectivity": "token selectivity, above its null",
-    "token_selectivity_of_what_is_left": "the same, of what is left above its null",
+    "token_selectivity_of_what_is_left": "chance-normalised token selectivity",
     "class_selectivity": "class selectivity, above its null",
     "monosemanticity": "monosemanticity, above its null",
     "monosemanticity_by_effect": "monosemanticity, above its null, by effect",
     "probe auc, polarity": "AUC of the best neuron for polarity, above its null",
     "probe f1, words": "mean F1 of the best neuron for word concepts, above its null",
 }
-# Okabe and Ito's colours, which colour-blind people can tell apart, and a few more, each with a marker of its own
+# Okabe and Ito's colours, which colour-blind people can distinguish, and a few more, each with a marker of its own
 COLOURS = (
     "#000000",
     "#E69F00",

@@ -124,7 +124,7 @@ RECOMMENDED = (
 DRAWN = tuple(method.name for method in (*METHODS, *RECOMMENDED) if "residual" not in method.name)
 BASE = {**ONCE, **APART, **_pair(1, 1)}
 LIGHT = {**DENSE, **_pair(2, 1)}
-# levers of SAFR one at a time, against "SAFR, words once, gates apart" at 1/1, and some of them against "light"
+# one change of SAFR at a time, against "SAFR, words once, gates apart" at 1/1, and some of them against "light"
 ABLATIONS = (
     Method("class_tolerance", BASE, _weights("class_tolerance", 0.15, 0.25, 0.5)),
     Method(
@@ -283,7 +283,7 @@ def cells(
     """Yield the cells of a stage, the cheapest data first and seed by seed, so that a part of it is of use.
 
     Args:
-        stage: ``"ablate"``: the levers of SAFR; ``"choose"``: every weight of every method; ``"own"``: the first
+        stage: ``"ablate"``: ablations of SAFR; ``"choose"``: every weight of every method; ``"own"``: the first
             screening, with word vectors of the training split alone; these are measured on validation. ``"final"``: the
             chosen weight of each method and what is recommended, with averaged weights, on test. ``"last_step"``: the
             same with the weights of the last step, as in all other stages.

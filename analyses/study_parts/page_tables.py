@@ -29,13 +29,13 @@ ROWS = {
     "active neurons per token, of 1,024": "active_per_token",
     "capacity": "capacity",
     "token selectivity above null": "token_selectivity",
-    "the same, of what is left above its null": "token_selectivity_of_what_is_left",
+    "chance-normalised token selectivity": "token_selectivity_of_what_is_left",
     "token selectivity above null, by effect": "token_selectivity_by_effect",
     "MS above null": "monosemanticity",
     "MS above null, by effect": "monosemanticity_by_effect",
     "neurons that carry the decision": "carrying_neurons",
-    "neurons of the commonest favourite, %": "largest_share",
-    "favourite words": "favourite_words",
+    "share of neurons with the most common top token, %": "largest_share",
+    "distinct top tokens": "favourite_words",
     "k = 1, nine word concepts: F1 above null": "probe f1, words",
     "k = 1, polarity: AUC above null": "probe auc, polarity",
     "class selectivity above null": "class_selectivity",
@@ -46,14 +46,14 @@ ROWS = {
 NOT_IN_README = (
     "loss, nats",
     "reliance (MLP at its mean), points",
-    "the same, of what is left above its null",
+    "chance-normalised token selectivity",
     "token selectivity above null, by effect",
-    "favourite words",
+    "distinct top tokens",
     "class selectivity above null",
     "sufficiency against random (lower is better)",
 )
 PRESETS = (BASELINE, "L1", "SAFR, light", "SAFR, strong")
-RIVALS = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "SAFR, light", "SAFR, strong")
+COMPARED = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "SAFR, light", "SAFR, strong")
 EARLIER = (BASELINE, "L1", "MonoLoss", "SAFR, sparse, light", "SAFR, light", "SAFR, strong")
 ALONE = tuple(method.name for method in grid.ALONE)
 SHOWN = dict(zip(ALONE, ("no penalty", "`SafrPenalty()`", "the same, strong"), strict=True))
@@ -156,7 +156,7 @@ def _change(before: pd.DataFrame, after: pd.DataFrame, name: str) -> str:
 
 TABLES = {
     "presets": PageTable("final", SENTENCES, PRESETS, SHORT, NOT_IN_README),
-    **{f"final {data}": PageTable("final", (data,), RIVALS, SHORT) for data in DATA},
+    **{f"final {data}": PageTable("final", (data,), COMPARED, SHORT) for data in DATA},
     "final alone": PageTable("final", SENTENCES, ALONE, SHOWN),
     "averaging": averaging_table,
     **{f"last step {data}": PageTable("last_step", (data,), EARLIER, SHORT) for data in DATA},

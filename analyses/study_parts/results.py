@@ -21,11 +21,11 @@ COLUMNS = {
     "active_per_token": "active per token",
     "capacity": "capacity",
     "token_selectivity": "token sel. above null",
-    "token_selectivity_of_what_is_left": "the same, of what is left above its null",
+    "token_selectivity_of_what_is_left": "chance-normalised token sel.",
     "class_selectivity": "class sel. above null",
     "monosemanticity": "MS above null",
-    "favourite_words": "favourite words",
-    "largest_share": "neurons of the commonest favourite, %",
+    "favourite_words": "distinct top tokens",
+    "largest_share": "share of neurons with the most common top token, %",
     "carrying_neurons": "neurons that carry the effect",
     "token_selectivity_by_effect": "token sel. above null, by effect",
     "monosemanticity_by_effect": "MS above null, by effect",
@@ -40,7 +40,7 @@ TITLES = {
     "final": "",
     "last_step": "Weights of the last step, not averaged: ",
     "choose": "",
-    "ablate": "Levers of SAFR: ",
+    "ablate": "Ablations of SAFR: ",
     "own": "Word vectors of the training split alone: ",
 }
 
@@ -69,7 +69,7 @@ def write_results(
             )
             parts.append(f"### {data}: how close to the targets\n\n{target_rows(rows, chosen.get(data, {}))}")
     parts += [f"![{path.stem}]({path.relative_to(out.parent)})" for path in figures]
-    parts.append("## What the neurons that matter most answer to\n\n" + _words(cells, chosen))
+    parts.append("## Top words of the neurons with the largest effect\n\n" + _words(cells, chosen))
     write_text(out.parent / "results.md", "\n\n".join(part for part in parts if part) + "\n")
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from study_parts.grid import baseline_of
 from study_parts.spread import accuracy_lost, points_lost
 
-RIVALS = ("L1", "SoLU", "MonoLoss", "release")
+BASELINES = ("L1", "SoLU", "MonoLoss", "release")
 
 
 def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
@@ -18,8 +18,8 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
     means = rows.groupby("method").mean(numeric_only=True)
     lines = [
         "| method | accuracy lost, points (paired over seeds) | reliance ≥ 15 | silent < 5 % | alive ≥ 25 % "
-        "| capacity × 3 | token sel. × 8 | MS × 10 | MS above rivals | the last three by effect "
-        "| neurons of the commonest favourite, % | k=1 concepts won of all "
+        "| capacity × 3 | token sel. × 8 | MS × 10 | MS above baselines | the last three by effect "
+        "| share of neurons with the most common top token, % | k=1 concepts where it is the best "
         "| compr., suff. against random (unregularised) | NAOPC above random (unregularised) |",
         "|---" * 14 + "|",
     ]
@@ -27,15 +27,15 @@ def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:
         if baseline_of(method) not in means.index:
             continue
         mean, base = means.loc[method], means.loc[baseline_of(method)]
-        rivals = means[means.index.isin((baseline_of(method), *RIVALS))]
+        baselines = means[means.index.isin((baseline_of(method), *BASELINES))]
         lines.append(
             f"| {method}, {chosen.get(method, '-')} | {_lost(rows, method)} | {_met(100 * mean['reliance_zero'], 15)} "
             f"| {_met(-100 * mean['silent_tokens'], -5)} | {_met(100 * mean['alive_neurons'], 25)} "
             f"| {_times(mean, base, 'capacity', 3)} | {_times(mean, base, 'token_selectivity', 8)} "
             f"| {_times(mean, base, 'monosemanticity', 10)} "
-            f"| {_met(mean['monosemanticity'] - rivals['monosemanticity'].max(), 0, digits=4)} "
-            f"| {_by_effect(mean, base, rivals)} | {100 * mean.get('largest_share', float('nan')):.0f} "
-            f"| {_won(mean, rivals)} | {_faithful(mean, base)} | {_bounded(mean, base)} |"
+            f"| {_met(mean['monosemanticity'] - baselines['monosemanticity'].max(), 0, digits=4)} "
+            f"| {_by_effect(mean, base, baselines)} | {100 * mean.get('largest_share', float('nan')):.0f} "
+            f"| {_won(mean, baselines)} | {_faithful(mean, base)} | {_bounded(mean, base)} |"
         )
     return "\n".join(lines) if len(lines) > 2 else "The unregularised classifier has not been measured yet."
 
@@ -56,19 +56,23 @@ def _times(mean: pd.Series, base: pd.Series, measure: str, least: float) -> str:
     return f"× {ratio:.1f} {'✓' if ratio >= least else '✗'}"
 
 
-def _by_effect(mean: pd.Series, base: pd.Series, rivals: pd.DataFrame) -> str:
+def _by_effect(mean: pd.Series, base: pd.Series, baselines: pd.DataFrame) -> str:
     names = ("token_selectivity_by_effect", "monosemanticity_by_effect")
     if not all(name in mean and pd.notna(mean[name]) and pd.notna(base[name]) for name in names):
         return "not measured"
     selective, meaning = names
-    ahead = mean[meaning] - rivals[meaning].max()
+    ahead = mean[meaning] - baselines[meaning].max()
     return f"{_times(mean, base, selective, 8)}; {_times(mean, base, meaning, 10)}; {_met(ahead, 0, digits=4)}"
 
 
-def _won(mean: pd.Series, rivals: pd.DataFrame) -> str:
+def _won(mean: pd.Series, baselines: pd.DataFrame) -> str:
     names = [name for name in mean.index if name.startswith("probe f1") and not name.endswith(("words", "polarity"))]
-    won = [name.removeprefix("probe f1, ") for name in names if mean[name] > rivals[name].max()]
-    polarity = "polarity won" if mean["probe auc, polarity"] > rivals["probe auc, polarity"].max() else "polarity lost"
+    won = [name.removeprefix("probe f1, ") for name in names if mean[name] > baselines[name].max()]
+    polarity = (
+        "polarity: best"
+        if mean["probe auc, polarity"] > baselines["probe auc, polarity"].max()
+        else "polarity: not best"
+    )
     return f"{len(won)} of {len(names)} ({', '.join(won) or 'none'}); {polarity}"
 
 

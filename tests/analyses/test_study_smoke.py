@@ -40,7 +40,7 @@ def test_two_cells_are_run_once_and_reported(tmp_path):
     assert {"accuracy", "monosemanticity", "naopc_of_beginnings", "probe auc, polarity"} <= set(table["measure"])
     assert (out / "pareto_choose_rotten_tomatoes.png").stat().st_size > 10_000
     page = (tmp_path / "results.md").read_text()
-    assert "how close to the targets" in page and "What the neurons that matter most answer to" in page
+    assert "how close to the targets" in page and "Top words of the neurons with the largest effect" in page
 
 
 def test_a_method_whose_settings_were_removed_names_the_commit_at_which_it_ran():

@@ -61,6 +61,6 @@ def test_without_any_baseline_it_says_so():
     assert "not been measured" in target_rows(pd.DataFrame([row("SAFR, light", 0.9)]), {})
 
 
-def test_a_rival_that_is_better_by_plain_scores_is_named_ahead():
+def test_a_baseline_that_is_better_by_plain_scores_is_named_ahead():
     [line] = lines_of(row(BASELINE, 0.9), row("MonoLoss", 0.9, monosemanticity=0.3), row("SAFR, light", 0.9)).values()
-    assert line["MS above rivals"] == "-0.2000 ✗"
+    assert line["MS above baselines"] == "-0.2000 ✗"
