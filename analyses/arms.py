@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +18,7 @@ import torch
 import yaml
 
 from safr_lens.data import load_data
-from safr_lens.measures import neuron_summary
+from safr_lens.measures import Inputs, collect_statistics, measurements
 from safr_lens.settings import make_settings
 from safr_lens.workflow import train_run
 
@@ -51,7 +50,9 @@ def run_one(source: str, test_data: str | None, arm: str, seed: int, overrides: 
     # committed figures are of weights of the last step
     settings = make_settings({"average_weights": False, "data": source, "seed": seed, **overrides, **ARMS[arm]})
     result = train_run(settings, out=None, data=data, progress=False)
-    neurons, _ = neuron_summary(result.model, data["test"])
+    statistics = collect_statistics(result.model, data["test"], n_groups=1, effects=False)
+    neurons = measurements(Inputs(statistics))
+    selectivity = neurons["token_selectivity"]
     metrics = result.metrics
     return {
         "data": data.source,
@@ -62,8 +63,11 @@ def run_one(source: str, test_data: str | None, arm: str, seed: int, overrides: 
         "validation_accuracy": metrics["validation"]["accuracy"],
         "reliance_zero": metrics["reliance"]["zero"]["accuracy_lost"],
         "reliance_mean": metrics["reliance"]["mean"]["accuracy_lost"],
-        **asdict(neurons),
-        "token_selectivity_above_null": neurons.token_selectivity_above_null,
+        **{name: neurons[name].estimate.value for name in ("capacity", "active_per_token", "silent_tokens")},
+        "alive_neurons": int(statistics.activity.alive.sum()),
+        "token_selectivity": selectivity.estimate.value,
+        "token_selectivity_null": selectivity.null.value,
+        "token_selectivity_above_null": selectivity.above.value,
         "epochs": metrics["epochs"],
         "seconds_per_epoch": sum(r.seconds for r in result.history) / len(result.history),
         "threads": torch.get_num_threads(),

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safr_lens.analysis import Analysis
-from safr_lens.comparison import Difference, compare
+from safr_lens.analysis import Analysis, Difference, compare
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.load import load_data
 from safr_lens.errors import CheckpointError

@@ -12,9 +12,11 @@ from safr_lens.atomic import write_json
 from safr_lens.data.dataset import TextData
 from safr_lens.errors import ConfigError
 from safr_lens.json_values import without_nan
+from safr_lens.measures.measurement import Inputs
 from safr_lens.measures.predictions import evaluate
+from safr_lens.measures.registry import measurements
 from safr_lens.measures.reliance import reliance
-from safr_lens.measures.summary import NeuronSummary, neuron_summary
+from safr_lens.measures.statistics import collect_statistics
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.settings import Settings
 from safr_lens.training.config import uses_words
@@ -36,7 +38,7 @@ class Step:
         accuracy: mean over seeds.
         lost: accuracy of the unregularised classifier minus it.
         reliance: mean accuracy lost when the MLPs are set to 0.
-        neurons: of each run.
+        neurons: measures of each run by name, above their nulls where they have one.
         within_budget: whether no more accuracy is lost than the budget.
     """
 
@@ -45,12 +47,12 @@ class Step:
     accuracy: float
     lost: float
     reliance: float
-    neurons: tuple[NeuronSummary, ...]
+    neurons: tuple[dict[str, float], ...]
     within_budget: bool
 
     def mean(self, name: str) -> float:
-        """Return the mean over runs of a figure of their neurons."""
-        return sum(getattr(one, name) for one in self.neurons) / len(self.neurons)
+        """Return the mean over runs of a measure of their neurons."""
+        return sum(one[name] for one in self.neurons) / len(self.neurons)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Sweep:
         """Return everything as JSON holds it."""
         steps = [
             dataclasses.asdict(step)
-            | {"capacity": step.mean("capacity"), "token_selectivity": step.mean("token_selectivity_above_null")}
+            | {"capacity": step.mean("capacity"), "token_selectivity": step.mean("token_selectivity")}
             for step in self.steps
         ]
         chosen = self.chosen
@@ -177,7 +179,7 @@ def _measured(
     *,
     overwrite: bool,
     progress: bool,
-) -> tuple[float, float, NeuronSummary]:
+) -> tuple[float, float, dict[str, float]]:
     done = None if overwrite else finished_run(folder, settings, data, vectors)
     if done is not None:
         model = done[0]
@@ -195,7 +197,9 @@ def _measured(
         model = result.model
     intact = evaluate(model, data["validation"])
     without = reliance(model, data["validation"], intact=intact).to_dict()
-    return intact.accuracy, without["zero"]["accuracy_lost"], neuron_summary(model, data["validation"])[0]
+    statistics = collect_statistics(model, data["validation"], n_groups=1, effects=False)
+    neurons = {name: one.judged.value for name, one in measurements(Inputs(statistics)).items()}
+    return intact.accuracy, without["zero"]["accuracy_lost"], neurons
 
 
 def _check(settings: Settings, strengths: Sequence[float], budget: float, seeds: Sequence[int]) -> None:

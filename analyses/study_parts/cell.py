@@ -61,7 +61,7 @@ def run_cell(
     found = analyze(result.model, rows, embeddings=source.judge, **options)
     cell = {
         "split": split,
-        "figures": {name: figure.to_dict() for name, figure in found.figures.items()},
+        "figures": {name: one.to_dict() for name, one in found.measurements.items()},
         "embedding": embedding_figures(result.model, rows),
         "naopc": bounded_faithfulness(result.model, rows) if faithfulness else {},
         "redundancy": redundancy_figures(found.neurons),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import Tensor
 
 from safr_lens.activations.corpus_statistics import CorpusStatistics
@@ -17,11 +16,10 @@ from safr_lens.atomic import replacing, write_json
 from safr_lens.data.texts import Texts
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.json_values import without_nan
-from safr_lens.measures.catalogue import CATALOGUE
-from safr_lens.measures.estimate import bootstrap_ratio, no_interval
 from safr_lens.measures.faithfulness import Faithfulness, faithfulness
-from safr_lens.measures.figures import Figure, figures
 from safr_lens.measures.formulas.coherence import Coherence, coherence
+from safr_lens.measures.measurement import Inputs, Measurement
+from safr_lens.measures.registry import MEASURES, measurements, neuron_measures
 from safr_lens.measures.reliance import CARRIES, ablated_predictions
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
@@ -29,10 +27,10 @@ from safr_lens.models.untrained import untrained
 from safr_lens.neurons.table import table_of
 from safr_lens.word_vectors import Embeddings, analysis_vectors
 
-MEASURES, NEURONS = "measures.json", "neurons.parquet"
+MEASURES_FILE, NEURONS_FILE = "measures.json", "neurons.parquet"
 FORMAT = "safr_lens.measures/1"
 FORWARD_TOKENS = 5_000_000  # about two minutes of two CPU cores
-FAITHFULNESS = ("comprehensiveness", "sufficiency", "aopc", "naopc")
+PER_TEXT = ("comprehensiveness", "sufficiency", "aopc", "naopc")
 # named stage -> a context that gives the function to call with the steps done and all steps
 Stages = Callable[[str], AbstractContextManager[OnTexts]]
 
@@ -42,17 +40,17 @@ class Analysis:
     """A classifier measured on some data.
 
     Attributes:
-        figures: of the model, by the names of :data:`safr_lens.measures.CATALOGUE`.
+        measurements: of the model, by the names of :data:`safr_lens.measures.MEASURES`.
         at_init: the same of the architecture at random initialisation; empty if it was not asked for.
         neurons: one row a neuron, see :func:`safr_lens.neurons.neuron_table`.
-        statistics: that the figures were made from.
+        statistics: that the measurements were made from.
         faithfulness: of VMASK's importance; None if it was not asked for.
         coherence: of the directions that the layer's neurons write to.
         facts: layer, seed and size of the data.
     """
 
-    figures: dict[str, Figure]
-    at_init: dict[str, Figure]
+    measurements: dict[str, Measurement]
+    at_init: dict[str, Measurement]
     neurons: pd.DataFrame
     statistics: NeuronStatistics
     faithfulness: Faithfulness | None
@@ -61,8 +59,8 @@ class Analysis:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know before believing the figures."""
-        return _warnings(self.figures, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
+        """What a reader must know before believing the measurements."""
+        return _warnings(self.measurements, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
 
     def statistics_of(self, layer: int) -> NeuronStatistics:
         """Return the statistics, after checking that they are of a layer.
@@ -75,11 +73,11 @@ class Analysis:
         return self.statistics
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all figures as JSON holds them; what is undefined is None."""
+        """Return all measurements as JSON holds them; what is undefined is None."""
         shown = {}
-        for name, figure in self.figures.items():
-            entry = CATALOGUE[name]
-            shown[name] = figure.to_dict() | {"better": entry.better, "meaning": entry.meaning}
+        for name, measurement in self.measurements.items():
+            measure = MEASURES[name]
+            shown[name] = measurement.to_dict() | {"better": measure.better, "meaning": measure.meaning}
             if name in self.at_init:
                 shown[name]["at_init"] = self.at_init[name].to_dict()
         return {
@@ -93,9 +91,9 @@ class Analysis:
 
     def save(self, folder: Path, *, extra: dict[str, Any] | None = None) -> None:
         """Write ``neurons.parquet`` and ``measures.json``, each whole or not at all."""
-        with replacing(folder / NEURONS) as path:
+        with replacing(folder / NEURONS_FILE) as path:
             self.neurons.to_parquet(path)
-        write_json(folder / MEASURES, without_nan((extra or {}) | self.to_dict()))
+        write_json(folder / MEASURES_FILE, without_nan((extra or {}) | self.to_dict()))
 
 
 def checked_folder(folder: Path, *, overwrite: bool) -> None:
@@ -106,8 +104,10 @@ def checked_folder(folder: Path, *, overwrite: bool) -> None:
     """
     if folder.is_file():
         raise CheckpointError(f"{folder} is a file; expected a folder to write the analysis to.")
-    if not overwrite and (folder / MEASURES).exists():
-        raise CheckpointError(f"{folder / MEASURES} exists already. Name another folder with --out, or --overwrite.")
+    if not overwrite and (folder / MEASURES_FILE).exists():
+        raise CheckpointError(
+            f"{folder / MEASURES_FILE} exists already. Name another folder with --out, or --overwrite."
+        )
 
 
 def analyze(
@@ -130,7 +130,7 @@ def analyze(
         embeddings: for the monosemanticity score, as in :func:`safr_lens.neurons.neuron_table`; by default word vectors
             of the data.
         layer: whose neurons; by default the last.
-        at_init: also measure the architecture at random initialisation: what a figure is worth without training.
+        at_init: also measure the architecture at random initialisation: what a measure gives without training.
         faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none. By default 100,
             fewer where texts are long, since a text of n tokens takes 6 n forward passes.
         naopc_texts: of these, how many for the normalised AOPC, whose bounds take most of the time; 0 for none. By
@@ -150,26 +150,25 @@ def analyze(
     with stages("word vectors"):
         vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
     with stages("ablating MLPs"):
-        measured = _figures(model, data, found, vectors, seed)
-    faithful = None
+        inputs = _inputs(model, data, found, vectors, seed)
     if faithfulness_texts != 0:
         with stages("faithfulness") as on_step:
             rows, n_bounded = _faithfulness_rows(data, found.corpus, faithfulness_texts)
             n_bounded = n_bounded if naopc_texts is None else min(naopc_texts, len(rows))
-            faithful = faithfulness(model, rows, max_texts=None, naopc_texts=n_bounded, seed=seed, on_step=on_step)
-        measured |= _faithfulness_figures(faithful, seed, bounded=n_bounded > 0)
-    before: dict[str, Figure] = {}
+            options = {"max_texts": None, "naopc_texts": n_bounded, "seed": seed, "on_step": on_step}
+            inputs = replace(inputs, faithfulness=faithfulness(model, rows, **options))
+    before: dict[str, Measurement] = {}
     if at_init:
         with stages("the same at random initialisation") as on_texts:
             fresh = untrained(model, seed=seed)
             start = collect_statistics(fresh, data, layer=layer, seed=seed, on_texts=on_texts)
-            before = _figures(fresh, data, start, vectors, seed)
+            before = measurements(_inputs(fresh, data, start, vectors, seed))
     return Analysis(
-        figures={name: measured[name] for name in CATALOGUE if name in measured},
+        measurements=measurements(inputs),
         at_init=before,
         neurons=table_of(model, found, vectors),
         statistics=found,
-        faithfulness=faithful,
+        faithfulness=inputs.faithfulness,
         coherence=coherence(model.adapter.w_out(found.layer).detach().float().cpu()),
         facts=_facts(found, vectors, seed),
     )
@@ -193,29 +192,11 @@ def _faithfulness_rows(
     return rows, min(20, len(rows), int(FORWARD_TOKENS / (5 * length**3)))
 
 
-def _figures(
+def _inputs(
     model: HookedClassifier, data: Iterable[dict[str, Any]], found: NeuronStatistics, vectors: Tensor, seed: int
-) -> dict[str, Figure]:
-    ablated = ablated_predictions(model, data) if found.corpus.labelled else None
-    return figures(found, embeddings=vectors, ablated=ablated, seed=seed)
-
-
-def _faithfulness_figures(found: Faithfulness, seed: int, *, bounded: bool) -> dict[str, Figure]:
-    result = {}
-    for name in FAITHFULNESS:
-        if name == "naopc" and not bounded:
-            continue
-        tested, chance = getattr(found.tested, name), getattr(found.random, name)
-        known = ~(tested.isnan() | chance.isnan())
-        if not known.any():
-            result[name] = Figure(no_interval(float("nan")), n_undefined=len(tested))
-            continue
-        ones = torch.ones(int(known.sum()))
-        mean, null, above = (
-            bootstrap_ratio(values[known], ones, seed=seed) for values in (tested, chance, tested - chance)
-        )
-        result[name] = Figure(mean, null, above, n_undefined=int((~known).sum()))
-    return result
+) -> Inputs:
+    ablated = ablated_predictions(model, data) if found.corpus.labelled else {}
+    return Inputs(found, embeddings=vectors, ablated=ablated, seed=seed)
 
 
 def _facts(found: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str, Any]:
@@ -234,29 +215,27 @@ def _facts(found: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str, Any
 
 
 def _settings(found: Faithfulness) -> dict[str, Any]:
-    return {name: value for name, value in found.to_dict().items() if name not in FAITHFULNESS} | {
+    return {name: value for name, value in found.to_dict().items() if name not in PER_TEXT} | {
         "n_texts": len(found.full)
     }
 
 
-def _warnings(measured: dict[str, Figure], n_cut: int, n_texts: int) -> list[str]:
-    minds = []
-    values = {name: figure.estimate.value for name, figure in measured.items()}
+def _warnings(measured: dict[str, Measurement], n_cut: int, n_texts: int) -> list[str]:
+    warnings = []
+    values = {name: one.estimate.value for name, one in measured.items()}
     lost = [values[name] for name in ("reliance_zero", "reliance_mean") if name in values]
     if lost and min(lost) < CARRIES:
-        minds.append(
+        warnings.append(
             "Without its MLPs the model loses less than 5 points of accuracy, so its neurons do not carry the "
             "decision, and how readable they are says little about the model."
         )
     if values["silent_tokens"] > 0.05:
-        minds.append(f"{100 * values['silent_tokens']:.0f} % of the tokens have no active neuron at all.")
+        warnings.append(f"{100 * values['silent_tokens']:.0f} % of the tokens have no active neuron at all.")
     if values["alive_neurons"] < 0.25:
-        minds.append(f"Only {100 * values['alive_neurons']:.0f} % of the neurons are alive.")
-    for name, figure in measured.items():
-        if figure.null and figure.n_undefined and name not in FAITHFULNESS:
-            minds.append(
-                f"{CATALOGUE[name].title} is undefined for {figure.n_undefined:,} alive neurons, which are left out."
-            )
+        warnings.append(f"Only {100 * values['alive_neurons']:.0f} % of the neurons are alive.")
+    for measure in neuron_measures():
+        if measure.name in measured and (n := measured[measure.name].n_undefined):
+            warnings.append(f"{measure.title} is undefined for {n:,} alive neurons, which are left out.")
     if n_cut:
-        minds.append(f"{n_cut:,} of {n_texts:,} texts were longer than the context and were cut.")
-    return minds
+        warnings.append(f"{n_cut:,} of {n_texts:,} texts were longer than the context and were cut.")
+    return warnings

@@ -9,17 +9,17 @@ from typing import Any
 
 from scipy import stats
 
-from safr_lens.analysis import Analysis
+from safr_lens.analysis.analyze import Analysis
 from safr_lens.errors import ConfigError
-from safr_lens.measures.catalogue import CATALOGUE
+from safr_lens.measures.registry import MEASURES, neuron_measures
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How one figure of a group of runs differs from that of the first group.
+    """How one measure of a group of runs differs from that of the first group.
 
     Attributes:
-        figure: name in :data:`safr_lens.measures.CATALOGUE`; one with a null is compared above it.
+        measure: name in :data:`safr_lens.measures.MEASURES`; one with a null is compared above it.
         value: mean over the group's runs.
         baseline: the same of the first group.
         difference: of the two.
@@ -28,7 +28,7 @@ class Difference:
         above_null: whether the values are above their nulls.
     """
 
-    figure: str
+    measure: str
     value: float
     baseline: float
     difference: float
@@ -44,7 +44,7 @@ class Difference:
             return "unknown"
         if self.low <= 0 <= self.high:
             return "within noise"
-        better = CATALOGUE[self.figure].better
+        better = MEASURES[self.measure].better
         if better == "neither":
             return "different"
         return "better" if (self.difference > 0) == (better == "higher") else "worse"
@@ -72,41 +72,39 @@ def compare(groups: Mapping[str, Sequence[Analysis]]) -> dict[str, list[Differen
 
 def cautions(baseline: Analysis, other: Analysis) -> list[str]:
     """Return what a reader of a comparison must not be misled by."""
-    names = ("token_selectivity", "class_selectivity", "monosemanticity")
-    minds = []
-    for name in names:
-        before, after = baseline.figures.get(name), other.figures.get(name)
+    found = []
+    for measure in neuron_measures():
+        before, after = (one.measurements.get(measure.name) for one in (baseline, other))
         if before is None or after is None or before.above is None or after.above is None:
             continue
         gained = after.estimate.value - before.estimate.value
         above = after.above.value - before.above.value
         if gained > 0 and above < gained / 2:
-            entry = CATALOGUE[name]
-            judged = f"rose only by {entry.shown(above)}" if above > 0 else f"fell by {entry.shown(-above)}"
+            judged = f"rose only by {measure.shown(above)}" if above > 0 else f"fell by {measure.shown(-above)}"
             part = "most of the rise" if above > 0 else "the rise"
-            minds.append(
-                f"{entry.title} rose by {entry.shown(gained)}, but what is above chance {judged}: {part} is that "
+            found.append(
+                f"{measure.title} rose by {measure.shown(gained)}, but what is above chance {judged}: {part} is that "
                 "neurons fire more rarely."
             )
-    return minds
+    return found
 
 
 def to_dict(differences: Mapping[str, Sequence[Difference]]) -> dict[str, Any]:
     """Return a comparison as JSON holds it."""
     return {
-        name: {one.figure: asdict(one) | {"verdict": one.verdict} for one in group}
+        name: {one.measure: asdict(one) | {"verdict": one.verdict} for one in group}
         for name, group in differences.items()
     }
 
 
 def _differences(baseline: Sequence[Analysis], group: Sequence[Analysis]) -> list[Difference]:
-    shared = [name for name in CATALOGUE if all(name in one.figures for one in (*baseline, *group))]
+    shared = [name for name in MEASURES if all(name in one.measurements for one in (*baseline, *group))]
     return [_difference(name, baseline, group) for name in shared]
 
 
 def _difference(name: str, baseline: Sequence[Analysis], group: Sequence[Analysis]) -> Difference:
-    before = [one.figures[name].judged for one in baseline]
-    after = [one.figures[name].judged for one in group]
+    before = [one.measurements[name].judged for one in baseline]
+    after = [one.measurements[name].judged for one in group]
     values = [one.value for one in before], [one.value for one in after]
     means = [sum(side) / len(side) for side in values]
     if len(before) == len(after) == 1:
@@ -115,7 +113,7 @@ def _difference(name: str, baseline: Sequence[Analysis], group: Sequence[Analysi
     else:
         low, high = _seed_interval(*values)
         over = "seeds"
-    above_null = baseline[0].figures[name].above is not None
+    above_null = baseline[0].measurements[name].above is not None
     return Difference(name, means[1], means[0], means[1] - means[0], low, high, over, above_null)
 
 

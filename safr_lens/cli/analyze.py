@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from safr_lens.cli import options
-from safr_lens.cli.figure_rows import AT_INIT, COLUMNS, figure_rows
 from safr_lens.cli.guard import guarded
+from safr_lens.cli.measure_rows import AT_INIT, COLUMNS, measure_rows
 from safr_lens.cli.output import print_json, print_table, say
 from safr_lens.cli.stages import stages
 
@@ -49,7 +49,7 @@ def analyze(
     from accelerate import PartialState
 
     from safr_lens import HookedClassifier
-    from safr_lens.analysis import NEURONS, checked_folder
+    from safr_lens.analysis import NEURONS_FILE, checked_folder
     from safr_lens.workflow import analyze_run, measured_data
 
     if out is not None:
@@ -86,8 +86,8 @@ def analyze(
     print_table(
         f"{run} on {facts['n_texts']:,} texts of {data}, {facts['n_tokens']:,} tokens, layer {facts['layer']}",
         [*COLUMNS, AT_INIT] if at_init else COLUMNS,
-        figure_rows(found.figures, found.at_init),
+        measure_rows(found.measurements, found.at_init),
     )
     say(*(f"Warning: {warning}" for warning in found.warnings))
     if out is not None:
-        say(f"One row a neuron: {out / NEURONS}")
+        say(f"One row a neuron: {out / NEURONS_FILE}")

@@ -12,19 +12,7 @@ from safr_lens.cli.output import print_json, print_table, say
 from safr_lens.cli.stages import stages
 
 if TYPE_CHECKING:
-    from safr_lens.comparison import Difference
-
-# one row a run must fit 100 columns; what is left out stands in the table of differences
-SHORT = {
-    "accuracy": "accuracy %",
-    "reliance_zero": "reliance points",
-    "capacity": "capacity",
-    "token_selectivity": "token sel. above null",
-    "monosemanticity": "MS above null",
-    "active_per_token": "active per token",
-    "silent_tokens": "silent %",
-    "alive_neurons": "alive %",
-}
+    from safr_lens.analysis.comparison import Difference
 
 
 @guarded
@@ -52,9 +40,9 @@ def compare(
 
     Example: safr-lens compare demo/unregularised demo/safr --data rotten_tomatoes
     """
+    from safr_lens.analysis import compare as compare_groups
+    from safr_lens.analysis import to_dict
     from safr_lens.cli.difference_rows import print_differences
-    from safr_lens.comparison import compare as compare_groups
-    from safr_lens.comparison import to_dict
     from safr_lens.workflow import analyze_runs, grouped_runs
 
     groups = grouped_runs(runs)
@@ -93,15 +81,17 @@ def compare(
 
 
 def _show_runs(found: dict, data: str) -> None:
-    from safr_lens.measures.catalogue import CATALOGUE
+    from safr_lens.measures.registry import MEASURES
 
-    names = [name for name in SHORT if all(name in analysis.figures for analysis in found.values())]
+    # one row a run must fit 100 columns; the others stand in the table of differences
+    with_column = [measure for measure in MEASURES.values() if measure.short]
+    shown = [one for one in with_column if all(one.name in analysis.measurements for analysis in found.values())]
     rows = [
-        [run, *(CATALOGUE[name].shown(analysis.figures[name].judged.value) for name in names)]
+        [run, *(one.shown(analysis.measurements[one.name].judged.value) for one in shown)]
         for run, analysis in found.items()
     ]
     texts = next(iter(found.values())).facts["n_texts"]
-    print_table(f"On {texts:,} texts of {data}", ["run", *(SHORT[name] for name in names)], rows)
+    print_table(f"On {texts:,} texts of {data}", ["run", *(one.short for one in shown)], rows)
 
 
 def _explain(rows: list[Difference]) -> None:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+from safr_lens.analysis.comparison import Difference
 from safr_lens.cli.output import print_table
-from safr_lens.comparison import Difference
-from safr_lens.measures.catalogue import CATALOGUE
+from safr_lens.measures.registry import MEASURES
 
 LONGEST_NAME = 13
 
 
 def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> None:
-    """Print one row a figure: both values, the difference with its interval below it, and the verdict."""
+    """Print one row a measure: both values, the difference with its interval below it, and the verdict."""
     table = []
     for row in rows:
-        entry = CATALOGUE[row.figure]
+        measure = MEASURES[row.measure]
         above = " above null" if row.above_null else ""
-        low, high = (entry.shown(end, sign=True) for end in (row.low, row.high))
+        span = measure.span((row.low, row.high), sign=True)
         table.append(
             [
-                entry.title + above,
-                entry.shown(row.baseline),
-                entry.shown(row.value),
-                entry.shown(row.difference, sign=True) + ("" if math.isnan(row.low) else f"\n{low} to {high}"),
+                measure.title + above,
+                measure.shown(row.baseline),
+                measure.shown(row.value),
+                measure.shown(row.difference, sign=True) + (f"\n{span}" if span else ""),
                 row.verdict.replace(" ", "\n"),
             ]
         )

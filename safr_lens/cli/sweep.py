@@ -97,7 +97,7 @@ def _row(step: Any, *, chosen: bool) -> list[str]:
         points(step.lost),
         points(step.reliance),
         f"{step.mean('capacity'):.3f}",
-        f"{step.mean('token_selectivity_above_null'):.3f}",
+        f"{step.mean('token_selectivity'):.3f}",
         f"{step.mean('active_per_token'):.0f}",
         points(step.mean("silent_tokens")),
     ]

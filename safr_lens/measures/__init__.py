@@ -3,8 +3,7 @@
 Pure functions of tensors, a ``torchmetrics.Metric`` for each that streams, and passes over data.
 """
 
-from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
-from safr_lens.measures.catalogue import CATALOGUE, Entry
+import safr_lens.measures.entries  # noqa: F401  (registers the measures of the package)
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, over_seeds
 from safr_lens.measures.faithfulness import (
     Faithfulness,
@@ -18,7 +17,6 @@ from safr_lens.measures.faithfulness import (
     normalised_aopc,
     sufficiency,
 )
-from safr_lens.measures.figures import Figure, figures
 from safr_lens.measures.formulas.class_selectivity import class_selectivity
 from safr_lens.measures.formulas.coherence import Coherence, coherence, welch_bound
 from safr_lens.measures.formulas.monosemanticity import monosemanticity_score, similarity_baseline
@@ -26,43 +24,51 @@ from safr_lens.measures.formulas.rank import effective_rank, participation_ratio
 from safr_lens.measures.formulas.sparsity import gini, hoyer, kurtosis, l0
 from safr_lens.measures.formulas.superposition import capacity, interference
 from safr_lens.measures.formulas.token_selectivity import token_selectivity
+from safr_lens.measures.measurement import Inputs, Measurement
+from safr_lens.measures.nulls import shuffled, spread
 from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
+from safr_lens.measures.registry import MEASURES, Measure, measurements, register_measure, unregister_measure
 from safr_lens.measures.reliance import Reliance, ablated_predictions, reliance
+from safr_lens.measures.scores import Scorer, Scores
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations, ClassSums
+from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 from safr_lens.measures.streams.monosemanticity import MonosemanticityScore
-from safr_lens.measures.streams.nulls import shuffled, spread
+from safr_lens.measures.streams.registered import ReadTexts, StreamSetup
 from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
 from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
 from safr_lens.measures.streams.type_means import TypeActivations, TypeMeans, TypeSums, type_means
-from safr_lens.measures.summary import NeuronSummary, neuron_summary
 
 __all__ = [
-    "CATALOGUE",
+    "MEASURES",
     "AblationEffects",
     "AblationStream",
     "Activity",
     "ClassActivations",
     "ClassSums",
     "Coherence",
-    "Entry",
+    "DataclassMetric",
     "Estimate",
     "Evaluation",
     "Faithfulness",
-    "Figure",
+    "Inputs",
+    "Measure",
+    "Measurement",
     "MlpReadout",
     "MomentRanks",
     "MonosemanticityScore",
     "NeuronActivity",
     "NeuronStatistics",
-    "NeuronSummary",
     "Predictions",
     "RankingValues",
+    "ReadTexts",
     "Reliance",
+    "Scorer",
     "Scores",
     "SecondMoment",
+    "StreamSetup",
     "TextFigureStream",
     "TextFigures",
     "TypeActivations",
@@ -73,7 +79,6 @@ __all__ = [
     "aopc_bounds",
     "bootstrap_ratio",
     "capacity",
-    "class_scores",
     "class_selectivity",
     "coherence",
     "collect_statistics",
@@ -82,7 +87,6 @@ __all__ = [
     "evaluate",
     "evidence_scores",
     "faithfulness",
-    "figures",
     "gini",
     "hoyer",
     "importance_scores",
@@ -90,20 +94,20 @@ __all__ = [
     "jackknife",
     "kurtosis",
     "l0",
-    "meaning_scores",
+    "measurements",
     "monosemanticity_score",
-    "neuron_summary",
     "normalised_aopc",
     "over_seeds",
     "participation_ratio",
     "predict_split",
+    "register_measure",
     "reliance",
     "shuffled",
     "similarity_baseline",
     "spread",
     "sufficiency",
-    "token_scores",
     "token_selectivity",
     "type_means",
+    "unregister_measure",
     "welch_bound",
 ]

@@ -1,7 +1,8 @@
-"""Scores of single neurons, each with what it is worth under a permutation."""
+"""Scores of single neurons, each with its null, and their mean over the neurons of a layer."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,9 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from safr_lens.measures.formulas.class_selectivity import class_selectivity
-from safr_lens.measures.formulas.monosemanticity import monosemanticity_score
-from safr_lens.measures.formulas.token_selectivity import token_selectivity
+from safr_lens.measures.estimate import jackknife
+from safr_lens.measures.measurement import Measurement
 from safr_lens.measures.statistics import NeuronStatistics
 
 
@@ -37,58 +37,32 @@ class Scores:
         """Where there are both a value and a null."""
         return ~self.above.isnan()
 
+    @classmethod
+    def undefined(cls, statistics: NeuronStatistics) -> Scores:
+        """Return scores that no neuron has."""
+        nothing = torch.full_like(statistics.activity.mean, torch.nan)
+        return cls(nothing, nothing)
 
-# the scores of all sentences for None, else without the group of that number
+    @classmethod
+    def against_null(cls, measured: Float[Tensor, " d_mlp"], permuted: list[Float[Tensor, " d_mlp"]]) -> Scores:
+        """Return scores with the mean over permutations as their null."""
+        return cls(measured, torch.stack(permuted).nanmean(0))
+
+
+# the scores of all texts for None, else without the group of that number
 Scorer = Callable[[int | None], Scores]
 
 
-def class_scores(found: NeuronStatistics) -> Scorer:
-    """Return class selectivity, with labels shuffled among texts as its null."""
+def over_neurons(statistics: NeuronStatistics, scorer: Scorer) -> Measurement:
+    """Return the mean over alive neurons where the score is defined, with a jackknife over groups of texts."""
+    scores = functools.cache(scorer)
 
-    def scores(without: int | None) -> Scores:
-        if found.classes is None:
-            return _undefined(found)
-        means = found.classes.means(without=without)
-        present = ~means.isnan().any(dim=2).any(dim=0)
-        if int(present.sum()) < 2:
-            return _undefined(found)
-        return _against_rest([class_selectivity(one[present].float()) for one in means])
+    def mean(part: str, group: int | None) -> float:
+        one: Scores = scores(group)
+        return getattr(one, part)[one.defined].double().mean().item()
 
-    return scores
-
-
-def token_scores(found: NeuronStatistics) -> Scorer:
-    """Return token selectivity, with types shuffled among tokens as its null."""
-
-    def scores(without: int | None) -> Scores:
-        means = found.types.means(without=without)
-        if len(means.types) < 2:
-            return _undefined(found)
-        return _against_rest([token_selectivity(one) for one in (means.means, *means.null)])
-
-    return scores
-
-
-def meaning_scores(found: NeuronStatistics, embeddings: Float[Tensor, "d_vocab d_embed"]) -> Scorer:
-    """Return the monosemanticity score of the types' mean activations, with types shuffled among tokens as its null.
-
-    One row a type, so that a word that stands often does not pair with itself.
-    """
-
-    def scores(without: int | None) -> Scores:
-        means = found.types.means(without=without)
-        rows = embeddings[means.types]
-        if int(rows.isfinite().all(1).sum()) < 2:
-            return _undefined(found)
-        return _against_rest([monosemanticity_score(one, rows) for one in (means.means, *means.null)])
-
-    return scores
-
-
-def _against_rest(scores: list[Tensor]) -> Scores:
-    return Scores(scores[0], torch.stack(scores[1:]).nanmean(0))
-
-
-def _undefined(found: NeuronStatistics) -> Scores:
-    nothing = torch.full_like(found.activity.mean, torch.nan)
-    return Scores(nothing, nothing)
+    parts = [
+        jackknife(functools.partial(mean, part), statistics.types.n_groups) for part in ("values", "null", "above")
+    ]
+    undefined = statistics.activity.alive & ~scores(None).defined
+    return Measurement(*parts, n_undefined=int(undefined.sum()))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,10 +13,12 @@ from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.corpus_statistics import CorpusStatistics, corpus_statistics
 from safr_lens.activations.stream import Data, process_share, stream_activations
 from safr_lens.backbones import BackboneAdapter
+from safr_lens.measures.nulls import shuffled
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations, ClassSums
-from safr_lens.measures.streams.nulls import shuffled
+from safr_lens.measures.streams.dataclass_metric import DataclassMetric
+from safr_lens.measures.streams.registered import STREAMS, ReadTexts, StreamSetup
 from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
 from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
 from safr_lens.measures.streams.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
@@ -41,6 +44,7 @@ class NeuronStatistics:
         ranks: how many dimensions the tokens' neuron vectors fill; of whole texts drawn at random, about 20,000 tokens.
         ablation: the effect of zero-ablating each neuron; None below the last layer, where it takes a run a neuron
             (:func:`safr_lens.neurons.ablation_effects`).
+        more: results of the streams that measures brought along, by their names.
     """
 
     layer: int
@@ -51,6 +55,7 @@ class NeuronStatistics:
     texts: TextFigures
     ranks: MomentRanks | None
     ablation: AblationEffects | None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def collect_statistics(
@@ -112,6 +117,7 @@ class _Streams:
     texts: TextFigureStream
     ranks: SecondMoment | None
     ablation: AblationStream | None
+    more: dict[str, DataclassMetric]
     n_groups: int
     seed: int
 
@@ -139,24 +145,40 @@ class _Streams:
             texts=TextFigureStream(),
             ranks=SecondMoment(d_mlp) if effects else None,
             ablation=AblationStream(MlpReadout.of(model.adapter)) if effects and last else None,
+            more={
+                name: make(StreamSetup(corpus, d_mlp, len(model.labels), groups, seed))
+                for name, make in STREAMS.items()
+            },
             n_groups=groups,
             seed=seed,
         )
-        for metric in vars(streams).values():
+        for metric in (*vars(streams).values(), *streams.more.values()):
             if isinstance(metric, torch.nn.Module):
                 metric.to(model.device)
         return streams
 
     def update(self, batch: ActivationBatch, corpus: CorpusStatistics, backbone: BackboneAdapter, layer: int) -> None:
-        neurons = batch.activations[backbone.readable_neurons(layer)].float()
-        lengths, place = batch.lengths, shuffled(batch.example, corpus.n_texts, seed=self.seed)
-        groups = place % self.n_groups
+        place = shuffled(batch.example, corpus.n_texts, seed=self.seed)
+        read = ReadTexts(
+            neurons=batch.activations[backbone.readable_neurons(layer)].float(),
+            tokens=batch.tokens,
+            numbers=corpus.token_numbers(batch),
+            rows=batch.rows,
+            lengths=batch.lengths,
+            example=batch.example,
+            groups=place % self.n_groups,
+            logits=batch.activations[POOLED],
+            labels=batch.labels,
+        )
+        neurons, lengths = read.neurons, read.lengths
         self.activity.update(neurons)
-        self.types.update(neurons, batch.tokens, corpus.token_numbers(batch), groups[batch.rows])
+        self.types.update(neurons, read.tokens, read.numbers, read.groups[read.rows])
         if self.classes is not None:
             sums = neurons.new_zeros(len(lengths), neurons.shape[1]).index_add_(0, batch.rows, neurons)
-            self.classes.update(sums, lengths, batch.example, groups)
-        self.texts.update(neurons, lengths, batch.example, batch.activations[POOLED], batch.labels)
+            self.classes.update(sums, lengths, read.example, read.groups)
+        self.texts.update(neurons, lengths, read.example, read.logits, read.labels)
+        for metric in self.more.values():
+            metric.update(read)
         if self.ranks is not None:
             drawn = place < max(1, corpus.n_texts * RANK_TOKENS // corpus.n_tokens)
             self.ranks.update(neurons[drawn[batch.rows]])
@@ -175,6 +197,7 @@ class _Streams:
             texts=self.texts.result(),
             ranks=None if self.ranks is None else self.ranks.compute(),
             ablation=None if self.ablation is None else self.ablation.result(),
+            more={name: metric.result() for name, metric in self.more.items()},
         )
 
 

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from safr_lens.activations.stream import Data
 from safr_lens.data.texts import Texts
-from safr_lens.measures.against_null import Scores, class_scores, meaning_scores, token_scores
+from safr_lens.measures.measurement import Inputs
+from safr_lens.measures.registry import neuron_measures
+from safr_lens.measures.scores import Scores
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
@@ -38,12 +40,13 @@ def neuron_table(
     ``neuron``, ``alive``                 number; whether it is above 0 at one token or more
     ``firing_rate``, ``mean``, ``max``    over all real tokens
     ``lifetime_sparsity``                 Hoyer's, over all real tokens; 0 always alike, 1 a single firing
-    ``class_selectivity``                 :func:`safr_lens.measures.class_selectivity`; ``top_class`` is where the mean
-                                          is largest
+    ``top_class``                         the class whose mean activation is largest
+    ``class_selectivity``                 :func:`safr_lens.measures.class_selectivity`
     ``token_selectivity``                 :func:`safr_lens.measures.token_selectivity`, types seen 5 times or more
     ``monosemanticity``                   :func:`safr_lens.measures.monosemanticity_score` of its mean activation by
                                           type
-    ``..._null``, ``..._above``           each of the three under shuffled labels or types, and the difference
+    ``..._null``, ``..._above``           each of these scores under shuffled labels or types, and the difference; a
+                                          score that was registered is here too
     ``top_words``                         the types with the largest mean activation
     ``logit_LABEL``                       what it writes to the class's logit at activation 1, before the final scale
     ``ablation_loss``                     loss gained in nats when it is set to 0; positive where it helps
@@ -100,9 +103,10 @@ def table_of(
         "lifetime_sparsity": activity.lifetime_sparsity.numpy(),
         "top_class": _top_class(model, found),
     }
-    columns |= _columns("class_selectivity", class_scores(found)(None))
-    columns |= _columns("token_selectivity", token_scores(found)(None))
-    columns |= _columns("monosemanticity", meaning_scores(found, embeddings)(None))
+    inputs = Inputs(found, embeddings)
+    for measure in neuron_measures():
+        scorer = measure.scorer(inputs)
+        columns |= _columns(measure.name, Scores.undefined(found) if scorer is None else scorer(None))
     columns["top_words"] = _top_words(model, found.types.means(), range(len(activity.mean)), k=top)
     with torch.no_grad():
         effect = model.adapter.readout().direct(model.adapter.w_out(found.layer)).cpu()

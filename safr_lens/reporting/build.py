@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from safr_lens.analysis import Analysis
-from safr_lens.comparison import cautions, compare
+from safr_lens.analysis import Analysis, cautions, compare
 from safr_lens.data.dataset import Split
 from safr_lens.measures.predictions import majority_share
 from safr_lens.reporting.curves import training_curves

@@ -14,6 +14,7 @@ from safr_lens.analysis import Analysis
 from safr_lens.checks import check_number
 from safr_lens.data.texts import Texts
 from safr_lens.measures.estimate import jackknife
+from safr_lens.measures.registry import neuron_measures
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer, checked_neurons
@@ -135,12 +136,8 @@ def neuron(
         n_texts=found.corpus.n_texts,
         n_tokens=found.activity.n_tokens,
         scores=[
-            Score(name, row[column], row[f"{column}_null"], row[f"{column}_above"])
-            for name, column in (
-                ("token selectivity", "token_selectivity"),
-                ("class selectivity", "class_selectivity"),
-                ("monosemanticity (MS)", "monosemanticity"),
-            )
+            Score(one.title, row[one.name], row[f"{one.name}_null"], row[f"{one.name}_above"])
+            for one in neuron_measures()
         ],
         words=_words(model, found, number),
         examples=_examples(model, data, number, layer, k, window) if row["alive"] else [],

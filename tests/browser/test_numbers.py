@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from safr_lens import views
-from safr_lens.measures.catalogue import CATALOGUE
+from safr_lens.measures.registry import MEASURES
 from safr_lens.neurons.token_table import token_table
 from tests.browser.conftest import TEXT
 from tests.browser.pages import page_of, props_of, text_of, values_of, wait_until_drawn
@@ -128,7 +128,7 @@ def test_the_report_shows_the_figures_of_the_analyses(saved, analyses, open_page
     assert {"accuracy", "reliance_zero", "capacity", "token_selectivity", "monosemanticity"} <= set(keys)
     for key in keys:
         shown = values_of(page, f"[data-figure={key}] [data-value]")
-        expected = [CATALOGUE[key].scale * one.figures[key].judged.value for one in analyses]
+        expected = [MEASURES[key].scale * one.measurements[key].judged.value for one in analyses]
         assert shown == pytest.approx(expected, nan_ok=True, **CLOSE), key
 
 

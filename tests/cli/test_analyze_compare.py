@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 import torch
 
-from safr_lens.cli.compare import SHORT
+from safr_lens.analysis import Difference
 from safr_lens.cli.difference_rows import print_differences
-from safr_lens.cli.figure_rows import AT_INIT, COLUMNS, figure_rows
+from safr_lens.cli.measure_rows import AT_INIT, COLUMNS, measure_rows
 from safr_lens.cli.output import print_table
-from safr_lens.comparison import Difference
-from safr_lens.measures.catalogue import CATALOGUE
 from safr_lens.measures.estimate import Estimate
-from safr_lens.measures.figures import Figure
+from safr_lens.measures.measurement import Measurement
+from safr_lens.measures.registry import MEASURES
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +45,17 @@ def test_analyze_writes_measures_and_neurons_and_shows_a_table(call, run, corpus
 
 def test_the_table_breaks_no_word_or_number_in_100_columns(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "100")
-    figures = {
-        name: Figure(*(Estimate(-0.012345, torch.tensor([-0.0506, 0.0321]), "bootstrap"),) * 3) for name in CATALOGUE
+    measured = {
+        name: Measurement(*(Estimate(-0.012345, torch.tensor([-0.0506, 0.0321]), "bootstrap"),) * 3)
+        for name in MEASURES
     }
-    print_table("a run", [*COLUMNS, AT_INIT], figure_rows(figures, figures))
+    print_table("a run", [*COLUMNS, AT_INIT], measure_rows(measured, measured))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     words = {word for line in lines for word in line.split()}
-    assert {word for entry in CATALOGUE.values() for word in entry.title.split()} <= words
+    assert {word for entry in MEASURES.values() for word in entry.title.split()} <= words
     intervals = sum(len(re.findall(r"\S+ to [-+.,\d]+", line)) for line in lines)
-    assert intervals == 2 * len(CATALOGUE), "intervals are on one line each"
+    assert intervals == 2 * len(MEASURES), "intervals are on one line each"
 
 
 def test_differences_have_their_verdict_in_80_columns(monkeypatch, capsys):
@@ -74,7 +74,8 @@ def test_differences_have_their_verdict_in_80_columns(monkeypatch, capsys):
 
 def test_the_runs_of_a_comparison_have_their_names_in_100_columns(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "100")
-    print_table("runs", ["run", *SHORT.values()], [["runs/unregularised", *["-100.0"] * len(SHORT)]])
+    headings = [measure.short for measure in MEASURES.values() if measure.short]
+    print_table("runs", ["run", *headings], [["runs/unregularised", *["-100.0"] * len(headings)]])
     assert re.search(r"^ ?runs/unregularised +-100\.0", capsys.readouterr().out, re.MULTILINE)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, no_interval, over_seeds
-from safr_lens.measures.streams.nulls import shuffled
+from safr_lens.measures.nulls import shuffled
 
 few = settings(max_examples=25)
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from safr_lens.measures.figures import figures
+from safr_lens.measures import Inputs, measurements
 from safr_lens.measures.statistics import collect_statistics
 from safr_lens.neurons import neuron_table, top_activations
 from tests.training.corpus import rows, tiny_classifier
@@ -25,7 +25,7 @@ from accelerate import Accelerator
 Accelerator(cpu=True)
 
 from safr_lens.activations import stream
-from safr_lens.measures.figures import figures
+from safr_lens.measures import Inputs, measurements
 from safr_lens.measures.statistics import collect_statistics
 from safr_lens.neurons import neuron_table, top_activations
 from tests.training.corpus import rows, tiny_classifier
@@ -45,7 +45,7 @@ model, data = tiny_classifier(), rows(45, seed=2)
 found = collect_statistics(model, data)
 noted = {
     "own": sorted(own),
-    "figures": {name: figure.to_dict() for name, figure in figures(found).items()},
+    "figures": {name: one.to_dict() for name, one in measurements(Inputs(found)).items()},
     "effects": found.ablation.loss_gained.tolist(),
     "table": json.loads(neuron_table(model, data).to_json()),
     "top": json.loads(top_activations(model, data, [0, 3], k=4).to_json()),
@@ -85,7 +85,7 @@ def test_each_process_runs_the_model_on_its_share_only(noted):
 
 def test_both_get_the_figures_of_one_process(noted, alone):
     found = collect_statistics(*alone)
-    expected = {name: figure.to_dict() for name, figure in figures(found).items()}
+    expected = {name: one.to_dict() for name, one in measurements(Inputs(found)).items()}
     for one in noted:
         close(one["figures"], expected)
         assert one["effects"] == pytest.approx(found.ablation.loss_gained.tolist(), abs=1e-6)

@@ -12,9 +12,9 @@ from scipy import stats
 
 from safr_lens.measures.formulas.sparsity import hoyer
 from safr_lens.measures.formulas.superposition import capacity
+from safr_lens.measures.nulls import shuffled, spread
 from safr_lens.measures.streams.activity import NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations
-from safr_lens.measures.streams.nulls import shuffled, spread
 from safr_lens.measures.streams.text_figures import COLUMNS, TextFigureStream
 from safr_lens.measures.streams.type_means import TypeActivations, blocks_of, type_means
 

@@ -10,7 +10,7 @@ import pytest
 
 import safr_lens
 from safr_lens.errors import CheckpointError, ConfigError, DataError
-from safr_lens.measures.catalogue import CATALOGUE
+from safr_lens.measures.registry import MEASURES
 from safr_lens.reporting import build, build_report, load_run
 from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.write import analyze_reported
@@ -37,11 +37,11 @@ def test_every_figure_is_the_one_that_was_measured(view, runs):
     loaded = [load_run(runs / name) for name in ("plain", "safr")]
     data = measured_data(loaded[1].source, "test", labels=loaded[1].model.labels)
     found = analyze_reported(loaded, data, faithfulness_texts=3)
-    assert [row.key for row in view.content.rows] == [name for name in CATALOGUE if name in found[0].figures]
+    assert [row.key for row in view.content.rows] == [name for name in MEASURES if name in found[0].measurements]
     for row in view.content.rows:
-        entry = CATALOGUE[row.key]
+        entry = MEASURES[row.key]
         for cell, analysis in zip(row.cells, found, strict=True):
-            figure = analysis.figures[row.key]
+            figure = analysis.measurements[row.key]
             assert cell.value == entry.shown(figure.estimate.value)
             assert cell.number == pytest.approx(entry.scale * figure.judged.value, nan_ok=True)
     assert view.content.rows[0].cells[1].at_init and not view.content.rows[0].cells[0].at_init

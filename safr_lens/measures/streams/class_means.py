@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from safr_lens.measures.nulls import shuffled, spread
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
-from safr_lens.measures.streams.nulls import shuffled, spread
 from safr_lens.measures.streams.type_means import blocks_of
 
 

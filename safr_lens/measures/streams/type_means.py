@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from safr_lens.measures.nulls import shuffles, spread
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
-from safr_lens.measures.streams.nulls import shuffles, spread
 
 MIN_COUNT = 5
 MAX_TYPES = 4000

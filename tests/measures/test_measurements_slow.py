@@ -1,9 +1,9 @@
-"""The summary of a layer's neurons equals a loop over texts, tokens and neurons."""
+"""Measurements of a layer's neurons equal a loop over texts, tokens and neurons."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from safr_lens.activations import stream
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.measures import neuron_summary
+from safr_lens.measures import Inputs, collect_statistics, measurements
 from tests.reference import slow_measures as slow
 
 
@@ -19,6 +19,24 @@ from tests.reference import slow_measures as slow
 def split(texts):
     """Texts in which some words stand 5 times or more."""
     return Dataset.from_dict({"text": [*texts, *texts, *texts], "label": [0, 1] * 9})
+
+
+def summary(model, split, *, layer=-1, seed=0):
+    """What is measured of a layer, and its mean activations by token type."""
+    statistics = collect_statistics(model, split, layer=layer, n_groups=1, effects=False, seed=seed)
+    found = measurements(Inputs(statistics))
+    names = ("capacity", "token_selectivity", "active_per_token", "silent_tokens")
+    d_mlp, selectivity = len(statistics.activity.alive), found["token_selectivity"]
+    values = SimpleNamespace(
+        **{name: found[name].estimate.value for name in names},
+        token_selectivity_null=selectivity.null.value,
+        token_selectivity_above_null=selectivity.above.value,
+        alive_neurons=round(found["alive_neurons"].estimate.value * d_mlp),
+        d_mlp=d_mlp,
+        n_tokens=statistics.activity.n_tokens,
+        n_undefined=selectivity.n_undefined,
+    )
+    return values, statistics.types.means()
 
 
 def neurons_of(model, split, layer):
@@ -32,7 +50,7 @@ def neurons_of(model, split, layer):
 
 
 def slow_summary(found):
-    """What ``NeuronSummary`` says, apart from the null."""
+    """The same by loops, apart from the null."""
     tokens = [token for ids, _ in found for token in ids]
     rows = [row for _, h in found for row in h]
     capacities = [c for _, h in found for c in slow.capacity(h) if not math.isnan(c)]
@@ -51,42 +69,43 @@ def slow_summary(found):
 
 
 def check(found, expected):
-    figures = asdict(found)
     for name, value in expected.items():
-        assert figures[name] == pytest.approx(value, abs=1e-4), name
+        assert vars(found)[name] == pytest.approx(value, abs=1e-4), name
 
 
-def test_every_figure_equals_a_slow_loop(model, split):
+def test_every_measure_equals_a_slow_loop(model, split):
     last = model.config.n_layers - 1
-    found, _ = neuron_summary(model, split)
+    found, _ = summary(model, split)
     check(found, slow_summary(neurons_of(model, split, last)))
 
 
 def test_another_layer_can_be_measured(make_model, split):
     model = make_model(n_layers=2)
-    first, _ = neuron_summary(model, split, layer=0)
+    first, _ = summary(model, split, layer=0)
     check(first, slow_summary(neurons_of(model, split, 0)))
-    last, _ = neuron_summary(model, split)
-    assert (
-        first != last and neuron_summary(model, split, layer=1)[0] == last == neuron_summary(model, split, layer=-1)[0]
-    )
+    last, _ = summary(model, split)
+    assert first != last and summary(model, split, layer=1)[0] == last == summary(model, split, layer=-1)[0]
 
 
 def test_means_by_type_are_those_of_the_split(make_model, split):
     model = make_model()
     found = neurons_of(model, split, 0)
     expected = slow.type_means([t for ids, _ in found for t in ids], [row for _, h in found for row in h], min_count=5)
-    _, means = neuron_summary(model, split)
+    _, means = summary(model, split)
     assert means.types.tolist() == list(expected)
     torch.testing.assert_close(means.means.tolist(), list(expected.values()), atol=1e-5, rtol=0)
 
 
 def test_the_null_is_the_mean_selectivity_over_shuffled_types(make_model, split):
-    found, means = neuron_summary(make_model(), split, seed=4)
-    per_shuffle = [slow.nan_mean(slow.token_selectivity(shuffled.tolist())) for shuffled in means.null]
-    assert found.token_selectivity_null == pytest.approx(sum(per_shuffle) / 9, abs=1e-5)
-    assert found.token_selectivity_above_null == found.token_selectivity - found.token_selectivity_null
-    assert found.token_selectivity_null != neuron_summary(make_model(), split, seed=5)[0].token_selectivity_null
+    found, means = summary(make_model(), split, seed=4)
+    measured = slow.token_selectivity(means.means.tolist())
+    per_shuffle = [slow.token_selectivity(shuffled.tolist()) for shuffled in means.null]
+    per_neuron = [slow.nan_mean(values) for values in zip(*per_shuffle, strict=True)]
+    defined = [null for null, value in zip(per_neuron, measured, strict=True) if not math.isnan(null + value)]
+    assert len(per_shuffle) == 9
+    assert found.token_selectivity_null == pytest.approx(sum(defined) / len(defined), abs=1e-5)
+    assert found.token_selectivity_above_null == pytest.approx(found.token_selectivity - found.token_selectivity_null)
+    assert found.token_selectivity_null != summary(make_model(), split, seed=5)[0].token_selectivity_null
 
 
 def test_a_neuron_for_one_word_is_as_selective_as_can_be_and_above_its_null(make_model, split):
@@ -101,7 +120,7 @@ def test_a_neuron_for_one_word_is_as_selective_as_can_be_and_above_its_null(make
         return seen["is_film"].expand_as(neurons).to(neurons.dtype)
 
     with model.hooks(fwd_hooks=[("hook_ungated_embed", look), ("blocks.0.mlp.hook_post", fire)]):
-        found, _ = neuron_summary(model, split)
+        found, _ = summary(model, split)
     assert found.token_selectivity == pytest.approx(1.0, abs=1e-6)
     assert found.token_selectivity_above_null > 0.1
 
@@ -121,7 +140,7 @@ def test_silent_tokens_are_counted_and_left_out_of_the_capacity(make_model, spli
     for _, h in found:
         h[0] = [0.0] * 32
     with model.hooks(fwd_hooks=silence([0])):
-        measured, _ = neuron_summary(model, split)
+        measured, _ = summary(model, split)
     expected = slow_summary(found)
     assert expected["silent_tokens"] == 18 / expected["n_tokens"]
     check(measured, expected)
@@ -129,11 +148,11 @@ def test_silent_tokens_are_counted_and_left_out_of_the_capacity(make_model, spli
 
 def test_dead_neurons_are_counted_and_left_out_of_the_selectivity(make_model, split):
     model = make_model()
-    plain, _ = neuron_summary(model, split)
+    plain, _ = summary(model, split)
     with torch.no_grad():
         model.backbone.blocks[0].mlp.W_in[:, :4] = 0.0
         model.backbone.blocks[0].mlp.b_in[:4] = -1.0
-    found, means = neuron_summary(model, split)
+    found, means = summary(model, split)
     assert plain.alive_neurons > 28 and found.alive_neurons == plain.alive_neurons - 4
     assert (means.means[:, :4] == 0).all()
     check(found, slow_summary(neurons_of(model, split, 0)))
@@ -148,7 +167,7 @@ def test_neurons_that_fire_at_rare_types_alone_are_counted_as_undefined(make_mod
         return torch.full_like(value, float(value.shape[1] == 2))
 
     with model.hooks(fwd_hooks=[("blocks.0.mlp.hook_post", fire)]):
-        found, _ = neuron_summary(model, rare)
+        found, _ = summary(model, rare)
     assert found.alive_neurons == found.n_undefined == 32
     assert math.isnan(found.token_selectivity)
 
@@ -158,7 +177,7 @@ def test_a_layer_that_is_silent_everywhere_is_reported_and_has_no_capacity(make_
     with torch.no_grad():
         model.backbone.blocks[0].mlp.W_in.zero_()
         model.backbone.blocks[0].mlp.b_in.fill_(-1.0)
-    found, _ = neuron_summary(model, split)
+    found, _ = summary(model, split)
     assert (found.silent_tokens, found.alive_neurons, found.active_per_token) == (1.0, 0, 0.0)
     assert math.isnan(found.token_selectivity) and math.isnan(found.capacity)
 
@@ -166,18 +185,18 @@ def test_a_layer_that_is_silent_everywhere_is_reported_and_has_no_capacity(make_
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_batch_size_does_not_matter(make_model, split, monkeypatch, batch_size):
     model = make_model()
-    whole = asdict(neuron_summary(model, split)[0])
+    whole = vars(summary(model, split)[0])
     monkeypatch.setattr(stream, "BATCH_SIZE", batch_size)
-    found = asdict(neuron_summary(model, split)[0])
+    found = vars(summary(model, split)[0])
     assert found == pytest.approx(whole, abs=1e-5, nan_ok=True)
 
 
 @pytest.mark.parametrize("layer", [1, -2])
 def test_a_layer_that_the_model_does_not_have_is_an_error(make_model, split, layer):
     with pytest.raises(ConfigError, match=f"no layer {layer}"):
-        neuron_summary(make_model(), split, layer=layer)
+        summary(make_model(), split, layer=layer)
 
 
 def test_an_empty_split_is_an_error(make_model):
     with pytest.raises(DataError, match="no texts"):
-        neuron_summary(make_model(), [])
+        summary(make_model(), [])

@@ -1,4 +1,4 @@
-"""Figures of a layer: nothing above chance where there is nothing, and planted neurons ranked right."""
+"""Measurements of a layer: nothing above chance where there is nothing, and planted neurons ranked right."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from datasets import Dataset, IterableDataset
 
 from safr_lens.activations import stream
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.measures.against_null import class_scores, meaning_scores, token_scores
-from safr_lens.measures.catalogue import CATALOGUE
-from safr_lens.measures.figures import figures
+from safr_lens.measures.entries.class_selectivity import class_scores
+from safr_lens.measures.entries.monosemanticity import meaning_scores
+from safr_lens.measures.entries.token_selectivity import token_scores
+from safr_lens.measures.measurement import Inputs
+from safr_lens.measures.nulls import shuffled
+from safr_lens.measures.registry import MEASURES, measurements
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.measures.streams.activity import NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations
-from safr_lens.measures.streams.nulls import shuffled
 from safr_lens.measures.streams.text_figures import TextFigureStream
 from safr_lens.measures.streams.type_means import TypeActivations
 from tests.neurons.planted import DEAD, MONOSEMANTIC, POLYSEMANTIC, RANDOM, VOCABULARY, WORD, WORDS, planted_model
@@ -62,7 +64,7 @@ def test_random_neurons_are_at_their_null_whatever_their_firing_rate(rate):
     neurons = torch.rand(n, 200, generator=g) * (torch.rand(n, 200, generator=g) < rate)
     embeddings = torch.randn(100, 20, generator=g) + 0.5  # not centred: chance alone gives a high score
     labels = torch.randint(2, (300,), generator=g)
-    found = figures(of_tensors(neurons, tokens, lengths, labels), embeddings=embeddings)
+    found = measurements(Inputs(of_tensors(neurons, tokens, lengths, labels), embeddings))
     for name in ("token_selectivity", "class_selectivity", "monosemanticity"):
         low, high = found[name].above.interval()
         assert low <= 0 <= high, name
@@ -89,7 +91,7 @@ def test_planted_neurons_fire_as_planted(planted):
 
 
 def test_token_selectivity_ranks_planted_neurons(planted):
-    scores = token_scores(planted[2])(None)
+    scores = token_scores(Inputs(planted[2]))(None)
     above = scores.above
     assert scores.values[MONOSEMANTIC] == pytest.approx(1.0)
     assert above[MONOSEMANTIC] > above[POLYSEMANTIC] > above[RANDOM] > 0.05
@@ -100,11 +102,11 @@ def test_token_selectivity_ranks_planted_neurons(planted):
 
 def test_the_monosemanticity_score_knows_related_words_from_unrelated_ones(planted):
     model, _, found, vectors = planted
-    unrelated = meaning_scores(found, vectors)(None)
+    unrelated = meaning_scores(Inputs(found, vectors))(None)
     alike = vectors.clone()
     ids = [model.tokenizer.tokenizer.token_to_id(word) for word in WORDS]
     alike[ids] = vectors[ids[0]] + 0.1 * vectors[ids]
-    related = meaning_scores(found, alike)(None)
+    related = meaning_scores(Inputs(found, alike))(None)
     assert abs(unrelated.above[POLYSEMANTIC]) < 0.15 and related.above[POLYSEMANTIC] > 0.8
     assert related.values[MONOSEMANTIC].isnan(), "a single word has no pairs"
     assert related.values[DEAD].isnan()
@@ -113,25 +115,25 @@ def test_the_monosemanticity_score_knows_related_words_from_unrelated_ones(plant
 def test_labels_that_follow_a_word_make_its_neuron_class_selective():
     model, texts = planted_model()
     rows = [{"text": text, "label": int(WORD in text.split())} for text in texts]
-    scores = class_scores(collect_statistics(model, rows))(None)
+    scores = class_scores(Inputs(collect_statistics(model, rows)))(None)
     assert scores.values[MONOSEMANTIC] == pytest.approx(1.0)
     assert scores.above[MONOSEMANTIC] > 0.5 > scores.above[POLYSEMANTIC]
     assert scores.values[DEAD].isnan()
 
 
 def test_undefined_neurons_are_counted_not_averaged(planted):
-    found = figures(planted[2], embeddings=planted[3])
-    scores = token_scores(planted[2])(None)
+    found = measurements(Inputs(planted[2], planted[3]))
+    scores = token_scores(Inputs(planted[2]))(None)
     assert found["token_selectivity"].estimate.value == pytest.approx(scores.values.nanmean().item())
     assert found["token_selectivity"].n_undefined == 0, "the dead neuron is not alive"
     assert found["monosemanticity"].n_undefined == 1, "the neuron of one word is alive and undefined"
 
 
-def test_every_figure_is_in_the_catalogue_and_json_has_no_nan(planted):
-    found = figures(planted[2], embeddings=planted[3])
-    assert set(found) <= set(CATALOGUE)
-    for figure in found.values():
-        for value in figure.to_dict().values():
+def test_every_measurement_is_registered_and_json_has_no_nan(planted):
+    found = measurements(Inputs(planted[2], planted[3]))
+    assert set(found) <= set(MEASURES)
+    for measurement in found.values():
+        for value in measurement.to_dict().values():
             assert not (isinstance(value, float) and math.isnan(value))
 
 
@@ -188,7 +190,11 @@ def test_scaling_a_models_neurons_changes_no_selectivity(make_model, rows):
     after = collect_statistics(model, rows)
     for scorer in (token_scores, class_scores):
         torch.testing.assert_close(
-            scorer(before)(None).values, scorer(after)(None).values, atol=1e-5, rtol=1e-4, equal_nan=True
+            scorer(Inputs(before))(None).values,
+            scorer(Inputs(after))(None).values,
+            atol=1e-5,
+            rtol=1e-4,
+            equal_nan=True,
         )
     torch.testing.assert_close(before.texts.columns["capacity"], after.texts.columns["capacity"], atol=1e-4, rtol=1e-4)
 

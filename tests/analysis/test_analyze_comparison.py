@@ -11,12 +11,19 @@ import pytest
 import torch
 from scipy import stats
 
-from safr_lens.analysis import MEASURES, NEURONS, analyze, checked_folder, evenly_spaced
-from safr_lens.comparison import compare, to_dict
+from safr_lens.analysis import (
+    MEASURES_FILE,
+    NEURONS_FILE,
+    analyze,
+    checked_folder,
+    compare,
+    evenly_spaced,
+    to_dict,
+)
 from safr_lens.errors import CheckpointError, ConfigError
-from safr_lens.measures.catalogue import CATALOGUE
 from safr_lens.measures.estimate import Estimate
-from safr_lens.measures.figures import Figure
+from safr_lens.measures.measurement import Measurement
+from safr_lens.measures.registry import MEASURES
 from safr_lens.models.untrained import untrained
 from tests.training.corpus import rows as corpus_rows
 from tests.training.corpus import tiny_classifier
@@ -37,19 +44,19 @@ def analysis(model, rows):
     return analyze(model, rows, faithfulness_texts=6)
 
 
-def test_every_figure_of_the_catalogue_is_there(analysis):
-    assert list(analysis.figures) == list(CATALOGUE)
-    selective = {name for name, figure in analysis.figures.items() if figure.null}
+def test_every_registered_measure_is_there(analysis):
+    assert list(analysis.measurements) == list(MEASURES)
+    selective = {name for name, figure in analysis.measurements.items() if figure.null}
     assert selective == {
         "token_selectivity", "class_selectivity", "monosemanticity", "comprehensiveness", "sufficiency", "aopc", "naopc"
     }  # fmt: skip
 
 
 def test_each_figure_is_compared_with_its_random_initialisation(model, rows, analysis):
-    assert set(analysis.at_init) == set(CATALOGUE) - {"comprehensiveness", "sufficiency", "aopc", "naopc"}
+    assert set(analysis.at_init) == set(MEASURES) - {"comprehensiveness", "sufficiency", "aopc", "naopc"}
     alone = analyze(untrained(model), rows, faithfulness_texts=0, at_init=False)
     for name, figure in analysis.at_init.items():
-        assert figure.estimate.value == pytest.approx(alone.figures[name].estimate.value, nan_ok=True)
+        assert figure.estimate.value == pytest.approx(alone.measurements[name].estimate.value, nan_ok=True)
     assert alone.at_init == {} and alone.faithfulness is None
 
 
@@ -62,12 +69,12 @@ def test_the_untrained_model_has_the_weights_of_its_seed(model):
 
 def test_an_analysis_is_written_whole_and_reads_back(analysis, tmp_path):
     analysis.save(tmp_path / "out", extra={"run": "here"})
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [MEASURES, NEURONS]
-    found = json.loads((tmp_path / "out" / MEASURES).read_text())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [MEASURES_FILE, NEURONS_FILE]
+    found = json.loads((tmp_path / "out" / MEASURES_FILE).read_text())
     assert found["run"] == "here" and found["n_texts"] == 60
-    assert found["figures"]["accuracy"]["value"] == analysis.figures["accuracy"].estimate.value
+    assert found["figures"]["accuracy"]["value"] == analysis.measurements["accuracy"].estimate.value
     assert {"value", "low", "high"} <= set(found["figures"]["token_selectivity"]["above_null"])
-    pd.testing.assert_index_equal(pd.read_parquet(tmp_path / "out" / NEURONS).columns, analysis.neurons.columns)
+    pd.testing.assert_index_equal(pd.read_parquet(tmp_path / "out" / NEURONS_FILE).columns, analysis.neurons.columns)
 
 
 def test_an_analysis_in_the_way_is_not_replaced_unasked(analysis, tmp_path):
@@ -76,7 +83,7 @@ def test_an_analysis_in_the_way_is_not_replaced_unasked(analysis, tmp_path):
         checked_folder(tmp_path, overwrite=False)
     checked_folder(tmp_path, overwrite=True)
     with pytest.raises(CheckpointError, match="is a file"):
-        checked_folder(tmp_path / MEASURES, overwrite=True)
+        checked_folder(tmp_path / MEASURES_FILE, overwrite=True)
 
 
 def test_stages_are_named_and_report_their_steps(model, rows):
@@ -121,8 +128,8 @@ def test_a_negative_number_of_texts_is_an_error(model, rows):
 def with_accuracy(analysis, values):
     """An analysis whose accuracy has these replicates around their mean."""
     replicates = torch.tensor(values, dtype=torch.float64)
-    figure = Figure(Estimate(replicates.mean().item(), replicates))
-    return dataclasses.replace(analysis, figures={"accuracy": figure})
+    figure = Measurement(Estimate(replicates.mean().item(), replicates))
+    return dataclasses.replace(analysis, measurements={"accuracy": figure})
 
 
 def test_a_run_and_itself_differ_by_nothing(analysis):
@@ -143,8 +150,8 @@ def test_a_difference_beyond_its_interval_is_called_better_or_worse(analysis):
 
 
 def test_figures_with_a_null_are_compared_above_it(analysis):
-    (row,) = [one for one in compare({"a": [analysis], "b": [analysis]})["b"] if one.figure == "token_selectivity"]
-    assert row.above_null and row.value == analysis.figures["token_selectivity"].above.value
+    (row,) = [one for one in compare({"a": [analysis], "b": [analysis]})["b"] if one.measure == "token_selectivity"]
+    assert row.above_null and row.value == analysis.measurements["token_selectivity"].above.value
 
 
 def test_several_runs_are_compared_over_seeds(analysis):
@@ -168,7 +175,7 @@ def test_one_run_against_several_has_no_interval(analysis):
 def test_lower_is_better_for_silence(analysis):
     def silent(value):
         return dataclasses.replace(
-            analysis, figures={"silent_tokens": Figure(Estimate(value, torch.full((5,), value)))}
+            analysis, measurements={"silent_tokens": Measurement(Estimate(value, torch.full((5,), value)))}
         )
 
     assert compare({"a": [silent(0.0)], "b": [silent(0.3)]})["b"][0].verdict == "worse"

@@ -1,0 +1,39 @@
+"""A measurement as text, for the tables of commands and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safr_lens.measures.measurement import Measurement
+from safr_lens.measures.registry import Measure
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measurement of one model as text; empty where there is nothing to say.
+
+    Attributes:
+        number: the value itself, or what is above its null, in the unit of the table.
+    """
+
+    number: float
+    value: str
+    interval: str
+    null: str
+    above: str
+    above_interval: str
+    at_init: str
+
+
+def cell_of(measure: Measure, measurement: Measurement, at_init: Measurement | None) -> Cell:
+    """Return a measurement as text in its unit; what is compared with random weights is the value above its null."""
+    null, above = measurement.null, measurement.above
+    return Cell(
+        number=measure.scale * measurement.judged.value,
+        value=measure.shown(measurement.estimate.value),
+        interval=measure.span(measurement.estimate.interval()),
+        null=measure.shown(null.value) if null else "",
+        above=measure.shown(above.value, sign=True) if above else "",
+        above_interval=measure.span(above.interval(), sign=True) if above else "",
+        at_init=measure.shown(at_init.judged.value, sign=at_init.above is not None) if at_init else "",
+    )

@@ -1,0 +1,42 @@
+"""Effective rank and participation ratio of the tokens' neuron vectors."""
+
+from __future__ import annotations
+
+from safr_lens.measures.estimate import no_interval
+from safr_lens.measures.measurement import Inputs, Measurement
+from safr_lens.measures.registry import Measure, register_measure
+
+
+def _rank(inputs: Inputs, name: str) -> Measurement | None:
+    ranks = inputs.statistics.ranks
+    return None if ranks is None else Measurement(no_interval(getattr(ranks, name)))
+
+
+register_measure(
+    Measure(
+        "effective_rank",
+        title="effective rank",
+        meaning="Dimensions that the neuron vectors of tokens fill, by entropy.",
+        better="neither",
+        compute=lambda inputs: _rank(inputs, "effective_rank"),
+        digits=1,
+        formula="effective_rank",
+        range="[1, d_mlp]",
+        null="near d_mlp",
+        order=120,
+    )
+)
+register_measure(
+    Measure(
+        "participation_ratio",
+        title="participation ratio",
+        meaning="The same, by the inverse of the squared shares of variance.",
+        better="neither",
+        compute=lambda inputs: _rank(inputs, "participation_ratio"),
+        digits=1,
+        formula="participation_ratio",
+        range="[1, d_mlp]",
+        null="near d_mlp",
+        order=121,
+    )
+)
