@@ -40,7 +40,7 @@ class Trainee:
     def step(self, batch: Batch) -> float:
         """Train on one batch and return the seconds it took."""
         started = time.perf_counter()
-        terms = batch_terms(self.model, batch, self.penalty, n_layers=1, vectors=self.vectors)
+        terms = batch_terms(self.model, batch, self.penalty, backbone=self.model.adapter, vectors=self.vectors)
         weighted_sum(terms, self.penalty.weights(1.0)).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()

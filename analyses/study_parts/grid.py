@@ -9,16 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # cells name what differs from the defaults of the time when the study began
-STARTED_FROM = {
-    "pairs": "attention",
-    "scope": "text",
-    "counted_pairs": "tokens",
-    "gates": "shared",
-    "l1_ratio": 0.5,
-    "importance_weight": 0.5,
-    "interaction_weight": 0.1,
-    "average_weights": False,
-}
+STARTED_FROM = {"preset": "attention", "average_weights": False}
 # the second epoch is the best one in most runs; with the default patience of 3, two epochs of five were for nothing
 RUN = {"patience": 1}
 START = {"embedding_start": "words", "word_vectors_from": "imdb"}

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 import safr_lens.penalty.terms  # noqa: F401  (registers the terms)
+from safr_lens.backbones.protocol import BackboneAdapter
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
-from safr_lens.models.backbone import neurons_hook, pattern_hook
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.inputs import TermInputs, TokenWords
 from safr_lens.penalty.meaning import check_meaning, meaningless, schedules
@@ -131,19 +131,21 @@ class SafrPenalty:
         """Whether half of the texts teach VMASK and the other half are looked at by the SAFR terms."""
         return self.gates == "apart"
 
-    def hook_names(self, n_layers: int) -> list[str]:
+    def hook_names(self, backbone: BackboneAdapter) -> list[str]:
         """Return the hook points whose activations :meth:`terms` needs.
 
         Raises:
             ConfigError: a layer that the model does not have.
         """
         for layer in self.layers or ():
-            if layer >= n_layers:
-                raise ConfigError(f"layers names layer {layer}, but the model has {n_layers} (0 to {n_layers - 1}).")
+            if layer >= backbone.n_layers:
+                raise ConfigError(
+                    f"layers names layer {layer}, but the model has {backbone.n_layers} (0 to {backbone.n_layers - 1})."
+                )
         names = [
-            _points(layer)[need]
+            _points(backbone, layer)[need]
             for term in self.active
-            for layer in self._layers_of(term, n_layers)
+            for layer in self._layers_of(term, backbone.n_layers)
             for need in self._activations(term)
         ]
         return list(dict.fromkeys(names))
@@ -151,7 +153,7 @@ class SafrPenalty:
     def terms(
         self,
         output: ClassifierOutput,
-        n_layers: int,
+        backbone: BackboneAdapter,
         words: TokenWords | None = None,
         *,
         texts: Bool[Tensor, " batch"] | None = None,
@@ -160,7 +162,7 @@ class SafrPenalty:
 
         Args:
             output: of the classifier, with :meth:`hook_names` captured.
-            n_layers: of the classifier.
+            backbone: of the classifier; ``model.adapter``.
             words: of the batch, where :attr:`needs_words` is true.
             texts: those whose tokens are compared; by default all.
 
@@ -172,10 +174,10 @@ class SafrPenalty:
         if self.pairs is not None and self.pairs.counted_pairs == "words" and words is None:
             raise ConfigError("Pairs of words are counted once; give words=TokenWords(tokens).")
         values = defaultdict(list)
-        for layer in range(n_layers):
-            inputs = TermInputs(output, _points(layer), words, self.pairs, texts)
+        for layer in range(backbone.n_layers):
+            inputs = TermInputs(output, _points(backbone, layer), words, self.pairs, texts)
             for term in self.active:
-                if layer in self._layers_of(term, n_layers):
+                if layer in self._layers_of(term, backbone.n_layers):
                     values[term.name].append(term.value(inputs))
         return {term.name: torch.stack(values[term.name]).mean() for term in self.active}
 
@@ -196,7 +198,7 @@ class SafrPenalty:
         return {"site": self.site, "layers": self.layers, **weights, **own, **compared}
 
     def _activations(self, term: Term) -> list[str]:
-        needs = [need for need in term.needs if need in _points(0)]
+        needs = [need for need in term.needs if need in ("embedding", "neurons", "pattern")]
         if "compared" in term.needs:
             needs += ["neurons"] + (["pattern"] if self.pairs.pairs == "attention" else [])
         return needs
@@ -207,9 +209,13 @@ class SafrPenalty:
         return self.layers or (range(n_layers)[term.default_layer],)
 
 
-def _points(layer: int) -> dict[str, str]:
+def _points(backbone: BackboneAdapter, layer: int) -> dict[str, str]:
     """Return by need the hook point where it is."""
-    return {"embedding": "hook_embed", "neurons": neurons_hook(layer), "pattern": pattern_hook(layer)}
+    return {
+        "embedding": backbone.token_embedding,
+        "neurons": backbone.neurons(layer),
+        "pattern": backbone.attention_pattern(layer),
+    }
 
 
 def _changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> SafrPenalty:

@@ -110,7 +110,7 @@ def train(
     ['cross_entropy', 'importance', 'information', 'interaction']
     """
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
-    penalty.hook_names(model.config.n_layers)  # raises where a layer is missing
+    penalty.hook_names(model.adapter)  # raises where a layer is missing
     _check_data(model, data)
     used = uses_words(config, penalty)
     found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)
@@ -223,7 +223,7 @@ class _Trainer:
                         self.wrapped,
                         batch.to(self.accelerator.device),
                         self.penalty,
-                        n_layers=self.model.config.n_layers,
+                        backbone=self.model.adapter,
                         vectors=self.vectors,
                     )
                     loss = weighted_sum(terms, weights) / len(group)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from safr_lens.backbones.protocol import BackboneAdapter
 from safr_lens.data.batching import Batch
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.inputs import TokenWords
@@ -22,7 +23,7 @@ def batch_terms(
     batch: Batch,
     penalty: SafrPenalty,
     *,
-    n_layers: int,
+    backbone: BackboneAdapter,
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the cross-entropy and every term of the penalty, by name and unweighted.
@@ -31,15 +32,15 @@ def batch_terms(
         forward: the classifier, or a wrapper of it such as DDP's.
         batch: token ids, mask, labels.
         penalty: which terms.
-        n_layers: of the classifier.
+        backbone: of the classifier.
         vectors: a word vector for each token id, where the penalty needs them.
     """
-    capture = penalty.hook_names(n_layers)
+    capture = penalty.hook_names(backbone)
     texts = half_of(batch.tokens) if penalty.keeps_gates_apart else None
     kept = {} if texts is None else {"constant_gates": texts}
     output = forward(batch.tokens, batch.mask, capture=capture, **kept)
     cross_entropy = F.cross_entropy(output.logits.float(), batch.labels)
-    terms = penalty.terms(output, n_layers, TokenWords(batch.tokens, vectors), texts=texts)
+    terms = penalty.terms(output, backbone, TokenWords(batch.tokens, vectors), texts=texts)
     return {"cross_entropy": cross_entropy, **terms}
 
 

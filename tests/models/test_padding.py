@@ -109,7 +109,7 @@ def terms(model, tokens, mask, penalty):
     penalty = penalty.changed(layers=range(n_layers))
     vectors = torch.randn(model.tokenizer.d_vocab, 4, generator=torch.Generator().manual_seed(0))
     words = TokenWords(tokens, vectors)
-    return penalty.terms(model(tokens, mask, capture=penalty.hook_names(n_layers)), n_layers, words)
+    return penalty.terms(model(tokens, mask, capture=penalty.hook_names(model.adapter)), model.adapter, words)
 
 
 @pytest.mark.parametrize("name", list(PENALTIES))

@@ -19,6 +19,7 @@ from safr_lens.penalty import (
     neuron_interaction,
     word_correlation,
 )
+from tests.penalty.points import ONE_LAYER
 from tests.reference import slow_penalty as slow
 
 few = settings(max_examples=15)
@@ -86,7 +87,7 @@ def test_pairs_across_texts_are_those_within_and_zero_elsewhere(random_batch, le
 
 def captured(model, texts, penalty):
     tokens, mask = model.to_tokens(list(texts))
-    output = model(tokens, mask, capture=penalty.hook_names(model.config.n_layers))
+    output = model(tokens, mask, capture=penalty.hook_names(model.adapter))
     vectors = torch.randn(model.tokenizer.d_vocab, 5, generator=torch.Generator().manual_seed(1))
     return output, TokenWords(tokens, vectors)
 
@@ -107,7 +108,7 @@ def test_across_a_batch_its_tokens_are_one_long_text(make_model, texts, pairs):
     related = word_correlation(words.tokens[mask].unsqueeze(0), words.vectors, together, 0.2)
     correlation = attended[None] if pairs == "attention" else related
     args = (h[mask].unsqueeze(0), output.importance[mask].unsqueeze(0), correlation, together)
-    found = penalty.terms(output, 1, words)
+    found = penalty.terms(output, ONE_LAYER, words)
     torch.testing.assert_close(found["importance"], neuron_importance(*args, 0.5), atol=1e-6, rtol=0)
     torch.testing.assert_close(found["interaction"], neuron_interaction(*args), atol=1e-6, rtol=0)
 
@@ -117,7 +118,7 @@ def test_a_text_alone_is_the_same_in_either_scope(make_model, texts, pairs):
     model = make_model()
     inside, across = (SafrPenalty.preset("attention", pairs=pairs, scope=scope) for scope in ("text", "batch"))
     output, words = captured(model, texts[:1], inside)
-    one, other = inside.terms(output, 1, words), across.terms(output, 1, words)
+    one, other = inside.terms(output, ONE_LAYER, words), across.terms(output, ONE_LAYER, words)
     for name in one:
         torch.testing.assert_close(one[name], other[name])
 
@@ -128,7 +129,7 @@ def test_terms_that_need_words_say_so(make_model, texts):
         assert penalty.needs_words
         output, _ = captured(model, texts, penalty)
         with pytest.raises(ConfigError, match="words=TokenWords"):
-            penalty.terms(output, 1)
+            penalty.terms(output, ONE_LAYER)
     assert not SafrPenalty(site="none", l1_weight=1.0).needs_words
 
 
@@ -138,8 +139,8 @@ def test_counting_by_words_needs_tokens_alone(make_model, texts):
     assert not penalty.needs_words
     output, words = captured(model, texts, penalty)
     with pytest.raises(ConfigError, match=r"words=TokenWords\(tokens\)"):
-        penalty.terms(output, 1)
-    assert penalty.terms(output, 1, TokenWords(words.tokens))["importance"].isfinite()
+        penalty.terms(output, ONE_LAYER)
+    assert penalty.terms(output, ONE_LAYER, TokenWords(words.tokens))["importance"].isfinite()
 
 
 def test_baselines_are_terms_of_any_site_and_absent_without_a_weight(make_model, texts):
@@ -147,7 +148,7 @@ def test_baselines_are_terms_of_any_site_and_absent_without_a_weight(make_model,
     for site in ("none", "neurons", "embedding"):
         penalty = SafrPenalty(site=site, l1_weight=2.0, mono_weight={"start": 0.0, "end": 1.0, "epochs": 2})
         output, words = captured(model, texts, penalty)
-        terms = penalty.terms(output, 1, words)
+        terms = penalty.terms(output, ONE_LAYER, words)
         assert terms.keys() == penalty.weights(0.0).keys() >= {"l1", "mono"}
         assert penalty.weights(0.0)["l1"] == 2.0 and penalty.settled == 2.0
     assert not {"l1", "mono"} & SafrPenalty().weights(0.0).keys()
@@ -184,7 +185,7 @@ def test_each_pair_of_words_counts_once_however_often_they_occur():
         },
     )
     penalty = SafrPenalty(pairs="words", scope="batch", counted_pairs="words", word_threshold=0.1)
-    found = penalty.terms(output, 1, TokenWords(tokens, vectors))["interaction"].item()
+    found = penalty.terms(output, ONE_LAYER, TokenWords(tokens, vectors))["interaction"].item()
     places = mask.flatten().nonzero().flatten().tolist()
     names, q = tokens.flatten()[places].tolist(), output.importance.flatten()[places].tolist()
     rows = output.activations["blocks.0.mlp.hook_post"].flatten(0, 1)[places].double().tolist()
@@ -200,4 +201,4 @@ def test_each_pair_of_words_counts_once_however_often_they_occur():
                     below += weight
     assert found == pytest.approx(above / below, abs=1e-5)
     by_tokens = penalty.changed(counted_pairs="tokens")
-    assert abs(by_tokens.terms(output, 1, TokenWords(tokens, vectors))["interaction"].item() - found) > 1e-3
+    assert abs(by_tokens.terms(output, ONE_LAYER, TokenWords(tokens, vectors))["interaction"].item() - found) > 1e-3

@@ -19,6 +19,7 @@ from safr_lens.penalty import (
 )
 from safr_lens.penalty.presets import PRESETS
 from safr_lens.penalty.schedule import as_schedule
+from tests.penalty.points import ONE_LAYER, Points
 
 TERMS = {
     "neurons": {"importance", "interaction", "information"},
@@ -33,8 +34,8 @@ def attending(**changes):
 
 
 def terms_of(model, texts, penalty, **forward):
-    n_layers = model.config.n_layers
-    return penalty.terms(model(list(texts), capture=penalty.hook_names(n_layers), **forward), n_layers)
+    output = model(list(texts), capture=penalty.hook_names(model.adapter), **forward)
+    return penalty.terms(output, model.adapter)
 
 
 # ---- terms
@@ -49,7 +50,7 @@ def test_each_site_has_its_terms_by_name_and_weights_for_all_of_them(model, text
 
 
 def test_the_unregularised_model_needs_no_activations():
-    assert SafrPenalty(site="none").hook_names(2) == []
+    assert SafrPenalty(site="none").hook_names(Points(2)) == []
 
 
 def test_neuron_terms_are_the_formulas_at_the_last_layer_by_default(model, texts):
@@ -125,7 +126,7 @@ def test_layers_that_are_no_list_of_layers_are_an_error(layers):
 @pytest.mark.parametrize("site", ["neurons", "embedding"])
 def test_a_layer_that_the_model_does_not_have_is_an_error(site):
     with pytest.raises(ConfigError, match="layer 2, but the model has 2"):
-        SafrPenalty(site=site, layers=[0, 2]).hook_names(n_layers=2)
+        SafrPenalty(site=site, layers=[0, 2]).hook_names(Points(2))
 
 
 @pytest.mark.parametrize(
@@ -251,13 +252,13 @@ def has_gradient(leaf):
 @pytest.mark.parametrize("name", ["importance", "interaction"])
 def test_safr_trains_neurons_and_neither_importance_nor_attention(random_batch, name):
     output, q, h, pattern = leaves(random_batch)
-    attending(threshold=1.0).terms(output, 1)[name].backward()
+    attending(threshold=1.0).terms(output, ONE_LAYER)[name].backward()
     assert has_gradient(h) and not has_gradient(q) and not has_gradient(pattern)
 
 
 def test_the_information_term_trains_importance(random_batch):
     output, q, h, _ = leaves(random_batch)
-    attending().terms(output, 1)["information"].backward()
+    attending().terms(output, ONE_LAYER)["information"].backward()
     assert has_gradient(q) and not has_gradient(h)
 
 

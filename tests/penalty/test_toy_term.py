@@ -62,9 +62,9 @@ def test_its_settings_are_settings_of_a_training(square, model, texts):
     values = {"site": "none", "square_weight": {"start": 0, "end": 2, "epochs": 1}, "margin": 0.5}
     penalty = make_settings(values).penalty
     assert penalty.weights(1.0)["square"] == 2.0
-    output = model(list(texts), capture=penalty.hook_names(1))
+    output = model(list(texts), capture=penalty.hook_names(model.adapter))
     neurons = output.activations["blocks.0.mlp.hook_post"][output.mask]
-    torch.testing.assert_close(penalty.terms(output, 1)["square"], neurons.square().mean() - 0.5)
+    torch.testing.assert_close(penalty.terms(output, model.adapter)["square"], neurons.square().mean() - 0.5)
 
 
 def test_a_name_that_is_near_is_offered(square):

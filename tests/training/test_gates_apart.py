@@ -23,7 +23,7 @@ def gradient_of(term, gates):
     model = tiny_classifier().train()
     torch.nn.init.normal_(model.vmask.keep.weight, std=0.5)
     penalty = SafrPenalty.preset("attention", gates=gates, threshold=0.5, information_weight=0.1)
-    terms = batch_terms(model, first_batch(model), penalty, n_layers=1)
+    terms = batch_terms(model, first_batch(model), penalty, backbone=model.adapter)
     terms[term].backward()
     sizes = {}
     for name, part in (("vmask", model.vmask), ("neurons", model.backbone.blocks[0].mlp)):
@@ -42,7 +42,7 @@ def test_the_safr_terms_teach_neurons_alone(term):
 def test_so_does_the_default_penalty(term):
     model = tiny_classifier().train()
     vectors = torch.rand(model.tokenizer.d_vocab, 5, generator=torch.Generator().manual_seed(0))
-    terms = batch_terms(model, first_batch(model), SafrPenalty(), n_layers=1, vectors=vectors)
+    terms = batch_terms(model, first_batch(model), SafrPenalty(), backbone=model.adapter, vectors=vectors)
     terms[term].backward()
     assert all(not w.grad.any() for w in model.vmask.parameters() if w.grad is not None)
     assert model.backbone.blocks[0].mlp.W_in.grad.abs().sum() > 0
@@ -58,9 +58,9 @@ def test_texts_that_are_not_looked_at_count_as_little_as_padding():
     model = tiny_classifier().eval()
     batch, penalty = first_batch(model), SafrPenalty.preset("attention", gates="apart")
     texts = torch.tensor([True, False] * 4)
-    capture = penalty.hook_names(1)
-    whole = penalty.terms(model(batch.tokens, batch.mask, capture=capture), 1, texts=texts)
-    alone = penalty.terms(model(batch.tokens[texts], batch.mask[texts], capture=capture), 1)
+    capture = penalty.hook_names(model.adapter)
+    whole = penalty.terms(model(batch.tokens, batch.mask, capture=capture), model.adapter, texts=texts)
+    alone = penalty.terms(model(batch.tokens[texts], batch.mask[texts], capture=capture), model.adapter)
     for name in ("importance", "interaction"):
         torch.testing.assert_close(whole[name], alone[name])
 
@@ -68,8 +68,8 @@ def test_texts_that_are_not_looked_at_count_as_little_as_padding():
 def test_no_text_to_look_at_is_no_penalty():
     model = tiny_classifier().eval()
     batch, penalty = first_batch(model), SafrPenalty.preset("attention", gates="apart")
-    output = model(batch.tokens, batch.mask, capture=penalty.hook_names(1))
-    terms = penalty.terms(output, 1, texts=torch.zeros(8, dtype=torch.bool))
+    output = model(batch.tokens, batch.mask, capture=penalty.hook_names(model.adapter))
+    terms = penalty.terms(output, model.adapter, texts=torch.zeros(8, dtype=torch.bool))
     assert [terms[name].item() for name in ("importance", "interaction")] == [0.0, 0.0]
 
 
