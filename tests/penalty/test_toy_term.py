@@ -63,7 +63,7 @@ def test_its_settings_are_settings_of_a_training(square, model, texts):
     penalty = make_settings(values).penalty
     assert penalty.weights(1.0)["square"] == 2.0
     output = model(list(texts), capture=penalty.hook_names(model.adapter))
-    neurons = output.activations["blocks.0.mlp.hook_post"][output.mask]
+    neurons = output.activations[model.adapter.neurons(model.adapter.n_layers - 1)][output.mask]
     torch.testing.assert_close(penalty.terms(output, model.adapter)["square"], neurons.square().mean() - 0.5)
 
 
