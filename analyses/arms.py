@@ -19,8 +19,8 @@ import yaml
 
 from safr_lens.data import load_data
 from safr_lens.measures import Inputs, collect_statistics, measurements
-from safr_lens.settings import make_settings
-from safr_lens.workflow import train_run
+from safr_lens.runs.settings import make_settings
+from safr_lens.runs.train_run import train_run
 
 ARMS = {
     "unregularised": {"site": "none"},

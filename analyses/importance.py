@@ -14,8 +14,8 @@ import pandas as pd
 
 from safr_lens.data import batches, load_data
 from safr_lens.models.evaluating import evaluating
-from safr_lens.settings import make_settings
-from safr_lens.workflow import train_run
+from safr_lens.runs.settings import make_settings
+from safr_lens.runs.train_run import train_run
 
 
 def keep_probabilities(model, split) -> pd.DataFrame:

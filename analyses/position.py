@@ -18,8 +18,8 @@ import torch
 from safr_lens.activations import stream_activations
 from safr_lens.data import load_data
 from safr_lens.measures import token_selectivity, type_means
-from safr_lens.settings import make_settings
-from safr_lens.workflow import train_run
+from safr_lens.runs.settings import make_settings
+from safr_lens.runs.train_run import train_run
 
 
 def above_null(types: torch.Tensor, neurons: torch.Tensor, min_count: int) -> float:

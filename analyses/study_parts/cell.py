@@ -13,7 +13,7 @@ from safr_lens import HookedClassifier, analyze, sparse_probe, train
 from safr_lens.analysis import Analysis
 from safr_lens.errors import DataError
 from safr_lens.json_values import without_nan
-from safr_lens.settings import Settings, make_settings
+from safr_lens.runs.settings import Settings, make_settings
 from safr_lens.training.config import uses_words
 from safr_lens.training.metrics import PACKAGES, _version
 from safr_lens.word_vectors.vectors import WordVectors
@@ -45,7 +45,7 @@ def run_cell(
 
     Args:
         source: data and word vectors.
-        settings: as :func:`safr_lens.settings.make_settings` takes them.
+        settings: as :func:`safr_lens.runs.settings.make_settings` takes them.
         split: ``"validation"`` while settings are chosen, ``"test"`` in the end.
         seed: of the training.
         faithfulness: texts for the faithfulness of the importance; 0 for none.

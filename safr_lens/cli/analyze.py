@@ -50,7 +50,8 @@ def analyze(
 
     from safr_lens import HookedClassifier
     from safr_lens.analysis import NEURONS_FILE, checked_folder
-    from safr_lens.workflow import analyze_run, measured_data
+    from safr_lens.runs.analyze_run import analyze_run
+    from safr_lens.runs.measured_data import measured_data
 
     if out is not None:
         checked_folder(out, overwrite=overwrite)

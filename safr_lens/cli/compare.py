@@ -43,7 +43,8 @@ def compare(
     from safr_lens.analysis import compare as compare_groups
     from safr_lens.analysis import to_dict
     from safr_lens.cli.difference_rows import print_differences
-    from safr_lens.workflow import analyze_runs, grouped_runs
+    from safr_lens.runs.analyze_run import analyze_runs
+    from safr_lens.runs.grouping import grouped_runs
 
     groups = grouped_runs(runs)
     columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}

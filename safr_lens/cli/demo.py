@@ -39,7 +39,7 @@ def demo(
     it sentence by sentence. An interrupted demo resumes when started again.
     """
     from safr_lens.cli.difference_rows import print_differences
-    from safr_lens.demo import run_demo
+    from safr_lens.experiments.demo import run_demo
 
     result = run_demo(
         out,

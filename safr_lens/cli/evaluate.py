@@ -25,7 +25,8 @@ def evaluate(
     Example: safr-lens evaluate runs/safr --data reviews.csv
     """
     from safr_lens import HookedClassifier
-    from safr_lens.workflow import evaluate_run, held_out_split
+    from safr_lens.runs.analyze_run import evaluate_run
+    from safr_lens.runs.measured_data import held_out_split
 
     model = HookedClassifier.from_pretrained(run)
     chosen = held_out_split(

@@ -58,8 +58,8 @@ def sweep(
     Example: safr-lens sweep --data rotten_tomatoes --budget 0.5 --seeds 0,1 --out runs/sweep
     """
     from safr_lens.errors import ConfigError
-    from safr_lens.settings import make_settings, read_settings
-    from safr_lens.sweep import sweep as run_sweep
+    from safr_lens.experiments.sweep import sweep as run_sweep
+    from safr_lens.runs.settings import make_settings, read_settings
 
     chosen: dict[str, Any] = {"data": data, "preset": preset, "epochs": epochs}
     chosen |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}

@@ -114,8 +114,8 @@ def train(
     from accelerate import PartialState
 
     from safr_lens.errors import ConfigError
-    from safr_lens.settings import make_settings, read_settings
-    from safr_lens.workflow import train_run
+    from safr_lens.runs.settings import make_settings, read_settings
+    from safr_lens.runs.train_run import train_run
 
     # every option but those that say what to do with the run is a setting of the same name
     chosen = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS and value is not False}

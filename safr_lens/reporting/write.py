@@ -9,8 +9,9 @@ from safr_lens.analysis import Analysis
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.reporting.build import build_report
 from safr_lens.reporting.runs import ReportedRun, load_run
+from safr_lens.runs.analyze_run import analyze_run
+from safr_lens.runs.measured_data import MeasuredData, measured_data
 from safr_lens.views.view import View
-from safr_lens.workflow import MeasuredData, analyze_run, measured_data
 
 
 def report(

@@ -13,8 +13,8 @@ from safr_lens import views
 from safr_lens.reporting import build_report
 from safr_lens.reporting.runs import load_run
 from safr_lens.reporting.write import analyze_reported
+from safr_lens.runs.measured_data import MeasuredData
 from safr_lens.views import View
-from safr_lens.workflow import MeasuredData
 from tests.browser.pages import recording_page
 from tests.training.corpus import rows, sentiment_data, tiny_classifier
 

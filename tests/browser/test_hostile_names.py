@@ -11,8 +11,9 @@ from safr_lens import HookedClassifier, ModelConfig, views
 from safr_lens.data.load import FEATURES
 from safr_lens.reporting import build_report
 from safr_lens.reporting.runs import ReportedRun
+from safr_lens.runs.analyze_run import analyze_run
+from safr_lens.runs.measured_data import MeasuredData
 from safr_lens.views.sanitize import shortened
-from safr_lens.workflow import MeasuredData, analyze_run
 from tests.browser.hostile import assert_nothing_ran, seen
 from tests.browser.pages import text_of, wait_until_drawn
 from tests.browser.payloads import ENTITIES, HIDDEN, LETTERS, PAYLOADS, QUOTES, TAGS

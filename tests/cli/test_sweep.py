@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from safr_lens import sweep as sweeping
+from safr_lens.experiments import sweep as sweeping
+from safr_lens.experiments.sweep import Step, Sweep, at_strength
 from safr_lens.penalty.safr import SafrPenalty
-from safr_lens.sweep import Step, Sweep, at_strength
 
 
 def step(strength, lost):

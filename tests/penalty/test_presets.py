@@ -7,7 +7,7 @@ import pytest
 from safr_lens import SafrPenalty
 from safr_lens.errors import ConfigError
 from safr_lens.penalty.presets import PRESETS, preset_fields
-from safr_lens.settings import make_settings
+from safr_lens.runs.settings import make_settings
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

@@ -11,7 +11,7 @@ import torch
 from safr_lens import SafrPenalty, TrainConfig, train
 from safr_lens.errors import ConfigError
 from safr_lens.penalty import Term, register_term, registered_terms, unregister_term
-from safr_lens.settings import make_settings
+from safr_lens.runs.settings import make_settings
 from tests.training.corpus import sentiment_data, tiny_classifier
 
 DATA = sentiment_data(n_train=32, n_other=8)

@@ -14,7 +14,7 @@ from safr_lens.measures.registry import MEASURES
 from safr_lens.reporting import build, build_report, load_run
 from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.write import analyze_reported
-from safr_lens.workflow import measured_data
+from safr_lens.runs.measured_data import measured_data
 
 
 @pytest.fixture(scope="module")

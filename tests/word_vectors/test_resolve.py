@@ -8,7 +8,7 @@ import torch
 from safr_lens import train_tokenizer
 from safr_lens.data.texts import Texts
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.settings import make_settings
+from safr_lens.runs.settings import make_settings
 from safr_lens.word_vectors import analysis_vectors, read_word_vectors, training_vectors, word_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier
 

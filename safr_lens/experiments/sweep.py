@@ -18,10 +18,10 @@ from safr_lens.measures.registry import measurements
 from safr_lens.measures.reliance import reliance
 from safr_lens.measures.statistics import collect_statistics
 from safr_lens.penalty.safr import SafrPenalty
-from safr_lens.settings import Settings
+from safr_lens.runs.settings import Settings
+from safr_lens.runs.train_run import finished_run, load_settings_data, run_vectors, train_run
 from safr_lens.training.config import uses_words
 from safr_lens.word_vectors.vectors import WordVectors
-from safr_lens.workflow import finished_run, load_settings_data, run_vectors, train_run
 
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 BASELINE = "unregularised"

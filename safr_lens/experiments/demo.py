@@ -15,9 +15,10 @@ from safr_lens.errors import CheckpointError
 from safr_lens.reporting import ReportedRun, load_run
 from safr_lens.reporting.build import build_report
 from safr_lens.reporting.write import analyze_reported
-from safr_lens.settings import PACKAGED_VECTORS, Settings, make_settings
+from safr_lens.runs.measured_data import MeasuredData
+from safr_lens.runs.settings import PACKAGED_VECTORS, Settings, make_settings
+from safr_lens.runs.train_run import finished_run, run_vectors, train_run
 from safr_lens.word_vectors.vectors import WordVectors
-from safr_lens.workflow import MeasuredData, finished_run, run_vectors, train_run
 
 ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "strong"}}
 REPORT = "report.html"

@@ -1,0 +1,1 @@
+"""Several trainings that are compared: the sweep and the demo."""

@@ -1,0 +1,1 @@
+"""Trained runs: from settings to a run, and from runs to what is measured of them; what the commands call."""

@@ -1,0 +1,67 @@
+"""From trained runs to what is measured of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from safr_lens.analysis import Analysis, analyze
+from safr_lens.data.dataset import Split
+from safr_lens.data.texts import Texts
+from safr_lens.errors import ConfigError
+from safr_lens.measures.predictions import evaluate
+from safr_lens.measures.reliance import reliance
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.runs.measured_data import MeasuredData, measured_data
+from safr_lens.training.metrics import as_dict
+from safr_lens.word_vectors import analysis_vectors
+
+
+def evaluate_run(model: HookedClassifier, split: Split) -> dict[str, Any]:
+    """Return accuracy, loss and reliance as JSON holds them."""
+    test = evaluate(model, split)
+    return {"test": as_dict(test), "reliance": reliance(model, split, intact=test).to_dict()}
+
+
+def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, **options: Any) -> Analysis:
+    """Analyze a model with word vectors of the data's texts; ``options`` as for :func:`safr_lens.analyze`."""
+    vectors = analysis_vectors(model.tokenizer, Texts(*data.vector_texts), data.vectors, seed=seed)
+    return analyze(model, data.split, embeddings=vectors, seed=seed, **options)
+
+
+def analyze_runs(
+    runs: Sequence[str],
+    source: str,
+    split: str,
+    *,
+    word_vectors: str | Path | None = None,
+    word_vectors_from: str | None = None,
+    stages: Callable[[str], Any],
+    text_column: str | None = None,
+    label_column: str | None = None,
+    streaming: bool = False,
+    **options: Any,
+) -> dict[str, Analysis]:
+    """Analyze several runs on the same data; all are loaded before the first is measured.
+
+    Raises:
+        CheckpointError: a run that cannot be loaded.
+        ConfigError: runs with other labels.
+    """
+    models = {run: HookedClassifier.from_pretrained(run) for run in runs}
+    labels = {model.labels for model in models.values()}
+    if len(labels) > 1:
+        raise ConfigError(f"The runs know other classes: {' and '.join(', '.join(one) for one in sorted(labels))}.")
+    columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
+    data = measured_data(
+        source,
+        split,
+        labels=labels.pop(),
+        word_vectors=word_vectors,
+        word_vectors_from=word_vectors_from,
+        **columns,
+    )
+    return {
+        run: analyze_run(model, data, at_init=False, stages=stages(run), **options) for run, model in models.items()
+    }

@@ -1,0 +1,128 @@
+"""From settings to a trained run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safr_lens.data.dataset import TextData
+from safr_lens.data.load import load_data
+from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
+from safr_lens.errors import CheckpointError, DataError
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.runs.settings import DataConfig, Settings
+from safr_lens.training.config import uses_words
+from safr_lens.training.loop import TrainResult, train
+from safr_lens.training.run_folder import METRICS
+from safr_lens.training.same_settings import check_same, describe
+from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
+
+
+def train_run(
+    settings: Settings,
+    *,
+    out: Path | None,
+    data: TextData | None = None,
+    word_vectors: WordVectors | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    title: str = "training",
+) -> TrainResult:
+    """Load the data, make tokenizer and model, and train.
+
+    Args:
+        settings: see :func:`safr_lens.runs.settings.make_settings`.
+        out: folder of the run.
+        data: the data, if it is loaded already.
+        word_vectors: those that ``settings.data`` names, if they are made already (:func:`run_vectors`).
+        resume, overwrite, progress, title: as in :func:`safr_lens.train`.
+
+    Raises:
+        SafrLensError: whatever is wrong with settings, data or folder; nothing is written then.
+    """
+    data = data or load_settings_data(settings.data)
+    tokenizer = settings_tokenizer(settings, data)
+    model = HookedClassifier.from_config(
+        settings.model, tokenizer=tokenizer, labels=data.labels, seed=settings.train.seed
+    )
+    return train(
+        model,
+        data,
+        settings.train,
+        penalty=settings.penalty,
+        word_vectors=word_vectors or run_vectors(settings, data, tokenizer),
+        out=out,
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+        title=title,
+    )
+
+
+def settings_tokenizer(settings: Settings, data: TextData) -> TextTokenizer:
+    """Train the tokenizer that settings name on the training split."""
+    return train_tokenizer(
+        (row["text"] for row in data["train"]),
+        kind=settings.data.tokenizer,
+        min_frequency=settings.data.min_frequency,
+    )
+
+
+def run_vectors(settings: Settings, data: TextData, tokenizer: TextTokenizer | None = None) -> WordVectors | None:
+    """Return the word vectors that a training uses, or None where it uses none.
+
+    They are read from the file ``word_vectors``, or made from the training split of ``word_vectors_from`` or else of
+    the data. They serve all trainings whose settings differ in seed or penalty alone; making them may take seconds.
+
+    Raises:
+        ConfigError, DataError: texts that give no useful vectors, or are named for nothing.
+    """
+    return training_vectors(
+        data,
+        tokenizer or settings_tokenizer(settings, data),
+        used=uses_words(settings.train, settings.penalty),
+        widest=settings.model.d_model,
+        given=settings.data.word_vectors,
+        from_data=settings.data.word_vectors_from,
+    )
+
+
+def finished_run(
+    folder: Path, settings: Settings, data: TextData, word_vectors: WordVectors | None
+) -> tuple[HookedClassifier, dict[str, Any]] | None:
+    """Return model and metrics of a finished run with the same settings, or None where none is finished.
+
+    Args:
+        folder: of the run.
+        settings: asked for.
+        data: loaded already.
+        word_vectors: those of :func:`run_vectors`.
+
+    Raises:
+        CheckpointError: the folder holds a run with other settings, or a damaged one.
+    """
+    path = folder / METRICS
+    if not path.is_file():
+        return None
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        found = metrics["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
+    vectors = None if word_vectors is None else embedding_table(word_vectors, settings_tokenizer(settings, data))
+    check_same(found, describe(settings.model, data, settings.train, settings.penalty, vectors), folder)
+    return HookedClassifier.from_pretrained(folder), metrics
+
+
+def load_settings_data(config: DataConfig) -> TextData:
+    """Load the data that settings name."""
+    source: Any = config.data
+    if config.test_data is not None:
+        if not Path(str(source)).is_file():
+            raise DataError(f"--test-data goes with a single file as --data; {source!r} is none.")
+        source = {"train": source, "test": config.test_data}
+    return load_data(
+        source, text_column=config.text_column, label_column=config.label_column, streaming=config.streaming
+    )
