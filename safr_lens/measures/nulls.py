@@ -1,4 +1,4 @@
-"""Permutations for null baselines, computed where they are needed instead of kept in memory."""
+"""Null baselines: how many permutations, with which seeds; computed where they are needed, not kept in memory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+N_TYPE_PERMUTATIONS = 9
+N_LABEL_PERMUTATIONS = 10
+N_RANDOM_RANKINGS = 5
+N_PROBE_SHUFFLES = 5
 ROUNDS = 4
 ODD = 0x2545F4914F6CDD1D
 LOW = (1 << 31) - 1
+
+
+def permutation_seed(seed: int, number: int) -> int:
+    """Return the seed of one of the permutations that belong to a seed."""
+    return seed * 1000 + number
 
 
 def shuffled(index: Int[Tensor, " n_numbers"], n: int, *, seed: int) -> Int[Tensor, " n_numbers"]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from safr_lens.activations.stream import Data
 from safr_lens.checks import check_number
 from safr_lens.errors import DataError
+from safr_lens.measures.nulls import N_PROBE_SHUFFLES
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.concept import MIN_EACH, Concept, Samples, concept_samples, labeller_of
@@ -122,7 +123,7 @@ def sparse_probe(
     layer: int = -1,
     max_samples: int = 20_000,
     test_share: float = 0.3,
-    n_shuffles: int = 5,
+    n_shuffles: int = N_PROBE_SHUFFLES,
     seed: int = 0,
 ) -> Probe:
     r"""Find the ``k`` neurons that detect a concept best, and test on other texts how well they do.

@@ -26,6 +26,7 @@ from safr_lens.measures.faithfulness.deletion import (
 )
 from safr_lens.measures.faithfulness.formulas import BINS, checked_bins
 from safr_lens.measures.faithfulness.rankings import Scores, drawn_order, named_scores, ranked, scores_of
+from safr_lens.measures.nulls import N_RANDOM_RANKINGS
 from safr_lens.models.classifier import HookedClassifier
 
 MEASURES = ("comprehensiveness", "sufficiency", "aopc", "naopc")
@@ -128,7 +129,7 @@ def faithfulness(
     scores: str | Scores = "importance",
     operator: str = "remove",
     bins: Sequence[float] = BINS,
-    n_random: int = 5,
+    n_random: int = N_RANDOM_RANKINGS,
     max_texts: int | None = 500,
     naopc_texts: int = 50,
     beam: int = 5,

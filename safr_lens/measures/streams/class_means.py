@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from safr_lens.measures.nulls import shuffled, spread
+from safr_lens.measures.nulls import N_LABEL_PERMUTATIONS, permutation_seed, shuffled, spread
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 from safr_lens.measures.streams.type_means import blocks_of
 
@@ -67,7 +67,7 @@ class ClassActivations(DataclassMetric[ClassSums]):
         n_classes: int,
         d_mlp: int,
         *,
-        n_null: int = 10,
+        n_null: int = N_LABEL_PERMUTATIONS,
         n_groups: int = 1,
         seed: int = 0,
     ) -> None:
@@ -75,7 +75,7 @@ class ClassActivations(DataclassMetric[ClassSums]):
         self.seed = seed
         numbers = torch.arange(len(labels))
         orders = [numbers] + [
-            shuffled(numbers, len(labels), seed=seed * 1000 + order) for order in range(1, n_null + 1)
+            shuffled(numbers, len(labels), seed=permutation_seed(seed, order)) for order in range(1, n_null + 1)
         ]
         self.register_buffer("labels", labels, persistent=False)
         self.register_buffer("places", torch.stack(orders), persistent=False)
@@ -115,7 +115,7 @@ class ClassActivations(DataclassMetric[ClassSums]):
         places = self.places[order, examples]
         if order == 0:
             return self.labels[places].expand(len(self.blocks), -1)
-        return self.labels[spread(places, len(self.labels), len(self.blocks), seed=self.seed * 1000 + order)]
+        return self.labels[spread(places, len(self.labels), len(self.blocks), seed=permutation_seed(self.seed, order))]
 
     def _result(self) -> ClassSums:
         return ClassSums(self.sums, self.sizes)

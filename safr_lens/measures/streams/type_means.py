@@ -9,12 +9,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from safr_lens.measures.nulls import shuffles, spread
+from safr_lens.measures.nulls import N_TYPE_PERMUTATIONS, permutation_seed, shuffles, spread
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 
 MIN_COUNT = 5
 MAX_TYPES = 4000
-N_NULL = 9
 N_BLOCKS = 32
 PIECE = 4096
 MAX_BUCKETS = 1 << 16
@@ -115,7 +114,7 @@ class TypeActivations(DataclassMetric[TypeSums]):
         *,
         min_count: int = MIN_COUNT,
         max_types: int = MAX_TYPES,
-        n_null: int = N_NULL,
+        n_null: int = N_TYPE_PERMUTATIONS,
         n_groups: int = 1,
         seed: int = 0,
     ) -> None:
@@ -129,7 +128,7 @@ class TypeActivations(DataclassMetric[TypeSums]):
         self.register_buffer("slots", slots, persistent=False)
         self.slots_of_places = SlotsOfPlaces(type_counts, slots)
         self.blocks = blocks_of(d_mlp)
-        self.seeds = [seed * 1000 + number for number in range(n_null)]
+        self.seeds = [permutation_seed(seed, number) for number in range(n_null)]
         n_rows, n_blocks, width = len(types) + 1, len(self.blocks), max(map(len, self.blocks))
         self.shapes = {
             "sums": (n_groups, n_rows, d_mlp),
@@ -214,7 +213,7 @@ def type_means(
     *,
     min_count: int = MIN_COUNT,
     max_types: int = MAX_TYPES,
-    n_null: int = N_NULL,
+    n_null: int = N_TYPE_PERMUTATIONS,
     seed: int = 0,
 ) -> TypeMeans:
     """Average neurons by token type.
