@@ -14,7 +14,7 @@ register_measure(
         range="[0, d_mlp]",
         null="about d_mlp / 2",
         interval="bootstrap over texts",
-        caution="silence",
+        caution="silent tokens",
         short="active per token",
         tile=True,
         order=90,

@@ -14,7 +14,7 @@ register_measure(
         range="(0, 1]",
         null="1 / (1 + n/d) for n random directions in d dimensions",
         interval="bootstrap over texts",
-        caution="rotation: it speaks of superposition, not of neurons",
+        caution="rotating the neuron basis: it measures superposition, not individual neurons",
         short="capacity",
         tile=True,
         order=40,

@@ -36,9 +36,9 @@ register_measure(
         scores=class_scores,
         formula="class_selectivity",
         range="[0, 1]",
-        null="labels shuffled among texts: 0.02 to 0.7, the more the rarer neurons fire",
+        null="labels permuted among texts: 0.02 to 0.7, higher for sparser neurons",
         interval="jackknife over groups of texts",
-        caution="firing in few texts",
+        caution="activity in few texts",
         order=60,
     )
 )

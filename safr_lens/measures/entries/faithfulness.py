@@ -33,7 +33,7 @@ def _register(name: str, title: str, meaning: str, better: str, range: str, orde
             range=range,
             null="random rankings",
             interval="bootstrap over texts",
-            caution="texts with holes: only the difference to random rankings counts",
+            caution="out-of-distribution texts after deletion; compare with random rankings only",
             order=order,
         )
     )

@@ -13,7 +13,7 @@ register_measure(
         range="[0, 1]",
         null="0.44 for rectified normal activations",
         interval="bootstrap over texts",
-        caution="silence: silent tokens are left out and counted",
+        caution="silent tokens; they are excluded and their number is reported",
         order=80,
     )
 )
