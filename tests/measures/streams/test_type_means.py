@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safr_lens.measures import token_selectivity, type_means
-from safr_lens.measures.streams.type_means import SlotsOfPlaces
+from safr_lens.measures import token_selectivity
+from safr_lens.measures.nulls import shuffled, spread
+from safr_lens.measures.streams.type_means import SlotsOfPlaces, TypeActivations, blocks_of, type_means
 from tests.reference import slow_measures as slow
 
 few = settings(max_examples=20)
@@ -53,9 +54,9 @@ def test_the_null_has_the_same_total_and_other_means(n_null):
     found = type_means(tokens, [neurons], min_count=1, n_null=n_null)
     assert found.null.shape == (n_null, *found.means.shape)
     counts = found.counts.unsqueeze(1)
-    for shuffled in found.null:
-        torch.testing.assert_close((counts * shuffled).sum(0), neurons.sum(0), atol=1e-3, rtol=1e-5)
-        assert not torch.allclose(shuffled, found.means, atol=1e-2)
+    for null in found.null:
+        torch.testing.assert_close((counts * null).sum(0), neurons.sum(0), atol=1e-3, rtol=1e-5)
+        assert not torch.allclose(null, found.means, atol=1e-2)
 
 
 def test_permutations_differ_from_each_other_and_follow_the_seed():
@@ -112,8 +113,8 @@ def test_a_neuron_of_one_type_is_found_above_its_null(kind):
     neurons[:, 1] = (tokens == kind).float()
     found = type_means(tokens, [neurons])
     assert token_selectivity(found.means)[1].item() == pytest.approx(1.0, abs=1e-6)
-    for shuffled in found.null:
-        assert token_selectivity(shuffled)[1] < 0.5
+    for null in found.null:
+        assert token_selectivity(null)[1] < 0.5
 
 
 # ---- slots by place equal those of a list with one entry a token
@@ -143,3 +144,117 @@ def test_a_corpus_of_more_tokens_than_buckets(sorted_by_count):
     assert lookup.shift > 0 and (lookup.by_bucket < 0).any() and (lookup.by_bucket >= 0).any()
     places = torch.arange(int(counts.sum())).flip(0).expand(2, -1)
     assert torch.equal(lookup(places), slots.repeat_interleave(counts)[places])
+
+
+LENGTHS = (3, 1, 4, 2)
+
+N_TOKENS, D_MLP, N_TYPES = sum(LENGTHS), 5, 4
+
+
+def neurons(seed=0):
+    found = torch.randn(N_TOKENS, D_MLP, generator=torch.Generator().manual_seed(seed)).relu()
+    found[:, 4] = 0.0  # a dead neuron
+    found[3] = 0.0  # the only token of the second text is silent
+    return found
+
+
+def texts_of(tensor):
+    return tensor.split(LENGTHS)
+
+
+splits = st.permutations(range(4)).flatmap(
+    lambda order: st.sets(st.integers(1, 3)).map(
+        lambda cuts: [order[a:b] for a, b in zip([0, *sorted(cuts)], [*sorted(cuts), 4], strict=True)]
+    )
+)
+
+TYPES = torch.tensor([1, 2, 1, 3, 1, 2, 2, 3, 1, 3])
+
+
+def type_metric(parts=((0, 1, 2, 3),), *, n_groups=1, **options):
+    metric = TypeActivations(torch.bincount(TYPES), D_MLP, min_count=1, n_groups=n_groups, **options)
+    numbers, groups = texts_of(torch.arange(N_TOKENS)), [0, 1, 0, 1]
+    for part in parts:
+        metric.update(
+            torch.cat([texts_of(neurons())[i] for i in part]),
+            torch.cat([texts_of(TYPES)[i] for i in part]),
+            torch.cat([numbers[i] for i in part]),
+            torch.cat([torch.full((LENGTHS[i],), groups[i] % n_groups) for i in part]),
+        )
+    return metric.result()
+
+
+@few
+@given(split=splits, n_groups=st.integers(1, 2))
+def test_type_sums_and_their_null_do_not_depend_on_pieces_or_groups(split, n_groups):
+    whole, pieces = type_metric().means(), type_metric(split, n_groups=n_groups).means()
+    for name, value in vars(whole).items():
+        torch.testing.assert_close(getattr(pieces, name), value, atol=1e-6, rtol=0)
+
+
+def test_the_null_moves_whole_types_among_tokens():
+    null = type_metric(n_null=5).means().null
+    for order, means in enumerate(null):
+        places = spread(shuffled(torch.arange(N_TOKENS), N_TOKENS, seed=order), N_TOKENS, D_MLP, seed=order)
+        for neuron, types in enumerate(TYPES.sort().values[places]):
+            for row, kind in enumerate((1, 2, 3)):
+                torch.testing.assert_close(means[row, neuron], neurons()[types == kind, neuron].mean())
+
+
+@pytest.mark.parametrize("d_mlp", [64, 70])
+def test_blocks_of_any_width_and_types_left_out_equal_a_slow_loop(d_mlp):
+    g = torch.Generator().manual_seed(0)
+    tokens, h = torch.randint(9, (60,), generator=g), torch.rand(60, d_mlp, generator=g)
+    groups = torch.arange(60) % 2
+    metric = TypeActivations(torch.bincount(tokens), d_mlp, min_count=7, n_null=3, n_groups=2)
+    metric.update(h, tokens, torch.arange(60), groups)
+    kept = [kind for kind in range(9) if (tokens == kind).sum() >= 7]
+    assert 0 < len(kept) < 9
+    blocks = blocks_of(d_mlp)
+    assert len(blocks) == 32 and (len(set(map(len, blocks))) == 1) == (d_mlp == 64)
+    for without, used in ((None, groups >= 0), (1, groups == 0)):
+        found = metric.result().means(without=without)
+        for order, means in enumerate(found.null):
+            places = spread(shuffled(torch.arange(60), 60, seed=order), 60, 32, seed=order)
+            for block, types in zip(blocks, tokens.sort().values[places], strict=True):
+                for row, kind in enumerate(found.types.tolist()):
+                    expected = h[used & (types == kind)][:, list(block)].mean(0)
+                    torch.testing.assert_close(means[row, list(block)], expected)
+        for row, kind in enumerate(found.types.tolist()):
+            torch.testing.assert_close(found.means[row], h[used & (tokens == kind)].mean(0))
+
+
+def test_neurons_have_permutations_of_their_own():
+    same = torch.randn(N_TOKENS, 1, generator=torch.Generator().manual_seed(0)).expand(-1, 4)
+    null = type_means(TYPES, same, min_count=1).null
+    assert any(not torch.allclose(null[order, :, 0], null[order, :, 1]) for order in range(len(null)))
+
+
+def test_leaving_a_group_out_equals_the_rest_alone():
+    left = type_metric(n_groups=2).means(without=1)
+    rows = torch.cat([torch.arange(N_TOKENS).split(LENGTHS)[i] for i in (0, 2)])
+    for row, kind in enumerate(left.types.tolist()):
+        torch.testing.assert_close(left.means[row], neurons()[rows][TYPES[rows] == kind].mean(0))
+    assert left.counts.sum() == 7
+
+
+def test_types_that_meet_no_token_any_more_are_left_out():
+    metric = TypeActivations(torch.tensor([0, 2, 1]), 1, min_count=1, n_null=1, n_groups=2)
+    metric.update(torch.ones(3, 1), torch.tensor([1, 1, 2]), torch.arange(3), torch.tensor([0, 0, 1]))
+    assert metric.result().means().types.tolist() == [1, 2]
+    assert 2 not in metric.result().means(without=1).types
+
+
+def test_only_the_most_frequent_types_are_kept():
+    metric = TypeActivations(torch.tensor([0, 3, 9, 4, 9]), 1, min_count=4, max_types=2)
+    assert metric.types.tolist() == [2, 4]
+
+
+def test_a_metric_can_be_used_again_after_a_reset():
+    metric = TypeActivations(torch.bincount(TYPES), D_MLP, min_count=1)
+    metric.update(neurons(), TYPES, torch.arange(N_TOKENS))
+    first = metric.result().means().means.clone()
+    metric.reset()
+    assert metric.sums.abs().sum() == 0
+    metric.update(neurons(), TYPES, torch.arange(N_TOKENS))
+    torch.testing.assert_close(metric.result().means().means, first)

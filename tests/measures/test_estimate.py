@@ -1,66 +1,19 @@
-"""Permutations in constant memory, and confidence intervals that cover what they claim to."""
+"""Confidence intervals that cover what they claim to."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, no_interval, over_seeds
-from safr_lens.measures.nulls import shuffled
-
-few = settings(max_examples=25)
 
 
 def values(n, *, seed=0):
     return torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-# ---- permutations
-
-
-@few
-@given(n=st.integers(1, 3000), seed=st.integers(0, 1000))
-def test_every_number_is_met_once(n, seed):
-    assert sorted(shuffled(torch.arange(n), n, seed=seed).tolist()) == list(range(n))
-
-
-@few
-@given(n=st.integers(2, 500), seed=st.integers(0, 1000), size=st.integers(1, 50))
-def test_a_part_of_the_numbers_goes_where_it_goes_among_all(n, seed, size):
-    part = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:size]
-    assert torch.equal(shuffled(part, n, seed=seed), shuffled(torch.arange(n), n, seed=seed)[part])
-
-
-def test_all_permutations_of_four_come_about_equally_often():
-    found = Counter(tuple(shuffled(torch.arange(4), 4, seed=seed).tolist()) for seed in range(2400))
-    assert len(found) == 24
-    assert stats.chisquare(list(found.values())).pvalue > 1e-6
-
-
-def test_neither_places_nor_neighbours_are_kept():
-    n = 20_000
-    found = shuffled(torch.arange(n), n, seed=5).double()
-    kept = torch.corrcoef(torch.stack([found, torch.arange(n).double()]))[0, 1]
-    neighbours = torch.corrcoef(torch.stack([found[1:], found[:-1]]))[0, 1]
-    assert max(kept.abs(), neighbours.abs()) < 4 / math.sqrt(n)
-    residues = Counter((found[::8] % 8).int().tolist())
-    assert stats.chisquare(list(residues.values())).pvalue > 1e-4
-
-
-@pytest.mark.parametrize("number", [-1, 7])
-def test_numbers_beyond_the_permutation_are_an_error(number):
-    with pytest.raises(ValueError, match="0 to 6"):
-        shuffled(torch.tensor([0, number]), 7, seed=0)
-
-
-# ---- the bootstrap
 
 
 def test_the_value_is_the_ratio_of_sums():
@@ -101,9 +54,6 @@ def test_no_texts_or_unequal_numbers_are_an_error(above, below):
         bootstrap_ratio(above, below)
 
 
-# ---- the jackknife
-
-
 def test_the_jackknife_of_a_mean_of_groups_is_students_t():
     groups = values(8)
 
@@ -137,9 +87,6 @@ def test_the_jackknife_covers_an_entropy_where_a_bootstrap_misses_it():
     assert boot < jack - 20
 
 
-# ---- differences
-
-
 def test_a_difference_is_paired():
     texts = values(200)
     first, second = (bootstrap_ratio(texts + shift, torch.ones(200)) for shift in (0.0, 0.01))
@@ -163,9 +110,6 @@ def test_what_is_undefined_has_no_interval():
         Estimate(1.0, values(1)),
     ):
         assert all(math.isnan(end) for end in estimate.interval())
-
-
-# ---- seeds
 
 
 def test_the_interval_over_seeds_is_students_t():
