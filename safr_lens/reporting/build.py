@@ -88,7 +88,7 @@ def build_report(
         texts=_texts(runs, split, analyses),
         metadata=[*((one.name, run_metadata(one)) for one in runs), ("this evaluation", dict(measured))],
     )
-    default = f"How {run.name} reads text" + (f", beside {runs[0].name}" if runs[1:] else "")
+    default = f"How {run.name} reads text" + (f", compared with {runs[0].name}" if runs[1:] else "")
     return View(title or default, "report", content)
 
 

@@ -29,7 +29,7 @@ class AttentionContent:
     high: float
     heads: Component
     matrix: Chart
-    pairs: list[tuple[str, str, float, float]]
+    pairs: list[tuple[tuple[str, int], tuple[str, int], float, float]]
 
 
 def attention(
@@ -60,7 +60,7 @@ def attention(
     >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
     >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
     >>> attention(model, "a good film")
-    View('Attention, and the pairs it correlates')
+    View('Attention and correlated token pairs')
     """
     layer = checked_layer(model, layer)
     seen = explain(model, text, truncate=truncate)
@@ -72,8 +72,9 @@ def attention(
     drawn = words[:MOST_TOKENS]
     heads = pattern[:, : len(drawn), : len(drawn)].numpy()
     high = max(float(heads.max(initial=0.0)), 1e-3)
-    ranked = correlation.triu(1).flatten().argsort(descending=True)[:N_PAIRS].tolist()
-    pairs = [divmod(place, len(words)) for place in ranked]
+    upper = correlation.triu(1)
+    ranked = upper.flatten().argsort(descending=True, stable=True)[:N_PAIRS].tolist()
+    pairs = [(i, j) for i, j in (divmod(place, len(words)) for place in ranked) if upper[i, j] > 0]
     content = AttentionContent(
         text=seen.text,
         layer=layer,
@@ -90,8 +91,6 @@ def attention(
             lower_label="attention / largest, below",
             upper_label="correlation, above",
         ),
-        pairs=[
-            (words[i], words[j], correlation[i, j].item(), lift[i, j].item()) for i, j in pairs if correlation[i, j] > 0
-        ],
+        pairs=[((words[i], i), (words[j], j), correlation[i, j].item(), lift[i, j].item()) for i, j in pairs],
     )
-    return View("Attention, and the pairs it correlates", "attention", content)
+    return View("Attention and correlated token pairs", "attention", content)

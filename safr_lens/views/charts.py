@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
-import re
-import unicodedata
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from safr_lens.views.sanitize import shortened, visible
+from safr_lens.views.svg import INK, LINE, SOFT, Chart, chart, drawing, fitting
 
-INK, SOFT, LINE = "#1b2330", "#566172", "#d9dee6"
 # told apart by colour-blind readers too (Okabe and Ito 2008)
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
 FOR, AGAINST, IMPORTANCE = "#4393c3", "#f08a62", "#4db8a8"
@@ -29,80 +22,6 @@ UPPER = LinearSegmentedColormap.from_list("upper", ["#ffffff", SERIES[1]])
 LOWER = LinearSegmentedColormap.from_list("lower", ["#ffffff", SERIES[0]])
 MOST_LABELS = 64
 LEGEND_COLUMNS = 3
-SETTINGS = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "safr_lens",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "legend.frameon": False,
-    "figure.facecolor": "#ffffff",
-    "image.interpolation": "none",
-}
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A picture, and what it says in words for those who do not see it.
-
-    Attributes:
-        svg: the picture.
-        alt: the same in a sentence or two, with its main numbers.
-    """
-
-    svg: str
-    alt: str
-
-    @property
-    def least_width(self) -> int:
-        """Pixels below which its words get too small to read: a narrow screen scrolls it sideways."""
-        points = re.match(r'<svg\b[^>]*?\bwidth="([\d.]+)pt"', self.svg)
-        return round(0.72 * float(points[1]) * 96 / 72) if points else 0
-
-    @property
-    def source(self) -> str:
-        """The picture as the ``src`` of an ``<img>``: nothing in it can run, and its ids stay to itself."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
-
-
-@contextmanager
-def _drawing(width: float, height: float, inside: tuple[float, float, float, float]) -> Iterator[tuple[Figure, Axes]]:
-    """Yield a figure of a size in inches and its axes, which fill the part ``(left, bottom, right, top)`` of it.
-
-    Margins are given, since matplotlib's own layouts draw every picture several times to find them.
-    """
-    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
-        # a reader's browser has fonts for what matplotlib's own lacks
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from|.*natively supported")
-        figure = Figure(figsize=(width, height))
-        FigureCanvasSVG(figure)
-        left, bottom, right, top = inside
-        yield figure, figure.add_axes((left, bottom, right - left, top - bottom))
-
-
-def _chart(figure: Figure, alt: str) -> Chart:
-    written = io.StringIO()
-    figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
-    return Chart(_slim(written.getvalue()), visible(alt))
-
-
-def _slim(svg: str) -> str:
-    """Return a picture without what no reader sees: a page may hold a hundred of them."""
-    svg = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"\s*\n\s*(?=[<LMz])", "", svg)
-    svg = re.sub(r'(<g) id="[^"]*"(?=[/>])', r"\1", svg).replace("<g/>", "")
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    return svg.replace("</style>", "text{font-family: 'DejaVu Sans', system-ui, sans-serif}</style>", 1)
 
 
 def histogram(
@@ -139,7 +58,7 @@ def histogram(
         if len(counts) > 1:
             _legend(axes)
         totals = ", ".join(f"{name} {sum(values):,.0f}" for name, values in counts.items())
-        return _chart(figure, f"Histogram of {label} from {edges[0]:.3g} to {edges[-1]:.3g}; {unit}: {totals}.")
+        return chart(figure, f"Histogram of {label} from {edges[0]:.3g} to {edges[-1]:.3g}; {unit}: {totals}.")
 
 
 def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[float, float]] | None = None) -> Chart:
@@ -152,9 +71,9 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
     """
     names = list(values)
     finite = [value if math.isfinite(value) else 0.0 for value in values.values()]
-    labels = [_label(name, 36) for name in names]
+    labels = [fitting(name, 36) for name in names]
     height, margin = 0.6 + 0.26 * len(names), 0.2 + 0.07 * max(map(len, labels), default=1)
-    with _drawing(5.2, height, (margin / 5.2, 0.5 / height, 0.945, 1 - 0.05 / height)) as (figure, axes):
+    with drawing(5.2, height, (margin / 5.2, 0.5 / height, 0.945, 1 - 0.05 / height)) as (figure, axes):
         axes.barh(range(len(names)), finite, color=[FOR if value >= 0 else AGAINST for value in finite], height=0.7)
         for place, name in enumerate(names):
             if not math.isfinite(values[name]):
@@ -167,7 +86,7 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlabel(label)
         said = ", ".join(f"{name} {_said(value)}" for name, value in values.items())
-        return _chart(figure, f"Bars of {label}: {said}.")
+        return chart(figure, f"Bars of {label}: {said}.")
 
 
 def curves(
@@ -198,7 +117,7 @@ def curves(
         ends = ", ".join(
             f"{name} from {_said(values[0])} to {_said(values[-1])}" for name, values in series.items() if values
         )
-        return _chart(figure, f"{label} by epoch: {ends}.")
+        return chart(figure, f"{label} by epoch: {ends}.")
 
 
 @contextmanager
@@ -206,7 +125,7 @@ def _plot(n: int) -> Iterator[tuple[Figure, Axes]]:
     """Yield a figure with room for a legend of n lines above its axes, where it hides nothing."""
     above = 0.1 + 0.19 * math.ceil(n / LEGEND_COLUMNS)
     height = 2.4 + above
-    with _drawing(5.2, height, (0.18, 0.48 / height, 0.96, 1 - above / height)) as (figure, axes):
+    with drawing(5.2, height, (0.18, 0.48 / height, 0.96, 1 - above / height)) as (figure, axes):
         yield figure, axes
 
 
@@ -237,12 +156,12 @@ def pair_matrix(
     colors = np.where(below[..., None], LOWER(layers[0]), UPPER(layers[1]))
     colors[np.eye(n, dtype=bool)] = matplotlib.colors.to_rgba("#eef1f5")
     step = max(1, math.ceil(n / MOST_LABELS))
-    labels = [_label(token, 12) for token in tokens[::step]]
+    labels = [fitting(token, 12) for token in tokens[::step]]
     margin = 0.15 + 0.075 * max(map(len, labels), default=1)
     side = 1.2 + 0.17 * min(max(n, 4), MOST_LABELS // 2)
     size = {"fontsize": 8 if len(labels) <= 32 else 6}
     width, height = side + margin + 0.1, side + margin + 0.1
-    with _drawing(width, height, (margin / width, margin / height, 1 - 0.1 / width, 1 - 0.1 / height)) as (
+    with drawing(width, height, (margin / width, margin / height, 1 - 0.1 / width, 1 - 0.1 / height)) as (
         figure,
         axes,
     ):
@@ -259,7 +178,7 @@ def pair_matrix(
             _strongest_pair(tokens, layer, label)
             for layer, label in zip(layers, (lower_label, upper_label), strict=True)
         )
-        return _chart(figure, f"Pairs of {n} tokens. {said}")
+        return chart(figure, f"Pairs of {n} tokens. {said}")
 
 
 def _said(value: float) -> str:
@@ -272,19 +191,3 @@ def _strongest_pair(tokens: Sequence[str], layer: np.ndarray, label: str) -> str
         return f"{label}: 0 for all pairs."
     i, j = np.unravel_index(pairs.argmax(), pairs.shape)
     return f"{label}: most for {shortened(tokens[i], 24)} and {shortened(tokens[j], 24)}, {pairs[i, j]:.2f}."
-
-
-def _label(name: str, longest: int) -> str:
-    """Return a name that takes no more room than ``longest`` letters of common width."""
-    shown = visible(name)
-    for length in range(longest, 0, -1):
-        label = shortened(shown, length)
-        if sum(_width(character) for character in label) <= 1.2 * longest:
-            break
-    return label
-
-
-def _width(character: str) -> float:
-    if unicodedata.east_asian_width(character) in "WF":
-        return 1.7
-    return 1.7 if character in "WMm@%\u2014" else 1.2 if character.isupper() else 1.0

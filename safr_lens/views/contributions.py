@@ -61,7 +61,7 @@ def contributions(
     >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
     >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
     >>> contributions(model, "a good film")
-    View('What adds up to the prediction')
+    View('Exact decomposition of a prediction')
     """
     check_number("n_neurons", n_neurons, low=1, high=MOST_NEURONS, whole=True)
     named = NeuronNames(model, words)
@@ -88,4 +88,4 @@ def contributions(
         neuron_bars=bars({called[n]: by_neuron[n].item() for n in top[:N_BARS]}, label="evidence, logits"),
         sums=sums_of(seen, called, top),
     )
-    return View("What adds up to the prediction", "contributions", content)
+    return View("Exact decomposition of a prediction", "contributions", content)

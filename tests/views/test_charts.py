@@ -19,7 +19,7 @@ PICTURES = {
 def test_no_word_is_cut(name, monkeypatch):
     boxes = []
     monkeypatch.setattr(
-        charts, "_chart", lambda figure, alt: boxes.append([figure.get_tightbbox(), figure.get_size_inches()])
+        charts, "chart", lambda figure, alt: boxes.append([figure.get_tightbbox(), figure.get_size_inches()])
     )
     PICTURES[name]()
     [(box, (width, height))] = boxes
