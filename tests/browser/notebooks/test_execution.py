@@ -29,7 +29,7 @@ def test_each_view_is_shown(executed):
 
 def test_report_is_saved(executed):
     page = (executed.folder / "report.html").read_text(encoding="utf-8")
-    assert "How safr reads text, beside unregularised" in page
+    assert "How safr reads text, compared with unregularised" in page
 
 
 def test_one_output_holds_the_script(executed):
