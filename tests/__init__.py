@@ -19,11 +19,15 @@ CHECKED = (
     "safr_lens.models.readout",
     "safr_lens.models.vmask",
     "safr_lens.penalty.correlation",
-    "safr_lens.penalty.embedding",
+    "safr_lens.penalty.embedding_importance",
+    "safr_lens.penalty.embedding_interaction",
+    "safr_lens.penalty.importance",
     "safr_lens.penalty.information",
-    "safr_lens.penalty.neurons",
+    "safr_lens.penalty.interaction",
+    "safr_lens.penalty.l1",
+    "safr_lens.penalty.monosemanticity",
+    "safr_lens.penalty.overlap",
     "safr_lens.penalty.relatedness",
-    "safr_lens.penalty.rivals",
 )
 
 install_import_hook(CHECKED, "tests.typechecker")

@@ -1,4 +1,4 @@
-"""Baselines of SAFR as losses, against slow loops and by their properties."""
+"""Baselines (``l1.py``, ``monosemanticity.py``) against slow loops and by the properties that they share."""
 
 from __future__ import annotations
 

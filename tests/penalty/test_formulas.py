@@ -1,4 +1,4 @@
-"""The terms of the penalty equal their equations and keep the properties that the equations promise."""
+"""The formulas of all terms equal their equations and keep the properties that they share."""
 
 from __future__ import annotations
 
