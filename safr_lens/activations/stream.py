@@ -71,7 +71,7 @@ def checked_hooks(model: HookedClassifier, hooks: str | Iterable[str]) -> tuple[
     """Return hook names as a tuple, each once, after checking that the model has them."""
     names = (hooks,) if isinstance(hooks, str) else tuple(dict.fromkeys(hooks))
     if not names:
-        raise ConfigError("No hook point named. See model.hook_dict, for example 'blocks.0.mlp.hook_post'.")
+        raise ConfigError(f"No hook point named. See model.hook_dict, for example {model.adapter.neurons(0)!r}.")
     model.check_hook_names(names)
     return names
 

@@ -103,7 +103,7 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
     )
     said = [
         f"{run.name} is a text classifier of {config.n_layers} layer{'' if config.n_layers == 1 else 's'} with "
-        f"{config.d_mlp:,} MLP neurons a layer (a TransformerLens HookedTransformer) and "
+        f"{config.d_mlp:,} MLP neurons a layer (backbone {config.backbone}) and "
         f"{len(run.model.labels)} classes; {through}."
     ]
     if runs[1:]:
