@@ -145,7 +145,8 @@ class _Trainer:
     ) -> None:
         self.model, self.data, self.config, self.penalty, self.folder = model, data, config, penalty, folder
         # without cpu=True, several processes without accelerators would each train on their own
-        self.accelerator = Accelerator(cpu=not torch.accelerator.is_available())
+        # the config alone decides the precision, whatever the launcher's environment says
+        self.accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
         self.is_main = self.accelerator.is_main_process
         if config.embedding_start == "words":
             start_from_words(model, vectors, seed=config.seed)
@@ -213,8 +214,9 @@ class _Trainer:
         while group := list(itertools.islice(mine, self.config.gradient_accumulation_steps)):
             yield group
 
-    def _step(self, group: list[Batch], weights: dict[str, float], epoch: int) -> Iterator[dict[str, float]]:
-        """Make one optimizer step and yield the terms of each batch."""
+    def _step(self, group: list[Batch], weights: dict[str, float], epoch: int) -> list[dict[str, float]]:
+        """Make one optimizer step and return the terms of each batch."""
+        found = []
         for number, batch in enumerate(group, start=1):
             last = number == len(group)
             with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
@@ -229,14 +231,14 @@ class _Trainer:
                     loss = weighted_sum(terms, weights) / len(group)
                 self._finite("loss", loss.item(), epoch)
                 self.accelerator.backward(loss)
-            if last:
-                norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
-                self._finite("gradient", norm.item(), epoch)
-                self.optimizer.step()
-                self.optimizer.zero_grad()
-                if self.average:
-                    self.average.update()
-            yield {name: term.item() for name, term in terms.items()}
+            found.append({name: term.item() for name, term in terms.items()})
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        self._finite("gradient", norm.item(), epoch)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average:
+            self.average.update()
+        return found
 
     def _precision(self) -> torch.autocast:
         lower = self.config.mixed_precision == "bf16"
