@@ -9,6 +9,7 @@ import torch
 
 from safr_lens.activations.batch import ActivationBatch, without_padding
 from safr_lens.data.batching import Batch, batches
+from safr_lens.data.tokenized import TokenizedTexts
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
@@ -96,7 +97,7 @@ def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MA
     empty = True
     for batch in batches(
         _rows(data),
-        model.tokenizer,
+        data if isinstance(data, TokenizedTexts) else model.tokenizer,
         n_ctx=model.config.n_ctx,
         batch_size=BATCH_SIZE,
         pool_size=POOL_SIZE,

@@ -14,6 +14,7 @@ from torch import Tensor
 from safr_lens.activations.corpus_statistics import CorpusStatistics
 from safr_lens.atomic import replacing, write_json
 from safr_lens.data.texts import Texts
+from safr_lens.data.tokenized import tokenized_once
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.json_values import without_nan
 from safr_lens.measures.faithfulness import Faithfulness, faithfulness
@@ -126,7 +127,7 @@ def analyze(
 
     Args:
         model: a classifier.
-        data: rows with ``text`` and ``label``; read several times, never kept.
+        data: rows with ``text`` and ``label``; read several times; where it has a length, its token ids are kept.
         embeddings: for the monosemanticity score, as in :func:`safr_lens.neurons.neuron_table`; by default word vectors
             of the data.
         layer: whose neurons; by default the last.
@@ -145,6 +146,7 @@ def analyze(
     for name, n_asked in (("the faithfulness", faithfulness_texts), ("the normalised AOPC", naopc_texts)):
         if n_asked is not None and (isinstance(n_asked, bool) or n_asked < 0):
             raise ConfigError(f"Expected 0 or more texts for {name}; got {n_asked!r}.")
+    data = tokenized_once(data, model.tokenizer)
     with stages("reading neurons") as on_texts:
         found = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
     with stages("word vectors"):

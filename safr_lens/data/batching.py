@@ -12,6 +12,7 @@ from datasets import IterableDataset
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from safr_lens.data.tokenized import TokenizedTexts
 from safr_lens.data.tokenizer import TextTokenizer
 
 POOL_BATCHES = 50
@@ -46,7 +47,7 @@ def pad(ids: list[list[int]], *, pad_id: int) -> tuple[Int[Tensor, "batch pos"],
 
 def batches(
     split: Iterable[dict[str, Any]],
-    tokenizer: TextTokenizer,
+    tokenizer: TextTokenizer | TokenizedTexts,
     *,
     n_ctx: int,
     batch_size: int = 32,

@@ -41,7 +41,7 @@ register_measure(
         range="[-1, 1]",
         null="token types permuted among tokens",
         interval="jackknife over groups of texts",
-        caution="responding to one frequent word; excluded by computing it over types, never pairing a word with itself",
+        caution="responding to one frequent word; excluded by computing it over types, so no word pairs with itself",
         short="MS above null",
         tile=True,
         order=70,
