@@ -133,16 +133,16 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _check_state(expected: dict[str, Any], found: dict[str, Any], path: Path) -> None:
-    missing = sorted(expected.keys() - found.keys())
-    foreign = sorted(found.keys() - expected.keys())
+def _check_state(expected: dict[str, Any], stored: dict[str, Any], path: Path) -> None:
+    missing = sorted(expected.keys() - stored.keys())
+    foreign = sorted(stored.keys() - expected.keys())
     if missing or foreign:
         name, fault = (missing[0], "lacks") if missing else (foreign[0], "has the unknown tensor")
         raise CheckpointError(f"{path} does not fit its {CONFIG}: it {fault} {name!r}.")
     for name, tensor in expected.items():
-        if tensor.shape != found[name].shape:
+        if tensor.shape != stored[name].shape:
             raise CheckpointError(
-                f"{path}: {name!r} has shape {list(found[name].shape)}, but {CONFIG} says {list(tensor.shape)}."
+                f"{path}: {name!r} has shape {list(stored[name].shape)}, but {CONFIG} says {list(tensor.shape)}."
             )
 
 

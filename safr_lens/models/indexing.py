@@ -57,13 +57,13 @@ def checked_layers(
         return {checked_layer(model, layer): checked_neurons(model, neurons)}
     if not neurons:
         raise ConfigError("No layer named; expected neurons by layer, as in {0: [3, 17]}.")
-    found: dict[int, list[int]] = {}
+    by_layer: dict[int, list[int]] = {}
     for key, chosen in neurons.items():
         number = checked_layer(model, key)
-        if number in found:
+        if number in by_layer:
             raise ConfigError(f"Layer {number} is named twice, once as {key}; name each once.")
-        found[number] = checked_neurons(model, chosen)
-    return dict(sorted(found.items()))
+        by_layer[number] = checked_neurons(model, chosen)
+    return dict(sorted(by_layer.items()))
 
 
 def _whole_number(what: str, value: Any) -> int:

@@ -48,10 +48,10 @@ class TypeLogOdds:
 
     def __call__(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos"]:
         """Return the log-odds of keeping each token, without gradient."""
-        found = self.values[tokens]
-        unknown = found.isnan()
+        known = self.values[tokens]
+        unknown = known.isnan()
         if not unknown.any():
-            return found
+            return known
         blocks = set((tokens[unknown] // TYPE_BLOCK).tolist()) - self.done
         for block in sorted(blocks):
             ids = slice(block * TYPE_BLOCK, (block + 1) * TYPE_BLOCK)
