@@ -1,4 +1,4 @@
-"""Lint, format, import order and packaging: the package's own habits, checked with every run of the tests."""
+"""Lint, format, types, import order and packaging: the package's own habits, checked with every run of the tests."""
 
 import subprocess
 import sys
@@ -23,6 +23,10 @@ def test_ruff_has_nothing_to_say(command):
 
 def test_imports_point_one_way_and_never_in_a_circle():
     _run("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")
+
+
+def test_mypy_finds_nothing():
+    _run("-m", "mypy")
 
 
 def test_sdist_and_wheel_hold_the_package_and_nothing_else(tmp_path):

@@ -32,8 +32,8 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch on another device."""
-        moved = (t.to(device) for t in (self.tokens, self.mask, self.labels, self.example))
-        return Batch(*moved, n_cut=self.n_cut)
+        tokens, mask, labels, example = (t.to(device) for t in (self.tokens, self.mask, self.labels, self.example))
+        return Batch(tokens, mask, labels, example, n_cut=self.n_cut)
 
 
 def pad(ids: list[list[int]], *, pad_id: int) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from datasets import Dataset, IterableDataset
 
 from safr_lens.errors import DataError, near_matches
 
 SPLITS = ("train", "validation", "test")
-Split = Dataset | IterableDataset
+Split: TypeAlias = Dataset | IterableDataset
 
 
 @dataclass(frozen=True)

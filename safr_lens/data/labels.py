@@ -42,7 +42,7 @@ def label_names(values: Iterable[Any], *, where: str) -> tuple[str, ...]:
             f"{where}: labels must be all whole numbers or all class names, but one is {sorted(map(repr, odd))[0]}. "
             "Mend that row, or name the right label column with --label-column."
         )
-    return _checked(tuple(sorted(odd)), n_rows, where)
+    return _checked(tuple(sorted(map(str, odd))), n_rows, where)
 
 
 def label_index(value: Any, names: Sequence[str], *, where: str) -> int:

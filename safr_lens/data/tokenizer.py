@@ -54,7 +54,7 @@ class TextTokenizer:
 
     def word(self, token_id: int) -> str:
         """Return the vocabulary entry of a token id."""
-        return self.tokenizer.id_to_token(token_id)
+        return self.tokenizer.id_to_token(token_id)  # type: ignore[return-value]
 
     def encode(self, text: str, *, n_ctx: int, truncate: bool = False) -> Encoding:
         """Encode one text.
@@ -155,7 +155,7 @@ def train_tokenizer(
     special = [PAD, UNK]
     if kind == "word":
         tokenizer = Tokenizer(models.WordLevel({PAD: 0, UNK: 1}, unk_token=UNK))
-        trainer = trainers.WordLevelTrainer(
+        trainer: trainers.Trainer = trainers.WordLevelTrainer(
             vocab_size=max_vocab, min_frequency=min_frequency, special_tokens=special, show_progress=False
         )
     else:

@@ -201,6 +201,6 @@ class _Streams:
         )
 
 
-def _on_cpu(result):
+def _on_cpu(result: Any) -> Any:
     moved = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in vars(result).items()}
     return type(result)(**moved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,7 +46,7 @@ class CheckedHooks(HookedRootModule):
         super().add_hook(name, hook, *args, **kwargs)
 
     @contextmanager
-    def hooks(self, fwd_hooks: Any = (), bwd_hooks: Any = (), *args: Any, **kwargs: Any):
+    def hooks(self, fwd_hooks: Any = (), bwd_hooks: Any = (), *args: Any, **kwargs: Any) -> Iterator[Any]:
         """As ``HookedRootModule.hooks``; raises HookError for an unknown name before any hook is added."""
         fwd_hooks, bwd_hooks = list(fwd_hooks), list(bwd_hooks)
         for name, _ in [*fwd_hooks, *bwd_hooks]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -61,7 +61,7 @@ class TopActivations(Metric):
 
     best: Float[Tensor, "k n_neurons 3"]
 
-    def __init__(self, k: int, n_neurons: int, **kwargs) -> None:
+    def __init__(self, k: int, n_neurons: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if k < 1 or n_neurons < 1:
             raise ValueError(f"TopActivations needs at least one text and one neuron; got {k} and {n_neurons}.")

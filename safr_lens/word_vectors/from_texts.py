@@ -122,5 +122,5 @@ def special_ids(tokenizer: TextTokenizer) -> list[int]:
     inner = tokenizer.tokenizer
     names = {PAD, UNK, getattr(inner.model, "unk_token", None) or UNK}
     added = {token_id for token_id, token in inner.get_added_tokens_decoder().items() if token.special}
-    named = {inner.token_to_id(name) for name in names} - {None}
-    return sorted(i for i in {tokenizer.pad_id} | added | named if i < tokenizer.d_vocab)
+    named = {inner.token_to_id(name) for name in names}
+    return sorted(i for i in {tokenizer.pad_id} | added | named if i is not None and i < tokenizer.d_vocab)

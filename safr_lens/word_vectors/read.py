@@ -128,7 +128,7 @@ def _word_and_numbers(line: str, d_embed: int, path: Path, number: int) -> tuple
     try:
         row = np.array(values, dtype=np.float32)
     except ValueError:
-        row = np.empty(0)
+        row = np.empty(0, dtype=np.float32)
     too_many = bool(others) and all(_is_number(part) for part in others)
     if not first or too_many or len(row) != d_embed or not np.isfinite(row).all():
         raise ConfigError(
