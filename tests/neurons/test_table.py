@@ -40,7 +40,7 @@ def test_there_is_a_row_a_neuron_with_every_column(table):
         "top_class",
         *(
             f"{name}{end}"
-            for name in ("class_selectivity", "token_selectivity", "monosemanticity")
+            for name in ("token_selectivity", "class_selectivity", "monosemanticity")  # as in every table
             for end in ("", "_null", "_above")
         ),
         "top_words",
