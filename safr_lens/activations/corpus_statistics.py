@@ -51,10 +51,6 @@ class CorpusStatistics:
         """Return the number of each token of a batch in the corpus."""
         return self.offsets.to(batch.rows.device)[batch.example[batch.rows]] + batch.positions
 
-    def types_at(self, numbers: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-        """Return the types at places in the sorted list of all tokens of the corpus."""
-        return torch.searchsorted(self.type_counts.cumsum(0).to(numbers.device), numbers, right=True)
-
 
 def corpus_statistics(model: HookedClassifier, data: Data) -> CorpusStatistics:
     """Count types, lengths and labels of a corpus; the model is not run.

@@ -38,7 +38,7 @@ def hoyer(x: Real[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     >>> hoyer(torch.tensor([[5.0, 0.0, 0.0], [1.0, -1.0, 1.0], [0.0, 0.0, 0.0]]), dim=1)
     tensor([1., 0., nan])
     """
-    size = _magnitudes(x, dim, "hoyer")
+    size = _scaled(x, dim, "hoyer").abs()
     root = math.sqrt(x.shape[dim])
     score = (root - size.sum(dim) / size.square().sum(dim).sqrt()) / (root - 1)
     return score.clamp(0.0, 1.0).to(x.dtype)
@@ -68,7 +68,7 @@ def gini(x: Real[Tensor, "*shape"], dim: int) -> Float[Tensor, "*rest"]:
     >>> gini(torch.tensor([[0.0, -5.0, 0.0, 0.0], [2.0, -2.0, 2.0, 2.0]]), dim=1)
     tensor([0.7500, 0.0000])
     """
-    size = _magnitudes(x, dim, "gini").movedim(dim, -1).sort(-1).values
+    size = _scaled(x, dim, "gini").abs().movedim(dim, -1).sort(-1).values
     n = size.shape[-1]
     place = torch.arange(1 - n, n, 2, dtype=size.dtype, device=size.device)
     return ((size * place).sum(-1) / (n * size.sum(-1))).clamp_min(0.0).to(x.dtype)
@@ -140,10 +140,6 @@ def _scaled(x: Tensor, dim: int, measure: str) -> Tensor:
     """
     _check(x, dim, 2, measure)
     return x.double() / x.abs().amax(dim, keepdim=True).double()
-
-
-def _magnitudes(x: Tensor, dim: int, measure: str) -> Tensor:
-    return _scaled(x, dim, measure).abs()
 
 
 def _check(x: Tensor, dim: int, least: int, measure: str) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
 
 from safr_lens.backbones import BackboneAdapter, Readout
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
+from safr_lens.measures.streams.text_figures import answers
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ class AblationStream(DataclassMetric[AblationEffects]):
         """Add some texts: neurons and residual of their real tokens, text by text; -1 as label where there is none."""
         removed = neurons.float() if self.mean is None else neurons.float() - self.mean.to(neurons.device)
         tokens = self.mlp.readout.logits(resid_post)
-        rows = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
+        rows = torch.repeat_interleave(lengths)
         intact = _text_means(tokens, rows, lengths)
         changed = [_text_means(one, rows, lengths) for one in logits_without(self.mlp, resid_post, removed)]
         changes = torch.stack(changed, 2) - intact.unsqueeze(1)
         self.n += len(lengths)
         self.logits += changes.double().sum(0)
-        before, after = _answers(intact.unsqueeze(1), labels), _answers(intact.unsqueeze(1) + changes, labels)
+        before, after = answers(intact.unsqueeze(1), labels), answers(intact.unsqueeze(1) + changes, labels)
         self.wrongs += (before[0] - after[0]).sum(0)
         self.losses += (after[1] - before[1]).sum(0)
 
@@ -129,12 +129,3 @@ class AblationStream(DataclassMetric[AblationEffects]):
 def _text_means(values: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
     sums = values.new_zeros(len(lengths), *values.shape[1:]).index_add_(0, rows, values)
     return sums / lengths.unsqueeze(1)
-
-
-def _answers(logits: Float[Tensor, "n_texts n n_classes"], labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether each answer is right, and its loss; NaN without a label."""
-    wanted = labels.unsqueeze(1).expand(logits.shape[:2])
-    right = (logits.argmax(2) == wanted).double()
-    loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten().clamp_min(0), reduction="none").view(wanted.shape)
-    known = wanted >= 0
-    return right.where(known, torch.nan), loss.double().where(known, torch.nan)

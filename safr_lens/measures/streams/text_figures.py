@@ -73,28 +73,21 @@ class TextFigureStream(DataclassMetric[TextFigures]):
         """
         neurons = neurons.float()
         active = (neurons > 0).sum(1)
-        by_text = [
-            torch.stack([capacity.nan_to_num(), ~capacity.isnan()], 1) for capacity in _capacities(neurons, lengths)
-        ]
-        sparsity = _population_sparsity(neurons)
-        by_token = torch.stack([torch.ones_like(active), active, active == 0], 1).double()
-        by_token = torch.cat(
-            [by_token, torch.cat(by_text), torch.stack([sparsity.nan_to_num(), ~sparsity.isnan()], 1)], 1
-        )
-        rows = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
+        capacities = torch.cat([capacity(text).double() for text in neurons.split(lengths.tolist())])
+        columns = [torch.ones_like(active), active, active == 0]
+        for score in (capacities, _population_sparsity(neurons)):
+            columns += [score.nan_to_num(), ~score.isnan()]
+        by_token = torch.stack([column.double() for column in columns], 1)
+        rows = torch.repeat_interleave(lengths)
         sums = torch.zeros(len(lengths), by_token.shape[1], dtype=torch.float64, device=neurons.device)
         sums.index_add_(0, rows, by_token)
-        self.rows.append(torch.cat([sums, _answers(logits.float(), labels)], 1))
+        self.rows.append(torch.cat([sums, *answers(logits.float().unsqueeze(1), labels)], 1))
         self.examples.append(examples)
 
     def _result(self) -> TextFigures:
         examples, rows = dim_zero_cat(self.examples).cpu(), dim_zero_cat(self.rows).cpu()
         order = examples.argsort()
         return TextFigures(examples[order], dict(zip(COLUMNS, rows[order].unbind(1), strict=True)))
-
-
-def _capacities(neurons: Tensor, lengths: Tensor) -> list[Tensor]:
-    return [capacity(text).double() for text in neurons.split(lengths.tolist())]
 
 
 def _population_sparsity(neurons: Float[Tensor, "n_tokens d_mlp"]) -> Float[Tensor, " n_tokens"]:
@@ -105,8 +98,12 @@ def _population_sparsity(neurons: Float[Tensor, "n_tokens d_mlp"]) -> Float[Tens
     return ((root - neurons.abs().sum(1) / neurons.norm(dim=1)) / (root - 1)).double().clamp(0, 1)
 
 
-def _answers(logits: Tensor, labels: Tensor) -> Float[Tensor, "n_texts 2"]:
-    known = labels >= 0
-    correct = (logits.argmax(1) == labels).double()
-    loss = F.cross_entropy(logits, labels.clamp_min(0), reduction="none").double()
-    return torch.where(known.unsqueeze(1), torch.stack([correct, loss], 1), torch.nan)
+def answers(
+    logits: Float[Tensor, "n_texts n n_classes"], labels: Int[Tensor, " n_texts"]
+) -> tuple[Float[Tensor, "n_texts n"], Float[Tensor, "n_texts n"]]:
+    """Return whether each answer is right, and its loss; NaN without a label."""
+    wanted = labels.unsqueeze(1).expand(logits.shape[:2])
+    right = (logits.argmax(2) == wanted).double()
+    loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten().clamp_min(0), reduction="none").view(wanted.shape)
+    known = wanted >= 0
+    return right.where(known, torch.nan), loss.double().where(known, torch.nan)
