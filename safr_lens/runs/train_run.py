@@ -14,8 +14,8 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.runs.settings import DataConfig, Settings
 from safr_lens.training.config import uses_words
 from safr_lens.training.loop import TrainResult, train
-from safr_lens.training.run_folder import METRICS
-from safr_lens.training.same_settings import check_same, describe
+from safr_lens.training.metrics import describe
+from safr_lens.training.run_folder import METRICS, check_same
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 
 

@@ -23,14 +23,12 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.word_start import start_from_words
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.averaging import WeightAverage
-from safr_lens.training.best_epoch import BestEpoch
 from safr_lens.training.config import TrainConfig, uses_words
-from safr_lens.training.history import EpochRecord
-from safr_lens.training.metrics import final_metrics
+from safr_lens.training.history import BestEpoch, EpochRecord
+from safr_lens.training.metrics import describe, final_metrics
 from safr_lens.training.progress import TrainProgress
-from safr_lens.training.repeatable import repeatable
+from safr_lens.training.repeatable import mixed_seed, repeatable
 from safr_lens.training.run_folder import RunFolder
-from safr_lens.training.same_settings import describe
 from safr_lens.training.step import batch_terms, weighted_sum
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 
@@ -159,7 +157,7 @@ class _Trainer:
         self.average = WeightAverage(model) if config.average_weights else None
         resumed = folder.resumed if folder else None
         if resumed:
-            resumed.restore(model, optimizer, self.average, folder.path)
+            resumed.restore(model, optimizer, self.average)
             self.records, self.best = list(resumed.records), resumed.best
         self.wrapped, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.n_steps = self._steps_of_an_epoch()
@@ -190,8 +188,8 @@ class _Trainer:
 
     def _epoch(self, epoch: int, bar: TrainProgress) -> dict[str, float]:
         # reseeded each epoch, so that a resumed training repeats the uninterrupted one
-        torch.manual_seed(_mix(self.config.seed, epoch, self.accelerator.process_index))
-        order = torch.Generator().manual_seed(_mix(self.config.seed, epoch))
+        torch.manual_seed(mixed_seed(self.config.seed, epoch, self.accelerator.process_index))
+        order = torch.Generator().manual_seed(mixed_seed(self.config.seed, epoch))
         self.wrapped.train()
         sums: dict[str, float] = defaultdict(float)
         step = 0
@@ -300,13 +298,6 @@ class _Trainer:
 
 def _copy(model: torch.nn.Module) -> Weights:
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
-
-
-def _mix(*numbers: int) -> int:
-    mixed = 0
-    for number in numbers:
-        mixed = (mixed * 1_000_003 + number) % (2**63 - 1)
-    return mixed
 
 
 def _check_data(model: HookedClassifier, data: TextData) -> None:

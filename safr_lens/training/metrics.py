@@ -1,19 +1,53 @@
-"""What ``metrics.json`` says of a finished training."""
+"""What is recorded of a training: its settings, which say whether two are the same, and its final metrics."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import torch
+
 from safr_lens.data.dataset import TextData
 from safr_lens.measures.predictions import Evaluation, evaluate, majority_share
 from safr_lens.measures.reliance import reliance
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.config import ModelConfig
+from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
 
 PACKAGES = ("safr-lens", "torch", "transformer-lens", "accelerate", "datasets", "tokenizers", "circuitsvis")
+
+
+def describe(
+    model: ModelConfig,
+    data: TextData,
+    train: TrainConfig,
+    penalty: SafrPenalty,
+    vectors: torch.Tensor | None = None,
+) -> dict[str, Any]:
+    """Return the settings of a training as JSON holds them; word vectors by a checksum."""
+    rows = {} if data.streaming else {name: len(split) for name, split in data.items()}
+    described = {
+        "model": dataclasses.asdict(model),
+        "train": dataclasses.asdict(train),
+        "penalty": penalty.to_dict(),
+        "data": {"source": data.source, "rows": rows},
+    }
+    if vectors is not None:
+        described["data"]["word_vectors"] = checksum(vectors)
+    return json.loads(json.dumps(described))
+
+
+def checksum(vectors: torch.Tensor) -> str:
+    """Return a checksum of which words have a vector, and its length: with other threads the values round otherwise."""
+    known = vectors.isfinite().all(1).numpy().tobytes()
+    return f"{vectors.shape[1]}-{hashlib.sha256(known).hexdigest()[:12]}"
 
 
 def final_metrics(

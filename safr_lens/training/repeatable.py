@@ -25,3 +25,11 @@ def repeatable(device: torch.device) -> Iterator[None]:
         finally:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
             torch.utils.deterministic.fill_uninitialized_memory = filled
+
+
+def mixed_seed(*numbers: int) -> int:
+    """Return one seed for several numbers, such as those of a run and an epoch."""
+    mixed = 0
+    for number in numbers:
+        mixed = (mixed * 1_000_003 + number) % (2**63 - 1)
+    return mixed

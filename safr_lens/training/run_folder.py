@@ -1,21 +1,54 @@
-"""The folder of a run: what is written during a training and at its end."""
+"""The folder of a run, and the state in it from which an unfinished training is resumed; nothing needs a pickle."""
 
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
-from safr_lens.atomic import write_json
+from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError
 from safr_lens.models.checkpoint import WEIGHTS
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.history import EpochRecord, write_history
-from safr_lens.training.resume import FOLDER, Resumed, load_state, remove_state, save_state
 
 METRICS, HISTORY = "metrics.json", "history.jsonl"
+RESUME, STATE, TENSORS = "resume", "state.json", "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Where a training stopped: its records, weights, their mean, optimizer state, and the best weights so far."""
+
+    folder: Path
+    records: list[EpochRecord]
+    model: dict[str, torch.Tensor]
+    best: dict[str, torch.Tensor]
+    optimizer: dict[int, dict[str, torch.Tensor]]
+    average: dict[str, torch.Tensor]
+
+    def restore(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None) -> None:
+        """Put weights, their mean and the optimizer's state back.
+
+        Raises:
+            CheckpointError: tensors that are missing or do not fit.
+        """
+        try:
+            model.load_state_dict(self.best)
+            model.load_state_dict(self.model)
+            if average:
+                average.load_state_dict(self.average)
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": self.optimizer, "param_groups": groups})
+        except (RuntimeError, ValueError) as error:
+            raise _damaged(self.folder, error) from None
 
 
 class RunFolder:
@@ -33,13 +66,14 @@ class RunFolder:
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
         self.path = path
+        self.state = path / RESUME
         self.settings = settings
         self.resumed: Resumed | None = None
         if path.exists() and not path.is_dir():
             raise CheckpointError(f"{path} is a file; expected a folder for the run.")
-        finished, unfinished = (path / METRICS).exists(), (path / FOLDER).exists()
+        finished, unfinished = (path / METRICS).exists(), self.state.exists()
         if resume:
-            self.resumed = load_state(path, settings=settings)
+            self.resumed = _load_state(self.state, settings)
         if finished and not overwrite:
             mend = "It is finished; there is nothing to resume." if resume else "Name another, or use --overwrite."
             raise CheckpointError(f"{path} already holds a trained run. {mend}")
@@ -48,7 +82,7 @@ class RunFolder:
         if not (finished or unfinished or overwrite) and (path / WEIGHTS).exists():
             raise CheckpointError(f"{path} holds a model of something else. Name another folder.")
         if overwrite and not resume:
-            remove_state(path)
+            self._remove_state()
             (path / METRICS).unlink(missing_ok=True)
 
     def keep_best(self, model: HookedClassifier) -> None:
@@ -63,20 +97,79 @@ class RunFolder:
         optimizer: torch.optim.Optimizer,
         average: WeightAverage | None,
     ) -> None:
-        """After an epoch: write the history, and the state to resume from."""
+        """After an epoch: write the history and the state to resume from, whose JSON comes last and makes it valid."""
         write_history(self.path / HISTORY, records)
-        save_state(
-            self.path,
-            settings=self.settings,
-            records=records,
-            model=model.state_dict(),
-            best=best,
-            optimizer=optimizer,
-            average=average,
-        )
+        parts = {"model": model.state_dict(), "best": best, "average": average.state_dict() if average else {}}
+        parts |= {f"optimizer/{index}": state for index, state in optimizer.state_dict()["state"].items()}
+        tensors = {
+            f"{part}/{name}": torch.as_tensor(value).detach().cpu().contiguous().clone()
+            for part, values in parts.items()
+            for name, value in values.items()
+        }
+        weights = f"{len(records):04d}.{TENSORS}"
+        with replacing(self.state / weights) as path:
+            save_file(tensors, path)
+        state = {"settings": self.settings, "weights": weights, "records": [asdict(record) for record in records]}
+        write_json(self.state / STATE, state)
+        for old in self.state.glob(f"*.{TENSORS}"):
+            if old.name != weights:
+                old.unlink()
 
     def finish(self, model: HookedClassifier, metrics: dict[str, Any]) -> None:
         """Write the final weights, then the metrics, whose presence says that the run is finished."""
         model.save_pretrained(self.path)
         write_json(self.path / METRICS, metrics)
-        remove_state(self.path)
+        self._remove_state()
+
+    def _remove_state(self) -> None:
+        shutil.rmtree(self.state, ignore_errors=True)
+
+
+def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
+    """Raise a CheckpointError that names the first setting in which two trainings differ.
+
+    The number of epochs may differ: that is the same training, longer or shorter.
+    """
+    for part in sorted(saved.keys() | asked.keys()):
+        old, new = saved.get(part) or {}, asked.get(part) or {}
+        for name in sorted(old.keys() | new.keys()):
+            if name != "epochs" and old.get(name) != new.get(name):
+                raise CheckpointError(
+                    f"{folder} holds a training with other settings: {name} was {old.get(name)!r}, now "
+                    f"{new.get(name)!r}. Use the old setting, name another folder, or use --overwrite."
+                )
+
+
+def _load_state(folder: Path, settings: dict[str, Any]) -> Resumed | None:
+    """Return the state of an unfinished training, or None where there is none.
+
+    Raises:
+        CheckpointError: a damaged state, or one of a training with other settings.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        tensors = load_file(folder / state["weights"])
+        records = [EpochRecord(**record) for record in state["records"]]
+        saved = dict(state["settings"])
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise _damaged(folder, error) from None
+    check_same(saved, settings, folder)
+    optimizer: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer/"):
+            _, index, key = name.split("/")
+            optimizer.setdefault(int(index), {})[key] = tensor
+    model, best, average = (_part(tensors, f"{name}/") for name in ("model", "best", "average"))
+    return Resumed(folder, records, model, best, optimizer, average)
+
+
+def _damaged(folder: Path, error: Exception) -> CheckpointError:
+    reason = " ".join(str(error).split())
+    return CheckpointError(f"{folder} is damaged ({reason:.200}). Remove it, and train anew.")
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

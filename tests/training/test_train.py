@@ -23,7 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from safr_lens import HookedClassifier, SafrPenalty, Schedule, TextData, TrainConfig, evaluate, train
 from safr_lens.errors import CheckpointError, ConfigError, DataError, TrainingError
 from safr_lens.measures.reliance import reliance
-from safr_lens.training import TrainResult, loop, resume, run_folder
+from safr_lens.training import TrainResult, loop, run_folder
 from tests.training.corpus import LABELS, sentiment_data, tiny_classifier
 
 BATCH_SIZE = 8
@@ -463,14 +463,14 @@ def test_an_interrupted_training_can_be_resumed_for_more_epochs(monkeypatch, tmp
 
 def test_an_interruption_while_the_state_is_written_loses_one_epoch_only(monkeypatch, tmp_path):
     written = []
-    original = resume.write_json
+    original = run_folder.write_json
 
     def fail_at_the_second(*args):
         written.append(args)
         return interrupt() if len(written) == 2 else original(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(resume, "write_json", fail_at_the_second)
+        patch.setattr(run_folder, "write_json", fail_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             fit(out=tmp_path, epochs=3)
     resumed = fit(out=tmp_path, resume=True, epochs=3)
@@ -480,8 +480,13 @@ def test_an_interruption_while_the_state_is_written_loses_one_epoch_only(monkeyp
 
 
 def test_an_interruption_before_the_metrics_are_written_loses_nothing(monkeypatch, tmp_path):
+    original = run_folder.write_json
+
+    def fail_at_the_metrics(path, value):
+        return interrupt() if path.name == "metrics.json" else original(path, value)
+
     with monkeypatch.context() as patch:
-        patch.setattr(run_folder, "write_json", interrupt)
+        patch.setattr(run_folder, "write_json", fail_at_the_metrics)
         with pytest.raises(KeyboardInterrupt):
             fit(out=tmp_path, epochs=2)
     monkeypatch.setattr(loop, "batch_terms", interrupt)  # nothing is left to train
