@@ -62,7 +62,7 @@ def demo(
                     name: {"metrics": run.metrics, "analysis": result.analyses[name].to_dict()}
                     for name, run in result.runs.items()
                 },
-                "differences": {one.figure: asdict(one) | {"verdict": one.verdict} for one in result.differences},
+                "differences": {one.measure: asdict(one) | {"verdict": one.verdict} for one in result.differences},
             }
         )
         return
