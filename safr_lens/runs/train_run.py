@@ -17,6 +17,7 @@ from safr_lens.training.loop import TrainResult, train
 from safr_lens.training.metrics import describe
 from safr_lens.training.run_folder import METRICS, check_same
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
+from safr_lens.word_vectors.table import checksum
 
 
 def train_run(
@@ -111,8 +112,10 @@ def finished_run(
         found = metrics["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
-    vectors = None if word_vectors is None else embedding_table(word_vectors, settings_tokenizer(settings, data))
-    check_same(found, describe(settings.model, data, settings.train, settings.penalty, vectors), folder)
+    used = None
+    if word_vectors is not None:
+        used = checksum(word_vectors, embedding_table(word_vectors, settings_tokenizer(settings, data)))
+    check_same(found, describe(settings.model, data, settings.train, settings.penalty, used), folder)
     return HookedClassifier.from_pretrained(folder), metrics
 
 

@@ -31,6 +31,7 @@ from safr_lens.training.repeatable import mixed_seed, repeatable
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.step import batch_terms, weighted_sum
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
+from safr_lens.word_vectors.table import checksum
 
 Weights = dict[str, torch.Tensor]
 
@@ -113,7 +114,7 @@ def train(
     used = uses_words(config, penalty)
     found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)
     vectors = None if found is None else embedding_table(found, model.tokenizer)
-    settings = describe(model.config, data, config, penalty, vectors)
+    settings = describe(model.config, data, config, penalty, None if found is None else checksum(found, vectors))
     folder = RunFolder(Path(out), settings, resume=resume, overwrite=overwrite) if out is not None else None
     started = time.perf_counter()
     trainer = _Trainer(model, data, config, penalty, folder, vectors)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-
-import torch
 
 from safr_lens.data.dataset import TextData
 from safr_lens.measures.predictions import Evaluation, evaluate, majority_share
@@ -29,9 +26,9 @@ def describe(
     data: TextData,
     train: TrainConfig,
     penalty: SafrPenalty,
-    vectors: torch.Tensor | None = None,
+    word_vectors: str | None = None,
 ) -> dict[str, Any]:
-    """Return the settings of a training as JSON holds them; word vectors by a checksum."""
+    """Return the settings of a training as JSON holds them; word vectors by their checksum."""
     rows = {} if data.streaming else {name: len(split) for name, split in data.items()}
     described = {
         "model": dataclasses.asdict(model),
@@ -39,15 +36,9 @@ def describe(
         "penalty": penalty.to_dict(),
         "data": {"source": data.source, "rows": rows},
     }
-    if vectors is not None:
-        described["data"]["word_vectors"] = checksum(vectors)
+    if word_vectors is not None:
+        described["data"]["word_vectors"] = word_vectors
     return json.loads(json.dumps(described))
-
-
-def checksum(vectors: torch.Tensor) -> str:
-    """Return a checksum of which words have a vector, and its length: with other threads the values round otherwise."""
-    known = vectors.isfinite().all(1).numpy().tobytes()
-    return f"{vectors.shape[1]}-{hashlib.sha256(known).hexdigest()[:12]}"
 
 
 def final_metrics(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -78,7 +79,8 @@ def read_word_vectors(path: str | Path, tokenizer: TextTokenizer, *, centre: boo
             f"finite vector other than zero. Is it of another language? The entries are spelled like {shown}."
         )
     unit[~known] = torch.nan
-    return WordVectors(words, torch.zeros(len(words), dtype=torch.int64), unit.float(), source=str(path))
+    counts = torch.zeros(len(words), dtype=torch.int64)
+    return WordVectors(words, counts, unit.float(), source=str(path), file_checksum=_checksum(words, kept, centre))
 
 
 def _rows(path: Path, words: Iterable[str]) -> Iterator[tuple[str, Row]]:
@@ -202,3 +204,11 @@ def _kept(rows: Iterable[tuple[str, Row]], ids: dict[str, int]) -> dict[int, Row
         for i in lowered.get(word.lower(), ()):
             otherwise.setdefault(i, row)
     return otherwise | spelled
+
+
+def _checksum(words: tuple[str, ...], kept: dict[int, Row], centre: bool) -> str:
+    """Return a checksum of the rows as they stand in the file, before any sum that threads may round otherwise."""
+    found = hashlib.sha256(str(centre).encode())
+    for i in sorted(kept):
+        found.update(words[i].encode() + b"\0" + kept[i].astype("<f4").tobytes())
+    return found.hexdigest()[:12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,16 @@ def embedding_table(
             f"with a finite vector other than zero. The entries are spelled like {entries}."
         )
     return table
+
+
+def checksum(vectors: WordVectors, table: Float[Tensor, "d_vocab d_embed"]) -> str:
+    """Return what tells the vectors of one training from those of another: their length and a checksum.
+
+    Of a file's vectors it covers words and values. Of vectors that are made from texts it covers only which words have
+    one, since their values round otherwise with other threads.
+    """
+    known = table.isfinite().all(1).numpy().tobytes()
+    return f"{table.shape[1]}-{vectors.file_checksum or hashlib.sha256(known).hexdigest()[:12]}"
 
 
 def _from_rows(rows: Tensor | np.ndarray, tokenizer: TextTokenizer) -> Float[Tensor, "d_vocab d_embed"]:

@@ -20,12 +20,14 @@ class WordVectors:
         counts: how often each stands in the texts; 0 for padding and unknown words, and where a file was read.
         vectors: of unit length, around a mean near zero; NaN for a type without a vector.
         source: where they come from, as a record says it.
+        file_checksum: of the words and values that were read, where a file was; a copy of the file has the same one.
     """
 
     words: tuple[str, ...] = field(repr=False)
     counts: Int[Tensor, " d_vocab"]
     vectors: Float[Tensor, "d_vocab d_embed"]
     source: str = "texts"
+    file_checksum: str | None = None
 
     @property
     def known(self) -> Bool[Tensor, " d_vocab"]:

@@ -87,12 +87,27 @@ def test_other_word_vectors_are_another_training(tmp_path, monkeypatch):
         fit(out=tmp_path / "run", resume=True, word_vectors=others)
 
 
-def test_a_file_of_vectors_is_used_and_recorded(tmp_path):
+def vector_file(path, *, power=1):
     others = word_vectors(Texts(DATA["test"]), tiny_classifier().tokenizer, d_embed=16)
-    path = tmp_path / "vectors.txt"
     known = others.known.nonzero().flatten().tolist()
-    lines = (f"{others.words[i]} {' '.join(map(str, others.vectors[i].tolist()))}" for i in known)
+    lines = (f"{others.words[i]} {' '.join(map(str, (others.vectors[i] ** power).tolist()))}" for i in known)
     path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_a_file_with_the_same_words_and_other_values_is_another_training(tmp_path, monkeypatch):
+    one, copy = vector_file(tmp_path / "one.vec"), vector_file(tmp_path / "copy.vec")
+    other = vector_file(tmp_path / "other.vec", power=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.RunFolder, "finish", lambda *args: None)
+        fit(out=tmp_path / "run", word_vectors=one)
+    with pytest.raises(CheckpointError, match="other settings: word_vectors was"):
+        fit(out=tmp_path / "run", resume=True, word_vectors=other)
+    assert fit(out=tmp_path / "run", resume=True, word_vectors=copy).metrics["word_vectors"] == str(copy)
+
+
+def test_a_file_of_vectors_is_used_and_recorded(tmp_path):
+    path = vector_file(tmp_path / "vectors.txt")
     found = fit(word_vectors=path, epochs=1)
     assert found.metrics["word_vectors"] == str(path)
     assert fit(epochs=1).metrics["word_vectors"] == f"the training split of {DATA.source}"
