@@ -6,7 +6,17 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "safr_lens"
-FOLDERS = ("activations", "data", "measures", "models", "neurons")
+FOLDERS = (
+    "activations",
+    "data",
+    "experiments",
+    "measures",
+    "models",
+    "neurons",
+    "runs",
+    "training",
+    "word_vectors",
+)
 
 # modules, or folders of them, without a test file of their own, and the tests of what uses them
 TESTED_THROUGH = {
@@ -18,6 +28,7 @@ TESTED_THROUGH = {
     "activations/writing": "activations/test_store",
     "data/dataset": "data/test_load",
     "data/texts": "word_vectors/test_resolve",
+    "experiments/demo": "cli/test_commands",
     "measures/cells": "analysis/test_analyze_comparison",
     "measures/entries": "measures/test_measurement",
     "measures/registry": "measures/test_measurement",
@@ -31,8 +42,19 @@ TESTED_THROUGH = {
     "models/output": "models/test_classifier",
     "models/pooling": "models/test_classifier",
     "models/untrained": "analysis/test_analyze_comparison",
-    "models/word_start": "training/test_words",
     "neurons/rounding": "neurons/test_top_metric",
+    "runs/analyze_run": "browser/test_hostile_names",
+    "runs/grouping": "cli/test_analyze_compare",
+    "runs/measured_data": "reporting/test_write",
+    "runs/train_run": "cli/test_commands",
+    "training/config": "training/test_loop",
+    "training/history": "training/test_loop",
+    "training/progress": "training/test_loop",
+    "word_vectors/cooccurrence": "word_vectors/test_from_texts",
+    "word_vectors/singular_vectors": "word_vectors/test_from_texts",
+    "word_vectors/table": "word_vectors/test_from_texts",
+    "word_vectors/unit_rows": "word_vectors/test_from_texts",
+    "word_vectors/vectors": "word_vectors/test_from_texts",
 }
 
 # test files of several modules at once; their first line says of what
@@ -45,6 +67,7 @@ ACROSS = {
     "measures/toy_measure",
     "measures/toy_models",
     "models/padding",
+    "training/accelerate_two_processes",
 }
 
 

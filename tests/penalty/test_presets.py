@@ -1,4 +1,4 @@
-"""Presets: settings under a name, which more special settings win over."""
+"""Presets: fields of a penalty under a name, which own fields win over."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ import pytest
 from safr_lens import SafrPenalty
 from safr_lens.errors import ConfigError
 from safr_lens.penalty.presets import PRESETS, preset_fields
-from safr_lens.runs.settings import make_settings
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
-def test_a_preset_is_a_penalty_and_a_setting(name):
-    penalty = SafrPenalty.preset(name)
-    assert penalty == SafrPenalty(**preset_fields(name))
-    settings = make_settings({"preset": name})
-    assert settings.penalty == penalty
-    words = ("words", "imdb") if penalty.needs_words else ("random", None)
-    assert (settings.train.embedding_start, settings.data.word_vectors_from) == words
+def test_a_preset_is_a_penalty(name):
+    assert SafrPenalty.preset(name) == SafrPenalty(**preset_fields(name))
 
 
 def test_the_release_is_without_an_information_term():
@@ -27,10 +21,6 @@ def test_the_release_is_without_an_information_term():
 
 def test_own_settings_win_over_a_preset():
     assert SafrPenalty.preset("strong", l1_ratio=0.1).to_dict()["l1_ratio"] == 0.1
-    own = {"l1_ratio": 0.1, "embedding_start": "random", "word_vectors_from": None}
-    settings = make_settings({"preset": "strong", **own})
-    assert (settings.penalty.to_dict()["l1_ratio"], settings.train.embedding_start) == (0.1, "random")
-    assert settings.data.word_vectors_from is None
 
 
 def test_changing_what_a_preset_gave_does_not_change_the_preset():
@@ -41,7 +31,5 @@ def test_changing_what_a_preset_gave_does_not_change_the_preset():
 def test_unknown_names_are_errors_with_a_near_match():
     with pytest.raises(ConfigError, match="Did you mean 'strong'"):
         SafrPenalty.preset("stron")
-    with pytest.raises(ConfigError, match="preset must be one of"):
-        make_settings({"preset": "heavy"})
     with pytest.raises(ConfigError, match=r"l1_ratoi.*Did you mean 'l1_ratio'"):
         SafrPenalty.preset("light", l1_ratoi=1.0)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from safr_lens import train_tokenizer
+from safr_lens import SafrPenalty, TrainConfig, train, train_tokenizer
 from safr_lens.data.texts import Texts
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.runs.settings import make_settings
 from safr_lens.word_vectors import analysis_vectors, read_word_vectors, training_vectors, word_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier
 
@@ -82,7 +81,22 @@ def test_too_few_words_name_what_to_do_instead(tokenizer):
     assert analysis_vectors(tokenizer, ["a good film"]).isnan().all()
 
 
-def test_a_file_takes_the_place_of_the_texts_that_a_preset_names():
-    assert make_settings({"preset": "strong", "word_vectors": "v.vec"}).data.word_vectors_from is None
-    with pytest.raises(ConfigError, match="name one of them"):
-        make_settings({"word_vectors": "v.vec", "word_vectors_from": "imdb"})
+def trained(*, penalty=None, word_vectors=None, embedding_start="words"):
+    config = TrainConfig(batch_size=8, learning_rate=1e-2, epochs=1, embedding_start=embedding_start)
+    penalty = penalty or SafrPenalty(information_weight=0.1, batch_tokens=40, mono_weight=0.5)
+    return train(tiny_classifier(), DATA, config, penalty=penalty, word_vectors=word_vectors, progress=False)
+
+
+def test_a_training_that_uses_no_vectors_refuses_them():
+    attending = SafrPenalty.preset("attention")
+    with pytest.raises(ConfigError, match="nothing uses them"):
+        trained(penalty=attending, embedding_start="random", word_vectors=word_vectors(Texts(DATA["test"])))
+
+
+def test_a_file_of_vectors_is_used_and_recorded(tmp_path, tokenizer):
+    path = written(tmp_path, tokenizer)
+    found = trained(word_vectors=path)
+    assert found.metrics["word_vectors"] == str(path)
+    assert trained().metrics["word_vectors"] == f"the training split of {DATA.source}"
+    attending = SafrPenalty.preset("attention")
+    assert trained(penalty=attending, embedding_start="random").metrics["word_vectors"] is None

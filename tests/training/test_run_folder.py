@@ -1,4 +1,4 @@
-"""Trainings that use word vectors: where the embedding starts, which vectors are used, resuming."""
+"""Resuming a training that uses word vectors; what else a run's folder does, ``test_loop.py`` tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import torch
 
 from safr_lens import SafrPenalty, TrainConfig, train
 from safr_lens.data.texts import Texts
-from safr_lens.errors import CheckpointError, ConfigError
-from safr_lens.models.word_start import start_from_words
+from safr_lens.errors import CheckpointError
 from safr_lens.training import loop
 from safr_lens.word_vectors import word_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier
@@ -24,36 +23,6 @@ def fit(*, out=None, resume=False, penalty=RELATED, word_vectors=None, **config)
     return train(
         model, DATA, config, penalty=penalty, word_vectors=word_vectors, out=out, resume=resume, progress=False
     )
-
-
-def test_the_start_keeps_the_angles_of_words_and_the_length_of_an_embedding():
-    model = tiny_classifier()
-    before = model.backbone.embed.W_E.detach().clone()
-    vectors = torch.randn(model.tokenizer.d_vocab, 5, generator=torch.Generator().manual_seed(0))
-    vectors[3], vectors[4] = torch.nan, 0.0
-    start_from_words(model, vectors, seed=1)
-    after = model.backbone.embed.W_E.detach()
-    known = torch.ones(len(vectors), dtype=torch.bool).index_fill(0, torch.tensor([3, 4]), False)
-    assert torch.equal(after[~known], before[~known])
-    cosines = torch.nn.functional.cosine_similarity
-    torch.testing.assert_close(cosines(after[5:-1], after[6:]), cosines(vectors[5:-1], vectors[6:]), atol=1e-5, rtol=0)
-    torch.testing.assert_close(after[known].norm(dim=1), torch.full((int(known.sum()),), 0.02 * 4.0))
-    other = tiny_classifier()
-    start_from_words(other, vectors, seed=2)
-    assert not torch.allclose(other.backbone.embed.W_E[known], after[known])
-
-
-def test_vectors_of_another_vocabulary_or_too_wide_are_an_error():
-    model = tiny_classifier()
-    for shape in ((3, 5), (model.tokenizer.d_vocab, 17)):
-        with pytest.raises(ConfigError, match=r"at most 16\].*got \[" + str(shape[0])):
-            start_from_words(model, torch.ones(shape))
-
-
-def test_vectors_that_nothing_uses_are_an_error():
-    attending = SafrPenalty.preset("attention")
-    with pytest.raises(ConfigError, match="nothing uses them"):
-        fit(penalty=attending, embedding_start="random", word_vectors=word_vectors(Texts(DATA["test"])))
 
 
 def test_a_resumed_training_with_drawn_tokens_repeats_the_uninterrupted_one(tmp_path, monkeypatch):
@@ -104,12 +73,3 @@ def test_a_file_with_the_same_words_and_other_values_is_another_training(tmp_pat
     with pytest.raises(CheckpointError, match="other settings: word_vectors was"):
         fit(out=tmp_path / "run", resume=True, word_vectors=other)
     assert fit(out=tmp_path / "run", resume=True, word_vectors=copy).metrics["word_vectors"] == str(copy)
-
-
-def test_a_file_of_vectors_is_used_and_recorded(tmp_path):
-    path = vector_file(tmp_path / "vectors.txt")
-    found = fit(word_vectors=path, epochs=1)
-    assert found.metrics["word_vectors"] == str(path)
-    assert fit(epochs=1).metrics["word_vectors"] == f"the training split of {DATA.source}"
-    attending = SafrPenalty.preset("attention")
-    assert fit(penalty=attending, embedding_start="random", epochs=1).metrics["word_vectors"] is None
