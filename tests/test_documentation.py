@@ -79,6 +79,13 @@ def test_names_in_prose_exist(path):
         resolve(name)
 
 
+def test_names_of_the_reference_exist():
+    for module, names in re.findall(r"automodule:: (\S+)\n +:members:(.*)", text_of("docs/api.md")):
+        for name in filter(None, names.replace(",", " ").split()):
+            resolve(f"{module}.{name}")
+        importlib.import_module(module)
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_commands_and_their_options_exist(path):
     for name, *words in calls(path):
