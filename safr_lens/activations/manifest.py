@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,6 @@ class Manifest:
     max_positions: int
     shards: tuple[Shard, ...] = ()
     complete: bool = False
-
-    def with_shard(self, shard: Shard) -> Manifest:
-        """Return the manifest with one shard more."""
-        return replace(self, shards=(*self.shards, shard))
 
     def write(self, folder: Path) -> None:
         """Write the manifest to a folder, in place of the one that is there."""

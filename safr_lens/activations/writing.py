@@ -58,7 +58,7 @@ class StoreWriter:
                 self.manifest = replace(self.manifest, hooks=shapes)
                 self.manifest.write(self.folder)  # ahead of any shard, so that none is ever without a manifest
             write_shard(shard_path(self.folder, self.number), index, stored)
-            self.manifest = self.manifest.with_shard(shard)
+            self.manifest = replace(self.manifest, shards=(*self.manifest.shards, shard))
             self.manifest.write(self.folder)
         self.number += 1
 

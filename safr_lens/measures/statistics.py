@@ -12,12 +12,10 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.corpus_statistics import CorpusStatistics, corpus_statistics
 from safr_lens.activations.stream import Data, process_share, stream_activations
-from safr_lens.backbones import BackboneAdapter
 from safr_lens.measures.nulls import shuffled
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
 from safr_lens.measures.streams.class_means import ClassActivations, ClassSums
-from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 from safr_lens.measures.streams.registered import STREAMS, ReadTexts, StreamSetup
 from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
 from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
@@ -92,7 +90,8 @@ def collect_statistics(
     """
     layer = checked_layer(model, layer)
     corpus = corpus_statistics(model, data)
-    streams = _Streams.of(model, corpus, layer, min_count, max_types, n_groups, effects, seed)
+    chosen = {"min_count": min_count, "max_types": max_types}
+    streams = _Streams(model, corpus, layer, n_groups=n_groups, effects=effects, seed=seed, **chosen)
     backbone = model.adapter
     hooks = [backbone.readable_neurons(layer), POOLED]
     if streams.ablation is not None:
@@ -100,64 +99,45 @@ def collect_statistics(
     process, n_processes = process_share()
     done = 0
     for batch in stream_activations(model, data, hooks, process=process, n_processes=n_processes):
-        streams.update(batch, corpus, backbone, layer)
+        streams.update(batch)
         done += len(batch.example) * n_processes
         if on_texts:
             on_texts(min(done, corpus.n_texts), corpus.n_texts)
-    return streams.result(layer, corpus)
+    return streams.result()
 
 
-@dataclass(frozen=True)
 class _Streams:
     """The metrics that a pass feeds."""
 
-    activity: NeuronActivity
-    types: TypeActivations
-    classes: ClassActivations | None
-    texts: TextFigureStream
-    ranks: SecondMoment | None
-    ablation: AblationStream | None
-    more: dict[str, DataclassMetric]
-    n_groups: int
-    seed: int
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         model: HookedClassifier,
         corpus: CorpusStatistics,
         layer: int,
-        min_count: int,
-        max_types: int,
+        *,
         n_groups: int,
         effects: bool,
         seed: int,
-    ) -> _Streams:
-        d_mlp, groups = model.config.d_mlp, min(n_groups, corpus.n_texts)
-        last = layer == model.config.n_layers - 1
-        chosen = {"min_count": min_count, "max_types": max_types}
-        streams = cls(
-            activity=NeuronActivity(d_mlp),
-            types=TypeActivations(corpus.type_counts, d_mlp, **chosen, n_groups=groups, seed=seed),
-            classes=ClassActivations(corpus.labels, len(model.labels), d_mlp, n_groups=groups, seed=seed)
-            if corpus.labelled
-            else None,
-            texts=TextFigureStream(),
-            ranks=SecondMoment(d_mlp) if effects else None,
-            ablation=AblationStream(MlpReadout.of(model.adapter)) if effects and last else None,
-            more={
-                name: make(StreamSetup(corpus, d_mlp, len(model.labels), groups, seed))
-                for name, make in STREAMS.items()
-            },
-            n_groups=groups,
-            seed=seed,
-        )
-        for metric in (*vars(streams).values(), *streams.more.values()):
+        **chosen: int,
+    ) -> None:
+        self.corpus, self.backbone, self.layer, self.seed = corpus, model.adapter, layer, seed
+        self.n_groups = min(n_groups, corpus.n_texts)
+        d_mlp, n_classes, last = model.config.d_mlp, len(model.labels), layer == model.config.n_layers - 1
+        drawn = {"n_groups": self.n_groups, "seed": seed}
+        self.activity = NeuronActivity(d_mlp)
+        self.types = TypeActivations(corpus.type_counts, d_mlp, **chosen, **drawn)
+        self.classes = ClassActivations(corpus.labels, n_classes, d_mlp, **drawn) if corpus.labelled else None
+        self.texts = TextFigureStream()
+        self.ranks = SecondMoment(d_mlp) if effects else None
+        self.ablation = AblationStream(MlpReadout.of(model.adapter)) if effects and last else None
+        setup = StreamSetup(corpus, d_mlp, n_classes, self.n_groups, seed)
+        self.more = {name: make(setup) for name, make in STREAMS.items()}
+        for metric in (*vars(self).values(), *self.more.values()):
             if isinstance(metric, torch.nn.Module):
                 metric.to(model.device)
-        return streams
 
-    def update(self, batch: ActivationBatch, corpus: CorpusStatistics, backbone: BackboneAdapter, layer: int) -> None:
+    def update(self, batch: ActivationBatch) -> None:
+        corpus, backbone, layer = self.corpus, self.backbone, self.layer
         place = shuffled(batch.example, corpus.n_texts, seed=self.seed)
         read = ReadTexts(
             neurons=batch.activations[backbone.readable_neurons(layer)].float(),
@@ -187,10 +167,10 @@ class _Streams:
             written = batch.activations[backbone.neurons(layer)].float()
             self.ablation.update(written, resid_post, lengths, batch.labels)
 
-    def result(self, layer: int, corpus: CorpusStatistics) -> NeuronStatistics:
+    def result(self) -> NeuronStatistics:
         return NeuronStatistics(
-            layer=layer,
-            corpus=corpus,
+            layer=self.layer,
+            corpus=self.corpus,
             activity=_on_cpu(self.activity.result()),
             types=_on_cpu(self.types.result()),
             classes=None if self.classes is None else _on_cpu(self.classes.result()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -46,7 +45,6 @@ def embedding_importance(
     return (norm * mask).sum() / (math.sqrt(x.shape[-1]) * mask.sum().clamp_min(1))
 
 
-@dataclass(frozen=True)
 class EmbeddingImportance(Term):
     """:func:`embedding_importance` of the gated embedding."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -41,7 +39,6 @@ def embedding_interaction(
     return (pattern * (1 - similarity)).sum() / n_pairs
 
 
-@dataclass(frozen=True)
 class EmbeddingInteraction(Term):
     """:func:`embedding_interaction` of the first layer's attention."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -40,7 +38,6 @@ def information(importance: Float[Tensor, "batch pos"], mask: Bool[Tensor, "batc
     return -(entropy * mask).sum() / mask.sum().clamp_min(1)
 
 
-@dataclass(frozen=True)
 class Information(Term):
     """:func:`information` of the importance that VMASK gives."""
 

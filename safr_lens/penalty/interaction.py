@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -45,7 +43,6 @@ def neuron_interaction(
     return (weights * (1 - overlap(neurons))).sum() / weights.sum().clamp_min(TINY)
 
 
-@dataclass(frozen=True)
 class NeuronInteraction(Term):
     """:func:`neuron_interaction` of the compared tokens."""
 

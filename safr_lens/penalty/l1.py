@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -34,7 +32,6 @@ def activation_l1(neurons: Float[Tensor, "batch pos d_mlp"], mask: Bool[Tensor, 
     return (neurons.float().abs() * mask.unsqueeze(-1)).sum() / n_values
 
 
-@dataclass(frozen=True)
 class ActivationL1(Term):
     """:func:`activation_l1` of a layer's neurons."""
 

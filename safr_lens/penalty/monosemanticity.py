@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -64,7 +62,6 @@ def monosemanticity_loss(
     return 1 - score.mean()
 
 
-@dataclass(frozen=True)
 class Monosemanticity(Term):
     """:func:`monosemanticity_loss` of a layer's neurons, with the word vectors of the training."""
 

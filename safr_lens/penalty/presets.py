@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any
 
-PRESETS = MappingProxyType(
-    {
-        # the authors' release has no information term
-        "release": {
-            "site": "embedding",
-            "importance_weight": 1.0,
-            "interaction_weight": 1.0,
-            "information_weight": 0.0,
-        },
-        # the paper's text on neurons: pairs that attend to each other, within a text; needs no word vectors
-        "attention": {
-            "pairs": "attention",
-            "scope": "text",
-            "counted_pairs": "tokens",
-            "gates": "shared",
-            "l1_ratio": 0.5,
-            "importance_weight": 0.5,
-            "interaction_weight": 0.1,
-        },
-        "light": {"importance_weight": 2.0, "interaction_weight": 1.0},
-        "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
-    }
-)
+PRESETS: dict[str, dict[str, Any]] = {
+    # the authors' release has no information term
+    "release": {"site": "embedding", "importance_weight": 1.0, "interaction_weight": 1.0, "information_weight": 0.0},
+    # the paper's text on neurons: pairs that attend to each other, within a text; needs no word vectors
+    "attention": {
+        "pairs": "attention",
+        "scope": "text",
+        "counted_pairs": "tokens",
+        "gates": "shared",
+        "l1_ratio": 0.5,
+        "importance_weight": 0.5,
+        "interaction_weight": 0.1,
+    },
+    "light": {"importance_weight": 2.0, "interaction_weight": 1.0},
+    "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
+}
 
 
 def preset_fields(name: str) -> dict[str, Any]:

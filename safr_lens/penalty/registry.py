@@ -61,4 +61,4 @@ def weight_name(term: type[Term]) -> str:
 
 def own_settings(term: type[Term]) -> tuple[str, ...]:
     """Return the settings of a term beside its weight."""
-    return tuple(field.name for field in dataclasses.fields(term)) if dataclasses.is_dataclass(term) else ()
+    return tuple(field.name for field in dataclasses.fields(term))

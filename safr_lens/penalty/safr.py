@@ -126,11 +126,6 @@ class SafrPenalty:
         related = self.pairs is not None and self.pairs.pairs == "words"
         return related or any("vectors" in term.needs for term in self.active)
 
-    @property
-    def keeps_gates_apart(self) -> bool:
-        """Whether half of the texts teach VMASK and the other half are looked at by the SAFR terms."""
-        return self.gates == "apart"
-
     def hook_names(self, backbone: BackboneAdapter) -> list[str]:
         """Return the hook points whose activations :meth:`terms` needs.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
@@ -11,8 +12,9 @@ from safr_lens.penalty.inputs import TermInputs
 from safr_lens.penalty.schedule import Schedule
 
 
+@dataclass(frozen=True)
 class Term:
-    """A term beside the cross-entropy: a frozen dataclass, whose fields are settings of its own.
+    """A term beside the cross-entropy; as a frozen dataclass, its fields are settings of its own.
 
     Attributes:
         name: in histories; ``NAME_weight`` is the setting of its weight.
@@ -23,9 +25,7 @@ class Term:
             ``"neurons"``, ``"pattern"``, ``"vectors"``, ``"compared"``.
         default_layer: where no layers are chosen; -1 is the last.
 
-    >>> from dataclasses import dataclass
-    >>> @dataclass(frozen=True)
-    ... class Square(Term):
+    >>> class Square(Term):
     ...     name, sentence, needs = "square", "Neurons have small squares.", ("neurons",)
     ...     def value(self, inputs):
     ...         return inputs.neurons[inputs.mask].square().mean()

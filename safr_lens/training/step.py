@@ -36,7 +36,7 @@ def batch_terms(
         vectors: a word vector for each token id, where the penalty needs them.
     """
     capture = penalty.hook_names(backbone)
-    texts = half_of(batch.tokens) if penalty.keeps_gates_apart else None
+    texts = half_of(batch.tokens) if penalty.gates == "apart" else None
     kept = {} if texts is None else {"constant_gates": texts}
     output = forward(batch.tokens, batch.mask, capture=capture, **kept)
     cross_entropy = F.cross_entropy(output.logits.float(), batch.labels)
