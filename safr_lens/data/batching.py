@@ -99,7 +99,8 @@ def _pools(split: Any, size: int, generator: torch.Generator | None) -> Iterator
     rows: Iterable[tuple[int, dict[str, Any]]] = enumerate(split)
     if generator is not None and hasattr(split, "__len__"):
         order = torch.randperm(len(split), generator=generator).tolist()
-        rows = zip(order, _rows_at(split, order), strict=True)
+        chosen = split.select(order) if hasattr(split, "select") else (split[i] for i in order)
+        rows = zip(order, chosen, strict=True)
     elif generator is not None and isinstance(split, IterableDataset):
         seed = int(torch.randint(2**31, (), generator=generator))
         numbered = split.map(lambda row, number: {**row, "number": number}, with_indices=True)
@@ -107,10 +108,6 @@ def _pools(split: Any, size: int, generator: torch.Generator | None) -> Iterator
     iterator = iter(rows)
     while pool := list(itertools.islice(iterator, size)):
         yield pool
-
-
-def _rows_at(split: Any, order: list[int]) -> Iterator[dict[str, Any]]:
-    return iter(split.select(order)) if hasattr(split, "select") else (split[i] for i in order)
 
 
 def _shuffled(items: list[list[int]], generator: torch.Generator | None) -> list[list[int]]:

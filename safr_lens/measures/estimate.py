@@ -57,10 +57,6 @@ class Estimate:
             raise ValueError("These figures were not measured on the same resamples; their difference is not paired.")
         return Estimate(self.value - other.value, self.replicates - other.replicates, self.kind)
 
-    def times(self, factor: float) -> Estimate:
-        """Return the figure in another unit."""
-        return Estimate(factor * self.value, factor * self.replicates, self.kind)
-
     def to_dict(self, level: float = 0.95) -> dict[str, float | str]:
         """Return value and interval as plain numbers."""
         low, high = self.interval(level)

@@ -54,10 +54,6 @@ class RankingValues:
         """Return the mean over the texts where a measure is defined; NaN where it is for none."""
         return getattr(self, measure).nanmean().item()
 
-    def n_undefined(self, measure: str) -> int:
-        """Return for how many texts a measure is NaN."""
-        return int(getattr(self, measure).isnan().sum())
-
 
 @dataclass(frozen=True, eq=False)
 class Faithfulness:
@@ -105,7 +101,7 @@ class Faithfulness:
                 "tested": self.tested.mean(measure),
                 "random": self.random.mean(measure),
                 "n_texts": len(getattr(self.tested, measure)),
-                "n_undefined": self.tested.n_undefined(measure),
+                "n_undefined": int(getattr(self.tested, measure).isnan().sum()),
             }
             for measure in MEASURES
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -196,8 +196,7 @@ class TypeActivations(DataclassMetric[TypeSums]):
         ]
 
     def _result(self) -> TypeSums:
-        without_spare = [state[..., :-1, :] for state in (self.sums, self.null_sums, self.more)]
-        sums, null_sums, more = without_spare
+        sums, null_sums, more = (state[..., :-1, :] for state in (self.sums, self.null_sums, self.more))
         return TypeSums(self.types, sums, self.sizes[:, :-1], null_sums, self.null_sizes[..., :-1], more)
 
 
@@ -232,16 +231,10 @@ def type_means(
     """
     metric: TypeActivations | None = None
     row = 0
-    for piece in _pieces(neurons):
+    for piece in [neurons] if isinstance(neurons, Tensor) else neurons:
         if metric is None:
-            metric = TypeActivations(
-                torch.bincount(tokens),
-                piece.shape[1],
-                min_count=min_count,
-                max_types=max_types,
-                n_null=n_null,
-                seed=seed,
-            )
+            chosen = {"min_count": min_count, "max_types": max_types, "n_null": n_null, "seed": seed}
+            metric = TypeActivations(torch.bincount(tokens), piece.shape[1], **chosen)
         part = slice(row, row + len(piece))
         row += len(piece)
         if row <= len(tokens):
@@ -249,10 +242,6 @@ def type_means(
     if metric is None or row != len(tokens):
         raise ValueError(f"type_means got {len(tokens)} tokens but {row} rows of neurons.")
     return metric.result().means()
-
-
-def _pieces(neurons: Tensor | Iterable[Tensor]) -> Iterator[Tensor]:
-    return iter([neurons] if isinstance(neurons, Tensor) else neurons)
 
 
 class SlotsOfPlaces(nn.Module):
