@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.views.allocation import N_PAIRS
-from safr_lens.views.charts import Chart, pair_matrix
-from safr_lens.views.components import Component, head_patterns
+from safr_lens.views.charts import pair_matrix
+from safr_lens.views.components import head_patterns
 from safr_lens.views.view import View
 
 # circuitsvis draws each cell of each head: beyond this a browser is busy for seconds
 MOST_TOKENS = 64
-
-
-@dataclass(frozen=True)
-class AttentionContent:
-    """What the view shows."""
-
-    text: str
-    layer: int
-    threshold: float
-    n_heads: int
-    n_tokens: int
-    n_drawn: int
-    high: float
-    heads: Component
-    matrix: Chart
-    pairs: list[tuple[tuple[str, int], tuple[str, int], float, float]]
 
 
 def attention(
@@ -75,22 +57,21 @@ def attention(
     upper = correlation.triu(1)
     ranked = upper.flatten().argsort(descending=True, stable=True)[:N_PAIRS].tolist()
     pairs = [(i, j) for i, j in (divmod(place, len(words)) for place in ranked) if upper[i, j] > 0]
-    content = AttentionContent(
-        text=seen.text,
-        layer=layer,
-        threshold=threshold,
-        n_heads=len(heads),
-        n_tokens=len(words),
-        n_drawn=len(drawn),
-        high=high,
-        heads=head_patterns(drawn, heads, high=high, color="#1565c0"),
-        matrix=pair_matrix(
+    content = {
+        "seen": seen,
+        "layer": layer,
+        "threshold": threshold,
+        "n_heads": len(heads),
+        "n_drawn": len(drawn),
+        "high": high,
+        "heads": head_patterns(drawn, heads, high=high, color="#1565c0"),
+        "matrix": pair_matrix(
             words,
             (both / both.max().clamp_min(1e-12)).numpy(),
             correlation.numpy(),
             lower_label="attention / largest, below",
             upper_label="correlation, above",
         ),
-        pairs=[((words[i], i), (words[j], j), correlation[i, j].item(), lift[i, j].item()) for i, j in pairs],
-    )
+        "pairs": [((words[i], i), (words[j], j), correlation[i, j].item(), lift[i, j].item()) for i, j in pairs],
+    }
     return View("Attention and correlated token pairs", "attention", content)

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.explanation import TextExplanation, explain
-from safr_lens.views.charts import Chart, bars
-from safr_lens.views.heatmaps import TokenHeatmap, signed_token_heatmap
+from safr_lens.views.charts import bars
+from safr_lens.views.heatmaps import signed_token_heatmap
 from safr_lens.views.names import NeuronNames, Words
-from safr_lens.views.sums import Sums, sums_of
+from safr_lens.views.sums import sums_of
 from safr_lens.views.view import View
 
 N_NEURONS = 20
 MOST_NEURONS = 50
 N_BARS = 12
-
-
-@dataclass(frozen=True)
-class ContributionsContent:
-    """What the view shows."""
-
-    text: str
-    label: str | None
-    predicted: str
-    probability: float
-    origin: str
-    heatmaps: list[tuple[str, TokenHeatmap]]
-    token_bars: Chart
-    neuron_bars: Chart
-    sums: Sums
 
 
 def contributions(
@@ -72,20 +55,18 @@ def contributions(
     strongest = sorted(seen.evidence.abs().argsort(descending=True)[:N_BARS].tolist())
     by_token = seen.parts.by_token()
     largest = by_token.abs().max().item()
-    content = ContributionsContent(
-        text=seen.text,
-        label=label,
-        predicted=seen.label,
-        probability=seen.probability,
-        origin=named.origin,
-        heatmaps=[
+    content = {
+        "seen": seen,
+        "label": label,
+        "origin": named.origin,
+        "heatmaps": [
             (name, signed_token_heatmap(seen.tokens, by_token[:, number].tolist(), largest=largest))
             for number, name in enumerate(model.labels)
         ],
-        token_bars=bars(
+        "token_bars": bars(
             {f"{i + 1} {seen.tokens[i]}": seen.evidence[i].item() for i in strongest}, label="evidence, logits"
         ),
-        neuron_bars=bars({called[n]: by_neuron[n].item() for n in top[:N_BARS]}, label="evidence, logits"),
-        sums=sums_of(seen, called, top),
-    )
+        "neuron_bars": bars({called[n]: by_neuron[n].item() for n in top[:N_BARS]}, label="evidence, logits"),
+        "sums": sums_of(seen, called, top),
+    }
     return View("Exact decomposition of a prediction", "contributions", content)

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.explanation import TextExplanation, explain
-from safr_lens.views.charts import Chart, bars, pair_matrix
-from safr_lens.views.heatmaps import TokenHeatmap, token_heatmap
+from safr_lens.views.charts import bars, pair_matrix
+from safr_lens.views.heatmaps import token_heatmap
 from safr_lens.views.view import View
 
 N_BARS = 24
-
-
-@dataclass(frozen=True)
-class SuperpositionContent:
-    """What the view shows; ``random_capacity`` is what as many random directions would have."""
-
-    text: str
-    layer: int
-    threshold: float
-    tokens: list[str]
-    capacity: list[float]
-    mean_capacity: float
-    random_capacity: float
-    heatmap: TokenHeatmap
-    bars: Chart
-    n_bars: int
-    matrix: Chart
 
 
 def superposition(
@@ -64,23 +45,22 @@ def superposition(
     shares, words = seen.capacity(layer).cpu(), seen.tokens
     defined = shares[~shares.isnan()]
     least = sorted(range(len(words)), key=lambda i: (shares[i].isnan().item(), shares[i].item()))[:N_BARS]
-    content = SuperpositionContent(
-        text=seen.text,
-        layer=layer,
-        threshold=threshold,
-        tokens=words,
-        capacity=shares.tolist(),
-        mean_capacity=defined.mean().item() if len(defined) else float("nan"),
-        random_capacity=1 / (1 + (len(words) - 1) / model.config.d_mlp),
-        heatmap=token_heatmap(words, shares.tolist(), color="#b39ddb"),
-        bars=bars({f"{i + 1} {words[i]}": shares[i].item() for i in sorted(least)}, label="capacity, 0 to 1"),
-        n_bars=len(least),
-        matrix=pair_matrix(
+    content = {
+        "seen": seen,
+        "layer": layer,
+        "threshold": threshold,
+        "mean_capacity": defined.mean().item() if len(defined) else float("nan"),
+        # of as many random directions
+        "random_capacity": 1 / (1 + (len(words) - 1) / model.config.d_mlp),
+        "heatmap": token_heatmap(words, shares.tolist(), color="#b39ddb"),
+        "bars": bars({f"{i + 1} {words[i]}": shares[i].item() for i in sorted(least)}, label="capacity, 0 to 1"),
+        "n_bars": len(least),
+        "matrix": pair_matrix(
             words,
             seen.overlap(layer).cpu().numpy(),
             seen.correlation(layer, threshold=threshold).cpu().numpy(),
             lower_label="overlap (cosine), below",
             upper_label="correlation, above",
         ),
-    )
+    }
     return View("Superposition in a text", "superposition", content)

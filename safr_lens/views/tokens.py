@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import pandas as pd
-
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.neurons.token_table import token_table
-from safr_lens.views.heatmaps import TokenHeatmap, signed_token_heatmap, token_heatmap
+from safr_lens.views.heatmaps import signed_token_heatmap, token_heatmap
 from safr_lens.views.names import NeuronNames, Words
 from safr_lens.views.view import View
-
-
-@dataclass(frozen=True)
-class TokensContent:
-    """What the view shows; ``table`` is :func:`safr_lens.token_table`, its neurons by name."""
-
-    text: str
-    label: str | None
-    predicted: str
-    probability: float
-    origin: str
-    d_mlp: int
-    heatmaps: list[tuple[str, str, TokenHeatmap]]
-    table: pd.DataFrame
-    labels: list[str]
 
 
 def tokens(
@@ -69,14 +50,11 @@ def tokens(
         for row in zip(table["neurons"], table["shares"], strict=True)
     ]
     active = table["active"].tolist()
-    content = TokensContent(
-        text=seen.text,
-        label=label,
-        predicted=seen.label,
-        probability=seen.probability,
-        origin=named.origin,
-        d_mlp=model.config.d_mlp,
-        heatmaps=[
+    content = {
+        "seen": seen,
+        "label": label,
+        "origin": named.origin,
+        "heatmaps": [
             (
                 "Importance",
                 "VMASK's keep-probability, 0 to 1",
@@ -98,7 +76,6 @@ def tokens(
                 signed_token_heatmap(seen.tokens, seen.evidence.tolist()),
             ),
         ],
-        table=table,
-        labels=list(model.labels),
-    )
+        "table": table,
+    }
     return View("Token by token", "tokens", content)

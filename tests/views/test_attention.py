@@ -12,7 +12,7 @@ def test_pairs_are_those_of_the_pair_table(make_model):
         expected = {(row.first, row.second) for row in table[table["correlation"] > 0].head(8).itertuples()}
         shown = [
             (first[1], second[1])
-            for first, second, *_ in views.attention(model, text, threshold=threshold).content.pairs
+            for first, second, *_ in views.attention(model, text, threshold=threshold).content["pairs"]
         ]
         assert 0 < len(shown) == len(set(shown))
         assert set(shown) == expected
