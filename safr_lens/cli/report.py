@@ -67,14 +67,14 @@ def report(
         print_json(
             {
                 "report": str(out),
-                "runs": content.names,
-                "warnings": content.warnings,
-                "verdicts": dict(content.verdicts),
-                "texts": [{"text": one.text, "label": one.label, "rule": rule} for rule, one in content.texts],
+                "runs": content["names"],
+                "warnings": content["warnings"],
+                "verdicts": dict(content["verdicts"]),
+                "texts": [{"text": one["text"], "label": one["label"], "rule": rule} for rule, one in content["texts"]],
             }
         )
         return
-    for verdict, names in content.verdicts:
+    for verdict, names in content["verdicts"]:
         say(f"{verdict}: {'; '.join(names)}")
-    say(*(f"Warning: {warning}" for warning in content.warnings))
+    say(*(f"Warning: {warning}" for warning in content["warnings"]))
     say(f"Open {out}.")

@@ -105,7 +105,7 @@ def run_demo(
     view.save(out / REPORT)
     by_name = dict(zip(ARMS, analyses, strict=True))
     [differences] = compare({name: [found] for name, found in by_name.items()}).values()
-    return DemoResult(dict(zip(ARMS, runs, strict=True)), by_name, differences, view.content.warnings, out / REPORT)
+    return DemoResult(dict(zip(ARMS, runs, strict=True)), by_name, differences, view.content["warnings"], out / REPORT)
 
 
 def _vectors(settings: Settings, data: TextData, stages: Any) -> WordVectors | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -15,41 +14,13 @@ from safr_lens.reporting.curves import training_curves
 from safr_lens.reporting.example_selection import select_examples
 from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.runs import ReportedRun
-from safr_lens.reporting.tables import ComparedRow, Tile, compared_rows, tiles, verdicts
-from safr_lens.views.allocation import AllocationContent, allocation
-from safr_lens.views.charts import Chart
-from safr_lens.views.neuron import NeuronContent, neuron
+from safr_lens.reporting.tables import compared_rows, tiles, verdicts
+from safr_lens.views.allocation import allocation
+from safr_lens.views.neuron import neuron
 from safr_lens.views.view import View
 
 N_NEURONS = 5
 N_DASHBOARDS = 2
-
-
-@dataclass(frozen=True)
-class NeuronGroup:
-    """Some neurons, as rows of the neuron table, and dashboards of the first of them."""
-
-    title: str
-    rows: list[Mapping[str, Any]]
-    dashboards: list[NeuronContent]
-
-
-@dataclass(frozen=True)
-class ReportContent:
-    """What a report shows; lists with one entry a run hold the baseline, if there is one, first."""
-
-    names: list[str]
-    labels: list[str]
-    intro: list[str]
-    warnings: list[str]
-    tiles: list[Tile]
-    verdicts: list[tuple[str, list[str]]]
-    rows: list[ComparedRow]
-    has_init: bool
-    curves: list[tuple[str, Chart]]
-    neurons: list[NeuronGroup]
-    texts: list[tuple[str, AllocationContent]]
-    metadata: list[tuple[str, dict[str, str]]]
 
 
 def build_report(
@@ -70,24 +41,26 @@ def build_report(
         title: of the page.
     """
     run, analysis = runs[-1], analyses[-1]
-    differences = compare({one.name: [found] for one, found in zip(runs, analyses, strict=True)}) if runs[1:] else {}
+    differences = (
+        compare({one.name: [analysis] for one, analysis in zip(runs, analyses, strict=True)}) if runs[1:] else {}
+    )
     changes = differences.get(run.name, [])
     rows = compared_rows(list(analyses), changes)
-    content = ReportContent(
-        names=[one.name for one in runs],
-        labels=list(run.model.labels),
-        intro=_intro(runs, split, analysis, measured),
-        warnings=[f"{one.name}: {said}" for one, found in zip(runs, analyses, strict=True) for said in found.warnings]
+    content = {
+        "names": [one.name for one in runs],
+        "labels": list(run.model.labels),
+        "intro": _intro(runs, split, analysis, measured),
+        "warnings": [f"{one.name}: {said}" for one, made in zip(runs, analyses, strict=True) for said in made.warnings]
         + (cautions(analyses[0], analysis) if runs[1:] else []),
-        tiles=tiles(rows),
-        verdicts=verdicts(changes),
-        rows=rows,
-        has_init=any(found.at_init for found in analyses),
-        curves=training_curves(list(runs)),
-        neurons=_neurons(run, split, analysis),
-        texts=_texts(runs, split, analyses),
-        metadata=[*((one.name, run_metadata(one)) for one in runs), ("this evaluation", dict(measured))],
-    )
+        "tiles": tiles(rows),
+        "verdicts": verdicts(changes),
+        "rows": rows,
+        "has_init": any(one.at_init for one in analyses),
+        "curves": training_curves(list(runs)),
+        "neurons": _neurons(run, split, analysis),
+        "texts": _texts(runs, split, analyses),
+        "metadata": [*((one.name, run_metadata(one)) for one in runs), ("this evaluation", dict(measured))],
+    }
     default = f"How {run.name} reads text" + (f", compared with {runs[0].name}" if runs[1:] else "")
     return View(title or default, "report", content)
 
@@ -121,7 +94,8 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
     return said
 
 
-def _neurons(run: ReportedRun, split: Split, analysis: Analysis) -> list[NeuronGroup]:
+def _neurons(run: ReportedRun, split: Split, analysis: Analysis) -> list[dict[str, Any]]:
+    """Return groups of neurons as rows of the neuron table, with dashboards of the first of each."""
     table = analysis.neurons
     known = table[table["alive"] & table["monosemanticity_above"].notna()]
     known = known[known["firing_rate"] >= known["firing_rate"].median()]
@@ -131,15 +105,13 @@ def _neurons(run: ReportedRun, split: Split, analysis: Analysis) -> list[NeuronG
         ("The least monosemantic neurons", ordered.iloc[N_NEURONS:].iloc[::-1].head(N_NEURONS)),
     ]
     return [
-        NeuronGroup(title, _rows(part), _dashboards(run, split, analysis, part)) for title, part in groups if len(part)
+        {"title": title, "rows": part.to_dict("records"), "dashboards": _dashboards(run, split, analysis, part)}
+        for title, part in groups
+        if len(part)
     ]
 
 
-def _rows(part: pd.DataFrame) -> list[Mapping[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in part.to_dict("records")]
-
-
-def _dashboards(run: ReportedRun, split: Split, analysis: Analysis, part: pd.DataFrame) -> list[NeuronContent]:
+def _dashboards(run: ReportedRun, split: Split, analysis: Analysis, part: pd.DataFrame) -> list[dict[str, Any]]:
     layer = analysis.statistics.layer
     return [
         neuron(run.model, split, int(number), layer=layer, k=5, analysis=analysis).content
@@ -147,21 +119,21 @@ def _dashboards(run: ReportedRun, split: Split, analysis: Analysis, part: pd.Dat
     ]
 
 
-def _texts(
-    runs: Sequence[ReportedRun], split: Split, analyses: Sequence[Analysis]
-) -> list[tuple[str, AllocationContent]]:
+def _texts(runs: Sequence[ReportedRun], split: Split, analyses: Sequence[Analysis]) -> list[tuple[str, dict[str, Any]]]:
     run = runs[-1]
-    found = []
-    for one in select_examples(run.model, split, list(analyses)):
-        view = allocation(
-            run.model,
-            one.text,
-            runs[0].model if runs[1:] else None,
-            words=analyses[-1].neurons,
-            baseline_words=analyses[0].neurons,
-            label=one.label or None,
-            names=(runs[0].name, run.name),
-            truncate=True,
+    return [
+        (
+            one.rule,
+            allocation(
+                run.model,
+                one.text,
+                runs[0].model if runs[1:] else None,
+                words=analyses[-1].neurons,
+                baseline_words=analyses[0].neurons,
+                label=one.label or None,
+                names=(runs[0].name, run.name),
+                truncate=True,
+            ).content,
         )
-        found.append((one.rule, view.content))
-    return found
+        for one in select_examples(run.model, split, list(analyses))
+    ]

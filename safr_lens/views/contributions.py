@@ -8,7 +8,7 @@ from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.views.charts import bars
 from safr_lens.views.heatmaps import signed_token_heatmap
 from safr_lens.views.names import NeuronNames, Words
-from safr_lens.views.sums import sums_of
+from safr_lens.views.sums import neuron_sum
 from safr_lens.views.view import View
 
 N_NEURONS = 20
@@ -59,6 +59,7 @@ def contributions(
         "seen": seen,
         "label": label,
         "origin": named.origin,
+        "token_sum": list(zip(seen.tokens, by_token.tolist(), strict=True)),
         "heatmaps": [
             (name, signed_token_heatmap(seen.tokens, by_token[:, number].tolist(), largest=largest))
             for number, name in enumerate(model.labels)
@@ -67,6 +68,6 @@ def contributions(
             {f"{i + 1} {seen.tokens[i]}": seen.evidence[i].item() for i in strongest}, label="evidence, logits"
         ),
         "neuron_bars": bars({called[n]: by_neuron[n].item() for n in top[:N_BARS]}, label="evidence, logits"),
-        "sums": sums_of(seen, called, top),
+        "neuron_sum": neuron_sum(seen, called, top),
     }
     return View("Exact decomposition of a prediction", "contributions", content)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -22,7 +20,7 @@ from safr_lens.models.one_text import text_activations
 from safr_lens.neurons.table import table_of
 from safr_lens.neurons.top_activations import top_activations
 from safr_lens.views.charts import Chart, bars, histogram
-from safr_lens.views.heatmaps import TokenHeatmap, token_heatmap
+from safr_lens.views.heatmaps import token_heatmap
 from safr_lens.views.names import NeuronNames
 from safr_lens.views.view import View
 from safr_lens.word_vectors import Embeddings, analysis_vectors
@@ -31,57 +29,6 @@ N_BINS = 30
 N_NEAREST = 6
 N_WORDS = 12
 ACTIVATION = "#e8956b"
-
-
-@dataclass(frozen=True)
-class Example:
-    """A text in which the neuron is most active, around its most active token."""
-
-    activation: float
-    token: str
-    label: str | None
-    number: int
-    cut_before: bool
-    cut_after: bool
-    heatmap: TokenHeatmap
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score with its null."""
-
-    name: str
-    value: float
-    null: float
-    above: float
-
-
-@dataclass(frozen=True)
-class Near:
-    """A neuron near to this one: cosine of mean activations by word, and of output directions."""
-
-    name: str
-    profile: float
-    output: float
-
-
-@dataclass(frozen=True)
-class NeuronContent:
-    """What the dashboard shows; ``row`` is the neuron's row of :func:`safr_lens.neuron_table`."""
-
-    neuron: int
-    layer: int
-    row: Mapping[str, Any]
-    n_texts: int
-    n_tokens: int
-    scores: list[Score]
-    words: list[tuple[str, float, int]]
-    examples: list[Example]
-    histogram: Chart | None
-    class_means: Chart | None
-    logit_effect: Chart
-    ablation: list[tuple[str, float]]
-    nearest: list[Near]
 
 
 def neuron(
@@ -127,26 +74,23 @@ def neuron(
     check_number("window", window, low=0, whole=True)
     layer = checked_layer(model, layer)
     [number] = checked_neurons(model, neuron)
-    found, table = _measured(model, data, layer, embeddings, analysis, seed)
+    statistics, table = _measured(model, data, layer, embeddings, analysis, seed)
     row = table.iloc[number]
-    content = NeuronContent(
-        neuron=number,
-        layer=layer,
-        row=row.to_dict(),
-        n_texts=found.corpus.n_texts,
-        n_tokens=found.activity.n_tokens,
-        scores=[
-            Score(one.title, row[one.name], row[f"{one.name}_null"], row[f"{one.name}_above"])
-            for one in neuron_measures()
-        ],
-        words=_words(model, found, number),
-        examples=_examples(model, data, number, layer, k, window) if row["alive"] else [],
-        histogram=_histogram(model, data, number, layer, float(row["max"])) if row["alive"] else None,
-        class_means=_class_means(model, found, number),
-        logit_effect=bars({name: row[f"logit_{name}"] for name in model.labels}, label="logits at activation 1"),
-        ablation=[(name, row[f"ablation_logit_{name}"]) for name in model.labels],
-        nearest=_nearest(model, found, table, number),
-    )
+    content = {
+        "neuron": number,
+        "layer": layer,
+        "row": row.to_dict(),
+        "n_texts": statistics.corpus.n_texts,
+        "n_tokens": statistics.activity.n_tokens,
+        "scores": [(measure.title, measure.name) for measure in neuron_measures()],
+        "words": _words(model, statistics, number),
+        "examples": _examples(model, data, number, layer, k, window) if row["alive"] else [],
+        "histogram": _histogram(model, data, number, layer, float(row["max"])) if row["alive"] else None,
+        "class_means": _class_means(model, statistics, number),
+        "logit_effect": bars({name: row[f"logit_{name}"] for name in model.labels}, label="logits at activation 1"),
+        "labels": model.labels,
+        "nearest": _nearest(model, statistics, table, number),
+    }
     return View(f"Neuron {number} of layer {layer}", "neuron", content)
 
 
@@ -160,12 +104,13 @@ def _measured(
 ) -> tuple[NeuronStatistics, pd.DataFrame]:
     if analysis is not None:
         return analysis.statistics_of(layer), analysis.neurons
-    found = collect_statistics(model, data, layer=layer, seed=seed)
-    return found, table_of(model, found, analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed))
+    statistics = collect_statistics(model, data, layer=layer, seed=seed)
+    vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
+    return statistics, table_of(model, statistics, vectors)
 
 
-def _words(model: HookedClassifier, found: NeuronStatistics, number: int) -> list[tuple[str, float, int]]:
-    means = found.types.means()
+def _words(model: HookedClassifier, statistics: NeuronStatistics, number: int) -> list[tuple[str, float, int]]:
+    means = statistics.types.means()
     values, order = means.means[:, number].topk(min(N_WORDS, len(means.types)))
     return [
         (model.tokenizer.word(int(means.types[i])), value, int(means.counts[i]))
@@ -174,29 +119,23 @@ def _words(model: HookedClassifier, found: NeuronStatistics, number: int) -> lis
     ]
 
 
-def _examples(model: HookedClassifier, data: Data, number: int, layer: int, k: int, window: int) -> list[Example]:
+def _examples(
+    model: HookedClassifier, data: Data, number: int, layer: int, k: int, window: int
+) -> list[dict[str, Any]]:
+    """Return the texts in which the neuron is most active, each around its most active token."""
     top = top_activations(model, data, number, k, layer=layer, window=window)
-    texts = _texts(data, set(top["example"]))
-    high = top["activation"].max()
-    shown = []
-    for row in top.itertuples():
-        words, values = _activations(model, texts[row.example], number, layer)
-        start, end = max(0, row.position - window), row.position + window + 1
-        heatmap = token_heatmap(words[start:end], values[start:end], high=high, color=ACTIVATION)
-        shown.append(Example(row.activation, row.token, row.label, row.example, start > 0, end < len(words), heatmap))
-    return shown
-
-
-def _texts(data: Data, numbers: set[int]) -> dict[int, str]:
-    return {
-        number: row if isinstance(row, str) else row["text"] for number, row in enumerate(data) if number in numbers
-    }
-
-
-def _activations(model: HookedClassifier, text: str, number: int, layer: int) -> tuple[list[str], list[float]]:
+    wanted = set(top["example"])
+    texts = {i: row if isinstance(row, str) else row["text"] for i, row in enumerate(data) if i in wanted}
     name = model.adapter.readable_neurons(layer)
-    seen = text_activations(model, text, [name], truncate=True)
-    return seen.words, seen[name][0, :, number].tolist()
+    high = top["activation"].max()
+    examples = []
+    for row in top.to_dict("records"):
+        seen = text_activations(model, texts[row["example"]], [name], truncate=True)
+        start, end = max(0, row["position"] - window), row["position"] + window + 1
+        values = seen[name][0, start:end, number].tolist()
+        heatmap = token_heatmap(seen.words[start:end], values, high=high, color=ACTIVATION)
+        examples.append(row | {"excerpt": start > 0 or end < len(seen.words), "heatmap": heatmap})
+    return examples
 
 
 def _histogram(model: HookedClassifier, data: Data, number: int, layer: int, high: float) -> Chart:
@@ -215,10 +154,10 @@ def _histogram(model: HookedClassifier, data: Data, number: int, layer: int, hig
     return histogram(edges.tolist(), series, label="activation above 0")
 
 
-def _class_means(model: HookedClassifier, found: NeuronStatistics, number: int) -> Chart | None:
-    if found.classes is None:
+def _class_means(model: HookedClassifier, statistics: NeuronStatistics, number: int) -> Chart | None:
+    if statistics.classes is None:
         return None
-    classes = found.classes
+    classes = statistics.classes
     means = {label: classes.means()[0, i, number].item() for i, label in enumerate(model.labels)}
     spans = {
         label: jackknife(
@@ -229,13 +168,16 @@ def _class_means(model: HookedClassifier, found: NeuronStatistics, number: int) 
     return bars(means, label="mean activation, 95 % interval", spans=spans)
 
 
-def _nearest(model: HookedClassifier, found: NeuronStatistics, table: pd.DataFrame, number: int) -> list[Near]:
-    profiles = found.types.means().means
+def _nearest(
+    model: HookedClassifier, statistics: NeuronStatistics, table: pd.DataFrame, number: int
+) -> list[tuple[str, float, float]]:
+    """Return near neurons with the cosine of mean activations by word, and of output directions."""
+    profiles = statistics.types.means().means
     profile = _cosines(profiles.T, number)
-    output = _cosines(model.adapter.w_out(found.layer).detach().float().cpu(), number)
+    output = _cosines(model.adapter.w_out(statistics.layer).detach().float().cpu(), number)
     order = [n for n in profile.argsort(descending=True).tolist() if n != number and profile[n] > 0][:N_NEAREST]
-    named = NeuronNames(model, table, layer=found.layer).of(order)
-    return [Near(name, profile[n].item(), output[n].item()) for n, name in zip(order, named, strict=True)]
+    named = NeuronNames(model, table, layer=statistics.layer).of(order)
+    return [(name, profile[n].item(), output[n].item()) for n, name in zip(order, named, strict=True)]
 
 
 def _cosines(rows: torch.Tensor, number: int) -> torch.Tensor:

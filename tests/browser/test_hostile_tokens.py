@@ -80,13 +80,13 @@ def test_examples_of_a_neuron_show_text(hostile_model, expected, open_page):
     wait_until_drawn(page)
     assert_nothing_ran(page)
     assert text_of(page, ".colored-tokens > span > span") == expected
-    assert text_of(page, ".mark") == [seen(shortened(example.token, 40)) for example in view.content.examples]
+    assert text_of(page, ".mark") == [seen(shortened(example["token"], 40)) for example in view.content["examples"]]
 
 
 def test_tables_and_names_show_text(hostile_model, open_page):
     view = views.allocation(hostile_model, SEPARATOR.join(PAYLOADS[:12]), n_neurons=50)
     page = open_page(view)
-    parts = [part.name for part in view.content.models[0].sums.neurons]
+    parts = [name for name, _ in view.content["models"][0]["neuron_sum"]]
     assert text_of(page, "table.sums tr.part th") == [seen(shortened(name, 70)) for name in parts]
     options = text_of(page, ".choice select:last-of-type option")
     assert set(text_of(page, "table.sums tr.part th")) & set(options)

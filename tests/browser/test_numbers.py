@@ -49,7 +49,7 @@ def test_rounded_text_agrees_with_the_number_behind_it(saved, open_page):
 def test_shares_of_a_token_sum_to_one_or_none(saved, shown, open_page):
     page = open_page(saved["allocation"])
     sums = [float(v) for v in page.eval_on_selector_all("[data-shares]", "all => all.map((one) => one.dataset.shares)")]
-    assert len(sums) == sum(len(one.tokens) for one in shown["allocation"].content.models)
+    assert len(sums) == sum(len(one["tokens"]) for one in shown["allocation"].content["models"])
     assert all(min(abs(total - 1), abs(total)) < 1e-5 for total in sums)
     # the percentages beside each other, and the rest, are the same shares
     cells = text_of(page, "[data-shares]")
@@ -116,7 +116,7 @@ def test_capacity_beside_its_own_words(saved, model, open_page):
 
 def test_the_dashboard_shows_the_row_of_the_neuron_table(saved, shown, open_page):
     page = open_page(saved["neuron"])
-    row = shown["neuron"].content.row
+    row = shown["neuron"].content["row"]
     columns = ["firing_rate", "token_selectivity_above", "class_selectivity_above", "monosemanticity_above"]
     expected = [row[name] for name in (*columns, "ablation_loss")]
     assert values_of(page, ".tiles [data-value]") == pytest.approx(expected, nan_ok=True)

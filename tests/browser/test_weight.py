@@ -23,7 +23,7 @@ def long_report(report):
     words = " ".join(row["text"] for row in rows(300, seed=5)).split()
     texts = [" ".join(words[24 * i : 24 * i + 24]) for i in range(N_VIEWS)]
     content = [("by number", views.allocation(model, text).content) for text in texts]
-    return dataclasses.replace(report, content=dataclasses.replace(report.content, texts=content))
+    return dataclasses.replace(report, content=report.content | {"texts": content})
 
 
 def drawn(page) -> int:

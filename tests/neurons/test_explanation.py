@@ -64,7 +64,7 @@ def test_a_baseline_reads_the_text_once_too(make_model):
     model, plain = make_model(), make_model(seed=3)
     with passes_of(plain) as passes:
         content = views.allocation(model, explain(model, TEXT), plain, baseline_words=[[]] * 32).content
-    assert len(passes) == 1 and content.text == TEXT and len(content.models) == 2
+    assert len(passes) == 1 and content["text"] == TEXT and len(content["models"]) == 2
 
 
 def test_it_holds_what_the_model_computes(model):

@@ -37,14 +37,14 @@ def test_every_figure_is_the_one_that_was_measured(view, runs):
     loaded = [load_run(runs / name) for name in ("plain", "safr")]
     data = measured_data(loaded[1].source, "test", labels=loaded[1].model.labels)
     found = analyze_reported(loaded, data, faithfulness_texts=3)
-    assert [row.key for row in view.content.rows] == [name for name in MEASURES if name in found[0].measurements]
-    for row in view.content.rows:
+    assert [row.key for row in view.content["rows"]] == [name for name in MEASURES if name in found[0].measurements]
+    for row in view.content["rows"]:
         entry = MEASURES[row.key]
         for cell, analysis in zip(row.cells, found, strict=True):
             figure = analysis.measurements[row.key]
             assert cell.value == entry.shown(figure.estimate.value)
             assert cell.number == pytest.approx(entry.scale * figure.judged.value, nan_ok=True)
-    assert view.content.rows[0].cells[1].at_init and not view.content.rows[0].cells[0].at_init
+    assert view.content["rows"][0].cells[1].at_init and not view.content["rows"][0].cells[0].at_init
 
 
 def test_the_page_is_written_and_stands_alone(view, runs):
@@ -55,19 +55,19 @@ def test_the_page_is_written_and_stands_alone(view, runs):
 
 
 def test_the_neurons_are_the_ends_of_the_list(view):
-    most, least = view.content.neurons
-    scores = [[row["monosemanticity_above"] for row in group.rows] for group in (most, least)]
+    most, least = view.content["neurons"]
+    scores = [[row["monosemanticity_above"] for row in group["rows"]] for group in (most, least)]
     assert scores[0] == sorted(scores[0], reverse=True)
     assert scores[1] == sorted(scores[1])
     assert scores[0][-1] >= scores[1][-1]
-    assert not {row["neuron"] for row in most.rows} & {row["neuron"] for row in least.rows}
+    assert not {row["neuron"] for row in most["rows"]} & {row["neuron"] for row in least["rows"]}
 
 
 def test_a_run_alone_is_reported_without_differences(runs):
     alone = safr_lens.report(runs / "safr", faithfulness_texts=0)
-    assert alone.content.names == ["safr"]
-    assert alone.content.verdicts == []
-    assert all(row.difference == row.verdict == "" for row in alone.content.rows)
+    assert alone.content["names"] == ["safr"]
+    assert alone.content["verdicts"] == []
+    assert all(row.difference == row.verdict == "" for row in alone.content["rows"])
 
 
 def test_an_existing_page_is_not_replaced_unasked(view, runs):
@@ -87,8 +87,8 @@ def test_a_run_without_a_record_needs_data(runs, corpus, tmp_path):
     with pytest.raises(ConfigError, match="--data"):
         safr_lens.report(tmp_path / "bare")
     bare = safr_lens.report(tmp_path / "bare", data=str(corpus), faithfulness_texts=0)
-    assert bare.content.curves == []
-    assert "none" in bare.content.metadata[0][1]["record"]
+    assert bare.content["curves"] == []
+    assert "none" in bare.content["metadata"][0][1]["record"]
 
 
 def test_a_damaged_record_is_named(runs, tmp_path):
@@ -153,5 +153,5 @@ def test_each_model_reads_each_example_once(runs, monkeypatch):
     for one, seen in zip(loaded, passes, strict=True):
         one.model.adapter.embedder.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
     view = build_report(loaded, data.split, found, measured={"data": "the test split"})
-    assert len(view.content.texts) > 0
-    assert [len(seen) for seen in passes] == [len(view.content.texts)] * 2
+    assert len(view.content["texts"]) > 0
+    assert [len(seen) for seen in passes] == [len(view.content["texts"])] * 2
