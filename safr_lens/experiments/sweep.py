@@ -180,11 +180,9 @@ def _measured(
     overwrite: bool,
     progress: bool,
 ) -> tuple[float, float, dict[str, float]]:
-    done = None if overwrite else finished_run(folder, settings, data, vectors)
-    if done is not None:
-        model = done[0]
-    else:
-        result = train_run(
+    model = None if overwrite else finished_run(folder, settings, data, vectors)
+    if model is None:
+        model = train_run(
             settings,
             out=folder,
             data=data,
@@ -193,8 +191,7 @@ def _measured(
             overwrite=overwrite,
             progress=progress,
             title=folder.name,
-        )
-        model = result.model
+        ).model
     intact = evaluate(model, data["validation"])
     without = reliance(model, data["validation"], intact=intact).to_dict()
     statistics = collect_statistics(model, data["validation"], n_groups=1, effects=False)

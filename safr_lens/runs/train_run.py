@@ -92,8 +92,8 @@ def run_vectors(settings: Settings, data: TextData, tokenizer: TextTokenizer | N
 
 def finished_run(
     folder: Path, settings: Settings, data: TextData, word_vectors: WordVectors | None
-) -> tuple[HookedClassifier, dict[str, Any]] | None:
-    """Return model and metrics of a finished run with the same settings, or None where none is finished.
+) -> HookedClassifier | None:
+    """Return the model of a finished run with the same settings, or None where none is finished.
 
     Args:
         folder: of the run.
@@ -108,15 +108,14 @@ def finished_run(
     if not path.is_file():
         return None
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        found = metrics["settings"]
+        found = json.loads(path.read_text(encoding="utf-8"))["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
     used = None
     if word_vectors is not None:
         used = checksum(word_vectors, embedding_table(word_vectors, settings_tokenizer(settings, data)))
     check_same(found, describe(settings.model, data, settings.train, settings.penalty, used), folder)
-    return HookedClassifier.from_pretrained(folder), metrics
+    return HookedClassifier.from_pretrained(folder)
 
 
 def load_settings_data(config: DataConfig) -> TextData:

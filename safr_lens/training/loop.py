@@ -173,7 +173,9 @@ class _Trainer:
                 found = evaluate(self.model, self.data["validation"])
                 best = self.choice.improves(self.records, epoch=epoch, accuracy=found.accuracy, loss=found.loss)
                 if best:
-                    self._keep_best()
+                    self.best = _copy(self.model)
+                    if self.folder and self.is_main:
+                        self.model.save_pretrained(self.folder.path)
             weights = self.penalty.weights(float(epoch))
             seconds = round(time.perf_counter() - started, 3)
             record = EpochRecord(epoch, terms, weights, found.accuracy, found.loss, best, seconds, self.n_steps)
@@ -181,11 +183,6 @@ class _Trainer:
             if self.folder and self.is_main:
                 self.folder.keep(self.records, self.model, self.best, self.optimizer.optimizer, self.average)
             bar.epoch(record)
-
-    def _keep_best(self) -> None:
-        self.best = _copy(self.model)
-        if self.folder and self.is_main:
-            self.folder.keep_best(self.model)
 
     def _epoch(self, epoch: int, bar: TrainProgress) -> dict[str, float]:
         # reseeded each epoch, so that a resumed training repeats the uninterrupted one

@@ -85,10 +85,6 @@ class RunFolder:
             self._remove_state()
             (path / METRICS).unlink(missing_ok=True)
 
-    def keep_best(self, model: HookedClassifier) -> None:
-        """Write the weights of the best epoch so far."""
-        model.save_pretrained(self.path)
-
     def keep(
         self,
         records: list[EpochRecord],
