@@ -148,14 +148,14 @@ def analyze(
             raise ConfigError(f"Expected 0 or more texts for {name}; got {n_asked!r}.")
     data = tokenized_once(data, model.tokenizer)
     with stages("reading neurons") as on_texts:
-        found = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
+        statistics = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
     with stages("word vectors"):
         vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
     with stages("ablating MLPs"):
-        inputs = _inputs(model, data, found, vectors, seed)
+        inputs = _inputs(model, data, statistics, vectors, seed)
     if faithfulness_texts != 0:
         with stages("faithfulness") as on_step:
-            rows, n_bounded = _faithfulness_rows(data, found.corpus, faithfulness_texts)
+            rows, n_bounded = _faithfulness_rows(data, statistics.corpus, faithfulness_texts)
             n_bounded = n_bounded if naopc_texts is None else min(naopc_texts, len(rows))
             options = {"max_texts": None, "naopc_texts": n_bounded, "seed": seed, "on_step": on_step}
             inputs = replace(inputs, faithfulness=faithfulness(model, rows, **options))
@@ -168,11 +168,11 @@ def analyze(
     return Analysis(
         measurements=measurements(inputs),
         at_init=before,
-        neurons=table_of(model, found, vectors),
-        statistics=found,
+        neurons=table_of(model, statistics, vectors),
+        statistics=statistics,
         faithfulness=inputs.faithfulness,
-        coherence=coherence(model.adapter.w_out(found.layer).detach().float().cpu()),
-        facts=_facts(found, vectors, seed),
+        coherence=coherence(model.adapter.w_out(statistics.layer).detach().float().cpu()),
+        facts=_facts(statistics, vectors, seed),
     )
 
 
@@ -195,16 +195,16 @@ def _faithfulness_rows(
 
 
 def _inputs(
-    model: HookedClassifier, data: Iterable[dict[str, Any]], found: NeuronStatistics, vectors: Tensor, seed: int
+    model: HookedClassifier, data: Iterable[dict[str, Any]], statistics: NeuronStatistics, vectors: Tensor, seed: int
 ) -> Inputs:
-    ablated = ablated_predictions(model, data) if found.corpus.labelled else {}
-    return Inputs(found, embeddings=vectors, ablated=ablated, seed=seed)
+    ablated = ablated_predictions(model, data) if statistics.corpus.labelled else {}
+    return Inputs(statistics, embeddings=vectors, ablated=ablated, seed=seed)
 
 
-def _facts(found: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str, Any]:
-    corpus, types = found.corpus, found.types.types
+def _facts(statistics: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str, Any]:
+    corpus, types = statistics.corpus, statistics.types.types
     return {
-        "layer": found.layer,
+        "layer": statistics.layer,
         "seed": seed,
         "n_texts": corpus.n_texts,
         "n_tokens": corpus.n_tokens,
@@ -212,13 +212,13 @@ def _facts(found: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str, Any
         "n_types": int((corpus.type_counts > 0).sum()),
         "n_types_measured": len(types),
         "n_types_with_vector": int(vectors[types].isfinite().all(1).sum()),
-        "n_groups": found.types.n_groups,
+        "n_groups": statistics.types.n_groups,
     }
 
 
-def _settings(found: Faithfulness) -> dict[str, Any]:
-    return {name: value for name, value in found.to_dict().items() if name not in PER_TEXT} | {
-        "n_texts": len(found.full)
+def _settings(measured: Faithfulness) -> dict[str, Any]:
+    return {name: value for name, value in measured.to_dict().items() if name not in PER_TEXT} | {
+        "n_texts": len(measured.full)
     }
 
 

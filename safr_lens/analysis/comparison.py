@@ -72,7 +72,7 @@ def compare(groups: Mapping[str, Sequence[Analysis]]) -> dict[str, list[Differen
 
 def cautions(baseline: Analysis, other: Analysis) -> list[str]:
     """Return what a reader of a comparison must not be misled by."""
-    found = []
+    warnings = []
     for measure in neuron_measures():
         before, after = (one.measurements.get(measure.name) for one in (baseline, other))
         if before is None or after is None or before.above is None or after.above is None:
@@ -82,11 +82,11 @@ def cautions(baseline: Analysis, other: Analysis) -> list[str]:
         if gained > 0 and above < gained / 2:
             judged = f"rose only by {measure.shown(above)}" if above > 0 else f"fell by {measure.shown(-above)}"
             part = "most of the rise" if above > 0 else "the rise"
-            found.append(
+            warnings.append(
                 f"{measure.title} rose by {measure.shown(gained)}, but what is above chance {judged}: {part} is that "
                 "neurons fire more rarely."
             )
-    return found
+    return warnings
 
 
 def to_dict(differences: Mapping[str, Sequence[Difference]]) -> dict[str, Any]:

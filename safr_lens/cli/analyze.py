@@ -66,7 +66,7 @@ def analyze(
         word_vectors_from=word_vectors_from,
         **columns,
     )
-    found = analyze_run(
+    analysis = analyze_run(
         model,
         chosen,
         layer=layer,
@@ -79,16 +79,16 @@ def analyze(
         return
     described = {"run": run, "data": data, "split": split, "word_vectors": chosen.vectors_name}
     if out is not None:
-        found.save(out, extra=described)
+        analysis.save(out, extra=described)
     if as_json:
-        print_json(described | found.to_dict())
+        print_json(described | analysis.to_dict())
         return
-    facts = found.facts
+    facts = analysis.facts
     print_table(
         f"{run} on {facts['n_texts']:,} texts of {data}, {facts['n_tokens']:,} tokens, layer {facts['layer']}",
         [*COLUMNS, AT_INIT] if at_init else COLUMNS,
-        measure_rows(found.measurements, found.at_init),
+        measure_rows(analysis.measurements, analysis.at_init),
     )
-    say(*(f"Warning: {warning}" for warning in found.warnings))
+    say(*(f"Warning: {warning}" for warning in analysis.warnings))
     if out is not None:
         say(f"One row a neuron: {out / NEURONS_FILE}")

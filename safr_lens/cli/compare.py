@@ -48,7 +48,7 @@ def compare(
 
     groups = grouped_runs(runs)
     columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
-    found = analyze_runs(
+    analyses = analyze_runs(
         runs,
         data,
         split,
@@ -60,38 +60,38 @@ def compare(
         stages=lambda run: stages(run, shown=not quiet),
         **columns,
     )
-    differences = compare_groups({name: [found[run] for run in members] for name, members in groups.items()})
+    differences = compare_groups({name: [analyses[run] for run in members] for name, members in groups.items()})
     if as_json:
         print_json(
             {
                 "data": data,
                 "split": split,
                 "groups": groups,
-                "runs": {run: analysis.to_dict() for run, analysis in found.items()},
+                "runs": {run: analysis.to_dict() for run, analysis in analyses.items()},
                 "differences": to_dict(differences),
             }
         )
         return
-    _show_runs(found, data)
+    _show_runs(analyses, data)
     baseline = next(iter(groups))
     for name, rows in differences.items():
         print_differences(name, baseline, rows)
     _explain(next(iter(differences.values())))
-    for run, analysis in found.items():
+    for run, analysis in analyses.items():
         say(*(f"Warning, {run}: {warning}" for warning in analysis.warnings))
 
 
-def _show_runs(found: dict, data: str) -> None:
+def _show_runs(analyses: dict, data: str) -> None:
     from safr_lens.measures.registry import MEASURES
 
     # one row a run must fit 100 columns; the others stand in the table of differences
     with_column = [measure for measure in MEASURES.values() if measure.short]
-    shown = [one for one in with_column if all(one.name in analysis.measurements for analysis in found.values())]
+    shown = [one for one in with_column if all(one.name in analysis.measurements for analysis in analyses.values())]
     rows = [
         [run, *(one.shown(analysis.measurements[one.name].judged.value) for one in shown)]
-        for run, analysis in found.items()
+        for run, analysis in analyses.items()
     ]
-    texts = next(iter(found.values())).facts["n_texts"]
+    texts = next(iter(analyses.values())).facts["n_texts"]
     print_table(f"On {texts:,} texts of {data}", ["run", *(one.short for one in shown)], rows)
 
 

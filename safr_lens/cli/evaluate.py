@@ -32,8 +32,8 @@ def evaluate(
     chosen = held_out_split(
         data, split, labels=model.labels, text_column=text_column, label_column=label_column, streaming=streaming
     )
-    found = evaluate_run(model, chosen)
+    metrics = evaluate_run(model, chosen)
     if as_json:
-        print_json({"run": run, "data": data, "split": split, **found})
+        print_json({"run": run, "data": data, "split": split, **metrics})
     else:
-        print_table(f"{run} on {data}", ["measure", split], metric_rows(found))
+        print_table(f"{run} on {data}", ["measure", split], metric_rows(metrics))

@@ -69,7 +69,7 @@ def sweep(
         raise ConfigError("No data named. Use --data, e.g. --data rotten_tomatoes.")
     if out is None:
         raise ConfigError("No folder named for the runs. Use --out, e.g. --out runs/sweep.")
-    found = run_sweep(
+    result = run_sweep(
         settings,
         out=out,
         strengths=_numbers("strengths", strengths, float),
@@ -79,14 +79,14 @@ def sweep(
         progress=not quiet,
     )
     if as_json:
-        print_json(found.to_dict())
+        print_json(result.to_dict())
         return
-    rows = [_row(step, chosen=step == found.chosen) for step in found.steps]
-    print_table(f"On the validation split, means over {len(found.seeds)} seed(s)", COLUMNS, rows)
-    if found.chosen is None:
+    rows = [_row(step, chosen=step == result.chosen) for step in result.steps]
+    print_table(f"On the validation split, means over {len(result.seeds)} seed(s)", COLUMNS, rows)
+    if result.chosen is None:
         say(f"Every strength costs more than {budget:g} points. Try weaker ones, or a larger --budget.")
     else:
-        say(f"The strongest within {budget:g} points: {', '.join(found.chosen.runs)}")
+        say(f"The strongest within {budget:g} points: {', '.join(result.chosen.runs)}")
 
 
 def _row(step: Any, *, chosen: bool) -> list[str]:

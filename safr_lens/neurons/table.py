@@ -81,19 +81,19 @@ def neuron_table(
     >>> len(table), "token_selectivity_above" in table
     (32, True)
     """
-    found = collect_statistics(model, data, layer=layer, seed=seed, n_groups=1, on_texts=on_texts)
-    return table_of(model, found, analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed), top=top)
+    statistics = collect_statistics(model, data, layer=layer, seed=seed, n_groups=1, on_texts=on_texts)
+    return table_of(model, statistics, analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed), top=top)
 
 
 def table_of(
     model: HookedClassifier,
-    found: NeuronStatistics,
+    statistics: NeuronStatistics,
     embeddings: Float[Tensor, "d_vocab d_embed"],
     *,
     top: int = 10,
 ) -> pd.DataFrame:
     """Return the neuron table of statistics that were collected already; see :func:`neuron_table`."""
-    activity = found.activity
+    activity = statistics.activity
     columns: dict[str, Any] = {
         "neuron": range(len(activity.mean)),
         "alive": activity.alive.numpy(),
@@ -101,34 +101,36 @@ def table_of(
         "mean": activity.mean.numpy(),
         "max": activity.max.numpy(),
         "lifetime_sparsity": activity.lifetime_sparsity.numpy(),
-        "top_class": _top_class(model, found),
+        "top_class": _top_class(model, statistics),
     }
-    inputs = Inputs(found, embeddings)
+    inputs = Inputs(statistics, embeddings)
     for measure in neuron_measures():
         scorer = measure.scorer(inputs)
-        columns |= _columns(measure.name, Scores.undefined(found) if scorer is None else scorer(None))
-    columns["top_words"] = _top_words(model, found.types.means(), range(len(activity.mean)), k=top)
+        columns |= _columns(measure.name, Scores.undefined(statistics) if scorer is None else scorer(None))
+    columns["top_words"] = _top_words(model, statistics.types.means(), range(len(activity.mean)), k=top)
     with torch.no_grad():
-        effect = model.adapter.readout().direct(model.adapter.w_out(found.layer)).cpu()
+        effect = model.adapter.readout().direct(model.adapter.w_out(statistics.layer)).cpu()
     columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
-    return pd.DataFrame(columns | _ablation_columns(model, found))
+    return pd.DataFrame(columns | _ablation_columns(model, statistics))
 
 
 def _columns(name: str, scores: Scores) -> dict[str, np.ndarray]:
     return {name: scores.values.numpy(), f"{name}_null": scores.null.numpy(), f"{name}_above": scores.above.numpy()}
 
 
-def _top_class(model: HookedClassifier, found: NeuronStatistics) -> list[str | None]:
-    if found.classes is None:
-        return [None] * len(found.activity.mean)
-    means = found.classes.means()[0].nan_to_num(-torch.inf)
+def _top_class(model: HookedClassifier, statistics: NeuronStatistics) -> list[str | None]:
+    if statistics.classes is None:
+        return [None] * len(statistics.activity.mean)
+    means = statistics.classes.means()[0].nan_to_num(-torch.inf)
     best = means.argmax(0).tolist()
-    return [model.labels[i] if alive else None for i, alive in zip(best, found.activity.alive.tolist(), strict=True)]
+    return [
+        model.labels[i] if alive else None for i, alive in zip(best, statistics.activity.alive.tolist(), strict=True)
+    ]
 
 
-def _ablation_columns(model: HookedClassifier, found: NeuronStatistics) -> dict[str, np.ndarray]:
-    effects = found.ablation
-    unknown = torch.full_like(found.activity.mean, torch.nan)
+def _ablation_columns(model: HookedClassifier, statistics: NeuronStatistics) -> dict[str, np.ndarray]:
+    effects = statistics.ablation
+    unknown = torch.full_like(statistics.activity.mean, torch.nan)
     columns = {
         "ablation_loss": unknown if effects is None else effects.loss_gained,
         "ablation_accuracy": unknown if effects is None else effects.accuracy_lost,

@@ -67,7 +67,7 @@ def select_examples(
 
 
 def _negated(data: Iterable[Mapping[str, Any]], n_texts: int) -> Tensor:
-    found = torch.zeros(n_texts, dtype=torch.bool)
+    negated = torch.zeros(n_texts, dtype=torch.bool)
     for number, row in enumerate(data):
-        found[number] = bool(NEGATION & set(row["text"].lower().replace("n't", " n't").split()))
-    return found
+        negated[number] = bool(NEGATION & set(row["text"].lower().replace("n't", " n't").split()))
+    return negated

@@ -79,5 +79,7 @@ def tiles(rows: list[ComparedRow]) -> list[Tile]:
 def verdicts(differences: list[Difference]) -> list[tuple[str, list[str]]]:
     """Return the titles of the measures by verdict, those that differ first."""
     order = ("better", "worse", "different", "within noise")
-    found = {verdict: [MEASURES[d.measure].title for d in differences if d.verdict == verdict] for verdict in order}
-    return [(verdict, names) for verdict, names in found.items() if names]
+    by_verdict = {
+        verdict: [MEASURES[d.measure].title for d in differences if d.verdict == verdict] for verdict in order
+    }
+    return [(verdict, names) for verdict, names in by_verdict.items() if names]

@@ -111,8 +111,8 @@ def script() -> str:
     code = source.read_text(encoding="utf-8")
     code = re.sub(r"^//# sourceMappingURL=.*$", "", code, flags=re.MULTILINE)
     # where no colours can be given, for and against look as in all other views
-    code, found = _DEFAULT_COLORS.subn(rf'\1="{AGAINST}",\2="{FOR}"', code)
-    if found != 1:
+    code, n_replaced = _DEFAULT_COLORS.subn(rf'\1="{AGAINST}",\2="{FOR}"', code)
+    if n_replaced != 1:
         raise RuntimeError(
             f"circuitsvis {circuitsvis.__version__} chooses its colours in a way that is not known here."
         )
@@ -133,7 +133,7 @@ def _significant(values: np.ndarray) -> np.ndarray:
 
 
 def _component(rendered: RenderedHTML) -> Component:
-    found = _CALL.search(str(rendered))
-    if found is None:
+    call = _CALL.search(str(rendered))
+    if call is None:
         raise RuntimeError(f"circuitsvis {circuitsvis.__version__} renders in a way that is not known here.")
-    return Component(found.group(1), json_in_script(json.loads(found.group(2))))
+    return Component(call.group(1), json_in_script(json.loads(call.group(2))))

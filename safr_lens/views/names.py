@@ -59,7 +59,8 @@ class NeuronNames:
         """Return the name of each of some neurons."""
         words = self._alone(neurons) if self.words is None else [self.words[neuron] for neuron in neurons]
         return [
-            f"{neuron}: {', '.join(found[:N_WORDS]) or 'no word'}" for neuron, found in zip(neurons, words, strict=True)
+            f"{neuron}: {', '.join(listed[:N_WORDS]) or 'no word'}"
+            for neuron, listed in zip(neurons, words, strict=True)
         ]
 
     def by_number(self, neurons: Iterable[int]) -> dict[int, str]:
@@ -81,13 +82,13 @@ class NeuronNames:
 
 def _alone(model: HookedClassifier, types: Tensor, layer: int) -> Float[Tensor, "n_types d_mlp"]:
     name = model.adapter.readable_neurons(layer)
-    found = []
+    values = []
     with evaluating(model):
         for chunk in types.to(model.device).split(CHUNK):
             tokens = chunk.unsqueeze(1)
             seen = model.activations(tokens, torch.ones_like(tokens, dtype=torch.bool), names=[name])
-            found.append(seen[name][:, 0].float().cpu())
-    return torch.cat(found)
+            values.append(seen[name][:, 0].float().cpu())
+    return torch.cat(values)
 
 
 def _listed(words: Words, d_mlp: int) -> list[list[str]]:
@@ -97,4 +98,4 @@ def _listed(words: Words, d_mlp: int) -> list[list[str]]:
         words = words["top_words"].tolist()
     if len(words) != d_mlp:
         raise ConfigError(f"Expected the words of {d_mlp} neurons; got {len(words)}.")
-    return [list(found) for found in words]
+    return [list(of_neuron) for of_neuron in words]
