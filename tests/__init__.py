@@ -9,6 +9,7 @@ from jaxtyping import install_import_hook
 typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int may stand where a float is annotated
 
 CHECKED = (
+    "safr_lens.backbones.readout",
     "safr_lens.measures.formulas.class_selectivity",
     "safr_lens.measures.formulas.coherence",
     "safr_lens.measures.formulas.rank",
@@ -16,7 +17,6 @@ CHECKED = (
     "safr_lens.measures.formulas.superposition",
     "safr_lens.measures.formulas.token_selectivity",
     "safr_lens.models.pooling",
-    "safr_lens.models.readout",
     "safr_lens.models.vmask",
     "safr_lens.penalty.correlation",
     "safr_lens.penalty.embedding_importance",
