@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 
 from safr_lens.errors import ConfigError, near_matches
 from safr_lens.penalty.inputs import NEEDS
@@ -18,8 +19,11 @@ def register_term(term: type[Term]) -> type[Term]:
     """Make a term known by name to :class:`SafrPenalty`, settings, training and history; can be used as a decorator.
 
     Raises:
-        ConfigError: a name or setting that is taken, an unknown need, or a default weight without meaning.
+        ConfigError: a term without ``value``, a name or setting that is taken, an unknown need, or a default weight
+            without meaning.
     """
+    if inspect.isabstract(term):
+        raise ConfigError(f"{term.__name__} has no method value(inputs), which gives the term of a batch.")
     for need in term.needs:
         if need not in NEEDS:
             raise ConfigError(f"{term.name} needs {need!r}; known: {', '.join(NEEDS)}.{near_matches(need, NEEDS)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from safr_lens.penalty.schedule import Schedule
 
 
 @dataclass(frozen=True)
-class Term:
+class Term(ABC):
     """A term beside the cross-entropy; as a frozen dataclass, its fields are settings of its own.
 
     Attributes:
@@ -45,6 +46,6 @@ class Term:
         # what is the same in all layers is taken once
         cls.by_layer = bool({"neurons", "pattern", "compared"}.intersection(cls.needs))
 
+    @abstractmethod
     def value(self, inputs: TermInputs) -> Float[Tensor, ""]:
         """Return the term of a batch, unweighted, at one layer."""
-        raise NotImplementedError

@@ -12,7 +12,8 @@ from safr_lens.penalty.registry import sites
 
 
 def term(name="new", fields=(), **attributes):
-    return make_dataclass("New", fields, bases=(Term,), namespace={"name": name, **attributes}, frozen=True)
+    attributes = {"name": name, "value": lambda self, inputs: inputs.mask.sum(), **attributes}
+    return make_dataclass("New", fields, bases=(Term,), namespace=attributes, frozen=True)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,7 @@ def term(name="new", fields=(), **attributes):
         (term(fields=[("l1_ratio", float, 0.0)]), "The setting 'l1_ratio' of the term 'new'"),
         (term(fields=[("scope", str, "")]), "The setting 'scope' of the term 'new'"),
         (term(weight=-1.0), "new_weight must be a number"),
+        (type("Valueless", (Term,), {"name": "valueless"}), "Valueless has no method value"),
     ],
     ids=lambda value: "" if isinstance(value, str) else None,
 )
