@@ -5,34 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from safr_lens.measures.formulas.sparsity import hoyer
 from safr_lens.measures.streams.activity import NeuronActivity
+from tests.measures.streams.corpus import D_MLP, N_TOKENS, neurons, splits, texts_of
 
 few = settings(max_examples=20)
-
-LENGTHS = (3, 1, 4, 2)
-
-N_TOKENS, D_MLP, N_TYPES = sum(LENGTHS), 5, 4
-
-
-def neurons(seed=0):
-    found = torch.randn(N_TOKENS, D_MLP, generator=torch.Generator().manual_seed(seed)).relu()
-    found[:, 4] = 0.0  # a dead neuron
-    found[3] = 0.0  # the only token of the second text is silent
-    return found
-
-
-def texts_of(tensor):
-    return tensor.split(LENGTHS)
-
-
-splits = st.permutations(range(4)).flatmap(
-    lambda order: st.sets(st.integers(1, 3)).map(
-        lambda cuts: [order[a:b] for a, b in zip([0, *sorted(cuts)], [*sorted(cuts), 4], strict=True)]
-    )
-)
 
 
 def test_activity_equals_its_definitions():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from safr_lens.measures import token_selectivity
 from safr_lens.measures.nulls import shuffled, spread
 from safr_lens.measures.streams.type_means import SlotsOfPlaces, TypeActivations, blocks_of, type_means
+from tests.measures.streams.corpus import D_MLP, LENGTHS, N_TOKENS, neurons, splits, texts_of
 from tests.reference import slow_measures as slow
 
 few = settings(max_examples=20)
@@ -145,28 +146,6 @@ def test_a_corpus_of_more_tokens_than_buckets(sorted_by_count):
     places = torch.arange(int(counts.sum())).flip(0).expand(2, -1)
     assert torch.equal(lookup(places), slots.repeat_interleave(counts)[places])
 
-
-LENGTHS = (3, 1, 4, 2)
-
-N_TOKENS, D_MLP, N_TYPES = sum(LENGTHS), 5, 4
-
-
-def neurons(seed=0):
-    found = torch.randn(N_TOKENS, D_MLP, generator=torch.Generator().manual_seed(seed)).relu()
-    found[:, 4] = 0.0  # a dead neuron
-    found[3] = 0.0  # the only token of the second text is silent
-    return found
-
-
-def texts_of(tensor):
-    return tensor.split(LENGTHS)
-
-
-splits = st.permutations(range(4)).flatmap(
-    lambda order: st.sets(st.integers(1, 3)).map(
-        lambda cuts: [order[a:b] for a, b in zip([0, *sorted(cuts)], [*sorted(cuts), 4], strict=True)]
-    )
-)
 
 TYPES = torch.tensor([1, 2, 1, 3, 1, 2, 2, 3, 1, 3])
 
