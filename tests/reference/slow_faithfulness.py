@@ -6,6 +6,8 @@ import itertools
 import math
 from fractions import Fraction
 
+import torch
+
 
 def comprehensiveness(full, without):
     """Mean over the bins of p(full) - p(without the most important tokens), one value a text."""
@@ -47,3 +49,20 @@ def measures(probability, n_tokens, order, bins):
     only = [probability(frozenset(everything - set(order[:size]))) for size in sizes]
     curve = [probability(frozenset(order[:k])) for k in range(1, n_tokens + 1)]
     return comprehensiveness([full], [without])[0], sufficiency([full], [only])[0], aopc([full], [curve])[0]
+
+
+def probabilities_without(model, text, deleted, operator):
+    """Class probabilities of one text without the positions ``deleted``, one forward pass."""
+    ids = model.to_tokens(text)[0][0].tolist()
+    gate = torch.tensor([[float(i not in deleted) for i in range(len(ids))]])
+    hooks = [("hook_mask", lambda value, hook: value * gate)] if operator == "gate" else []
+    if operator == "remove":
+        ids = [token for i, token in enumerate(ids) if i not in deleted]
+    if operator == "unk":
+        ids = [1 if i in deleted else token for i, token in enumerate(ids)]
+    if not ids:
+        return [1 / len(model.labels)] * len(model.labels)
+    tokens = torch.tensor([ids])
+    with torch.no_grad(), model.hooks(fwd_hooks=hooks):
+        logits = model(tokens, torch.ones_like(tokens, dtype=torch.bool)).logits[0].tolist()
+    return [math.exp(logit) / sum(map(math.exp, logits)) for logit in logits]

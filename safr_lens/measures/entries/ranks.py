@@ -30,7 +30,7 @@ register_measure(
     Measure(
         "participation_ratio",
         title="participation ratio",
-        meaning="The same, by the inverse of the squared shares of variance.",
+        meaning="Dimensions that the neuron vectors of tokens fill, by the squared shares of variance.",
         better="neither",
         compute=lambda inputs: _rank(inputs, "participation_ratio"),
         digits=1,

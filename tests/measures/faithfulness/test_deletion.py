@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import pytest
 import torch
@@ -15,29 +14,13 @@ from safr_lens.measures.faithfulness import (
     deletion,
 )
 from safr_lens.measures.faithfulness.deletion import OPERATORS, Variants, probabilities
+from tests.reference import slow_faithfulness as slow
 
 close = {"atol": 1e-5, "rtol": 0}
 
 
 def random(*shape, seed):
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def by_hand(model, text, deleted, operator):
-    """Class probabilities of one text without the positions ``deleted``, one forward pass."""
-    ids = model.to_tokens(text)[0][0].tolist()
-    gate = torch.tensor([[float(i not in deleted) for i in range(len(ids))]])
-    hooks = [("hook_mask", lambda value, hook: value * gate)] if operator == "gate" else []
-    if operator == "remove":
-        ids = [token for i, token in enumerate(ids) if i not in deleted]
-    if operator == "unk":
-        ids = [1 if i in deleted else token for i, token in enumerate(ids)]
-    if not ids:
-        return [1 / len(model.labels)] * len(model.labels)
-    tokens = torch.tensor([ids])
-    with torch.no_grad(), model.hooks(fwd_hooks=hooks):
-        logits = model(tokens, torch.ones_like(tokens, dtype=torch.bool)).logits[0].tolist()
-    return [math.exp(logit) / sum(map(math.exp, logits)) for logit in logits]
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -50,7 +33,7 @@ def test_deletions_equal_one_forward_pass_each(model, texts, operator):
     for text, variant, values in zip(texts, variants, found, strict=True):
         for kept, value in zip(variant.kept, values, strict=True):
             deleted = (~kept).nonzero().flatten().tolist()
-            assert value.tolist() == pytest.approx(by_hand(model, text, deleted, operator), abs=1e-5)
+            assert value.tolist() == pytest.approx(slow.probabilities_without(model, text, deleted, operator), abs=1e-5)
 
 
 def test_operators_differ(make_model):

@@ -69,23 +69,6 @@ def planted(tokenizer, tiny_config):
 DISTINCT = ("a gripping funny film", "the acting is warm and moving", "it never ends", "boring film")
 
 
-def by_hand(model, text, deleted, operator):
-    """Class probabilities of one text without the positions ``deleted``, one forward pass."""
-    ids = model.to_tokens(text)[0][0].tolist()
-    gate = torch.tensor([[float(i not in deleted) for i in range(len(ids))]])
-    hooks = [("hook_mask", lambda value, hook: value * gate)] if operator == "gate" else []
-    if operator == "remove":
-        ids = [token for i, token in enumerate(ids) if i not in deleted]
-    if operator == "unk":
-        ids = [1 if i in deleted else token for i, token in enumerate(ids)]
-    if not ids:
-        return [1 / len(model.labels)] * len(model.labels)
-    tokens = torch.tensor([ids])
-    with torch.no_grad(), model.hooks(fwd_hooks=hooks):
-        logits = model(tokens, torch.ones_like(tokens, dtype=torch.bool)).logits[0].tolist()
-    return [math.exp(logit) / sum(map(math.exp, logits)) for logit in logits]
-
-
 def test_all_measures_of_one_text_by_hand(planted):
     model = planted(gripping=2.0, funny=1.0, film=0.5)
     found = faithfulness(model, rows(["funny gripping film"]), bins=(0.3, 0.6))
@@ -149,9 +132,9 @@ def test_random_values_are_the_mean_of_the_drawn_orders(planted, tokenizer):
 
 def probability_without(model, text, operator):
     """A function: what the predicted class has once a set of positions is deleted."""
-    full = by_hand(model, text, frozenset(), operator)
+    full = slow.probabilities_without(model, text, frozenset(), operator)
     predicted = full.index(max(full))
-    return functools.cache(lambda deleted: by_hand(model, text, deleted, operator)[predicted])
+    return functools.cache(lambda deleted: slow.probabilities_without(model, text, deleted, operator)[predicted])
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
