@@ -26,6 +26,7 @@ TESTED_THROUGH = {
     "activations/means": "neurons/test_reference",
     "activations/shard": "activations/test_store",
     "activations/writing": "activations/test_store",
+    "backbones/encoder": "backbones/test_protocol",
     "data/dataset": "data/test_load",
     "data/texts": "word_vectors/test_resolve",
     "experiments/demo": "cli/test_commands",
