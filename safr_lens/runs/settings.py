@@ -81,7 +81,7 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     >>> make_settings({"epochs": 3, "site": "none"}).train.epochs
     3
     """
-    known = {field.name: part for part in PARTS for field in dataclasses.fields(part)}
+    known: dict[str, type] = {field.name: part for part in PARTS for field in dataclasses.fields(part)}
     known |= dict.fromkeys(setting_names(), SafrPenalty)
     for key in values:
         if key not in known and key != "preset":
@@ -92,8 +92,8 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
         penalty = SafrPenalty.preset(values["preset"], **of_penalty)
     else:
         penalty = SafrPenalty(**of_penalty)
-    parts = [part(**{k: v for k, v in values.items() if known.get(k) is part}) for part in PARTS]
-    return Settings(*parts, penalty)
+    data, model, train = (part(**{k: v for k, v in values.items() if known.get(k) is part}) for part in PARTS)
+    return Settings(data, model, train, penalty)
 
 
 def _word_settings(preset: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def curves(
                 axes.plot([mark], [shown[mark - 1]], "o", color=color, markersize=6)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]  # MaxNLocator
         _legend(axes)
         ends = ", ".join(
             f"{name} from {_said(values[0])} to {_said(values[-1])}" for name, values in series.items() if values

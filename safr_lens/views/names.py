@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 import pandas as pd
 import torch
@@ -15,7 +16,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.indexing import checked_layer
 
-Words = pd.DataFrame | Sequence[Sequence[str]]
+Words: TypeAlias = "pd.DataFrame | Sequence[Sequence[str]]"
 N_WORDS = 3
 CHUNK = 4096
 
