@@ -53,7 +53,7 @@ def main() -> None:
     rows = []
     for seed in options.seeds:
         for positions in ("standard", "shortformer"):
-            for arm, site in (("unregularised", "none"), ("SAFR", "neurons")):
+            for method, site in (("unregularised", "none"), ("SAFR", "neurons")):
                 settings = make_settings(
                     {
                         "preset": "attention",
@@ -67,11 +67,11 @@ def main() -> None:
                 result = train_run(settings, out=None, data=data, progress=False)
                 accuracy = result.metrics["test"]["accuracy"]
                 rows.append(
-                    {"positions": positions, "arm": arm, "seed": seed, "accuracy": accuracy}
+                    {"positions": positions, "method": method, "seed": seed, "accuracy": accuracy}
                     | measure(result.model, data["test"], min_count)
                 )
                 print(rows[-1], flush=True)
-    frame = pd.DataFrame(rows).drop(columns="seed").groupby(["positions", "arm"], sort=False)
+    frame = pd.DataFrame(rows).drop(columns="seed").groupby(["positions", "method"], sort=False)
     print((frame.mean().map("{:.3f}".format) + " ± " + frame.std().map("{:.3f}".format)).to_string())
 
 

@@ -20,7 +20,7 @@ from safr_lens.runs.settings import PACKAGED_VECTORS, Settings, make_settings
 from safr_lens.runs.train_run import finished_run, run_vectors, train_run
 from safr_lens.word_vectors.vectors import WordVectors
 
-ARMS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "strong"}}
+METHODS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "strong"}}
 REPORT = "report.html"
 PATIENCE = 2  # as FAITHFULNESS, keeps the demo short
 FAITHFULNESS = {"faithfulness_texts": 40, "naopc_texts": 0}  # keeps the demo short; safr-lens report takes more
@@ -50,17 +50,17 @@ def run_demo(
     progress: bool = True,
     stages: Any = None,
 ) -> DemoResult:
-    """Train both arms with the same seed, measure them on the test split, and write ``report.html``.
+    """Train both methods with the same seed, measure them on the test split, and write ``report.html``.
 
     An interrupted demo resumes where it stopped when it is called again.
 
     Args:
         out: folder for both runs and the report.
         data: as in :func:`safr_lens.load_data`.
-        word_vectors: a file of the word vectors that both arms start from.
+        word_vectors: a file of the word vectors that both methods start from.
         word_vectors_from: or data whose training split gives them; by default the packaged imdb reviews.
-        seed: of both arms.
-        epochs: at most so many for each arm.
+        seed: of both methods.
+        epochs: at most so many for each method.
         limit: use at most so many texts of each split, for a quick look.
         overwrite: replace an earlier demo.
         progress: show progress on standard error.
@@ -78,14 +78,16 @@ def run_demo(
     if word_vectors is None and word_vectors_from is None:
         word_vectors_from = PACKAGED_VECTORS
     common |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
-    arms = {name: make_settings({**common, **choice}) for name, choice in ARMS.items()}
-    vectors = _vectors(arms["SAFR"], loaded, stages)
+    methods = {name: make_settings({**common, **choice}) for name, choice in METHODS.items()}
+    vectors = _vectors(methods["SAFR"], loaded, stages)
     missing = [
-        name for name in arms if overwrite or finished_run(out / name.lower(), arms[name], loaded, vectors) is None
+        name
+        for name in methods
+        if overwrite or finished_run(out / name.lower(), methods[name], loaded, vectors) is None
     ]
     for name in missing:
         train_run(
-            arms[name],
+            methods[name],
             out=out / name.lower(),
             data=loaded,
             word_vectors=vectors,
@@ -94,7 +96,7 @@ def run_demo(
             progress=progress,
             title=name,
         )
-    runs = [load_run(out / name.lower(), name=name) for name in ARMS]
+    runs = [load_run(out / name.lower(), name=name) for name in METHODS]
     measured = MeasuredData(loaded["test"], (loaded["train"],), f"the training split of {data}")
     analyses = analyze_reported(runs, measured, **FAITHFULNESS, stages=stages)
     facts = {
@@ -103,13 +105,15 @@ def run_demo(
     }
     view = build_report(runs, loaded["test"], analyses, measured=facts, title="What SAFR changed in a text classifier")
     view.save(out / REPORT)
-    by_name = dict(zip(ARMS, analyses, strict=True))
+    by_name = dict(zip(METHODS, analyses, strict=True))
     [differences] = compare({name: [found] for name, found in by_name.items()}).values()
-    return DemoResult(dict(zip(ARMS, runs, strict=True)), by_name, differences, view.content["warnings"], out / REPORT)
+    return DemoResult(
+        dict(zip(METHODS, runs, strict=True)), by_name, differences, view.content["warnings"], out / REPORT
+    )
 
 
 def _vectors(settings: Settings, data: TextData, stages: Any) -> WordVectors | None:
-    """Return the word vectors of both arms, made once; reading many reviews takes some seconds."""
+    """Return the word vectors of both methods, made once; reading many reviews takes some seconds."""
     name = f"word vectors of {settings.data.word_vectors or settings.data.word_vectors_from}"
     with nullcontext() if stages is None else stages("both")(name):
         return run_vectors(settings, data)

@@ -33,12 +33,12 @@ def run(script: str, *words: object) -> str:
 
 
 def test_arms_appends_runs_and_does_not_repeat_them(corpus, tmp_path):
-    results = tmp_path / "arms.jsonl"
+    results = tmp_path / "methods.jsonl"
     words = ("--data", corpus, "--seeds", 0, "--results", results, "--set", "epochs=1", "min_frequency=1")
-    assert "unregularised" in run("arms.py", *words)
+    assert "unregularised" in run("methods.py", *words)
     lines = results.read_text().splitlines()
-    assert {json.loads(line)["arm"] for line in lines} == {"unregularised", "SAFR"}
-    run("arms.py", *words)
+    assert {json.loads(line)["method"] for line in lines} == {"unregularised", "SAFR"}
+    run("methods.py", *words)
     assert results.read_text().splitlines() == lines
 
 

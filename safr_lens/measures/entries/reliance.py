@@ -35,7 +35,7 @@ register_measure(
     Measure(
         "reliance_mean",
         title="reliance (MLP set to its mean), points",
-        meaning="The same, but the constant that the MLPs add is kept.",
+        meaning="Accuracy lost when the MLPs write their mean at every token: the constant that they add is kept.",
         better="higher",
         compute=lambda inputs: _lost(inputs, "mean"),
         scale=100,
