@@ -32,28 +32,28 @@ def check_meaning(site: str, settings: Mapping[str, Any]) -> None:
 
 def schedules(site: str, settings: Mapping[str, Any]) -> dict[str, Schedule]:
     """Return the weight of each term that is on by default or has a weight."""
-    found = {}
+    weights = {}
     for term in registered_terms(site):
         name = weight_name(term)
         default = as_schedule(name, term.weight)
         schedule = as_schedule(name, settings[name]) if name in settings else default
         if default.counts or schedule.counts:
-            found[term.name] = schedule
-    return found
+            weights[term.name] = schedule
+    return weights
 
 
 def meaningless(site: str, settings: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings without a meaning beside the others, and why."""
     here = registered_terms(site)
     active = [term for term in here if term.name in schedules(site, settings)]
-    found = {}
+    reasons = {}
     for term in registered_terms():
         if weight_name(term) not in map(weight_name, here):
-            found[weight_name(term)] = f'no term of site="{site}" has this name'
+            reasons[weight_name(term)] = f'no term of site="{site}" has this name'
         for name in own_settings(term):
             if not any(name in own_settings(one) for one in active):
-                found[name] = f"the term {term.name!r} is not in use"
-    found |= dict.fromkeys(Pairs.meaningless(settings), "the choice of pairs and scope leaves it without a use")
+                reasons[name] = f"the term {term.name!r} is not in use"
+    reasons |= dict.fromkeys(Pairs.meaningless(settings), "the choice of pairs and scope leaves it without a use")
     if not any("compared" in term.needs for term in active):
-        found |= dict.fromkeys((*Pairs.names(), "gates"), f'no term compares tokens at site="{site}"')
-    return found
+        reasons |= dict.fromkeys((*Pairs.names(), "gates"), f'no term compares tokens at site="{site}"')
+    return reasons

@@ -94,5 +94,5 @@ def across_texts(
     """
     length = correlation.shape[1]
     text, position = places // length, places % length
-    found = correlation[text.unsqueeze(1), position.unsqueeze(1), position.unsqueeze(0)]
-    return found * (text.unsqueeze(1) == text.unsqueeze(0))
+    within_texts = correlation[text.unsqueeze(1), position.unsqueeze(1), position.unsqueeze(0)]
+    return within_texts * (text.unsqueeze(1) == text.unsqueeze(0))

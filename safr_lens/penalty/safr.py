@@ -36,7 +36,7 @@ class SafrPenalty:
     terms of several layers are averaged. Adding padding never changes a term. Other terms come with
     :func:`~safr_lens.penalty.register_term`.
 
-    The defaults are what the study found best (``docs/study.md``): words that keep like company share neurons, all
+    The defaults are what the study found best (``docs/study.md``): words used in like contexts share neurons, all
     others should not. They need word vectors, which :func:`~safr_lens.train` makes from the training split unless it is
     given better ones, made from more texts; ``preset("attention")`` needs none.
 

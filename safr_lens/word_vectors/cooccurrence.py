@@ -79,5 +79,5 @@ def positive_pmi(counts: sparse.csr_array, *, smoothing: float = 0.75) -> sparse
     # P(w, c) / P(w) is the count of the pair over that of the word
     values = np.log(pairs.data * context.sum() / (of_word[pairs.row] * context[pairs.col]))
     positive = values > 0
-    found = (values[positive], (pairs.row[positive], pairs.col[positive]))
-    return sparse.csr_array(found, shape=counts.shape)
+    entries = (values[positive], (pairs.row[positive], pairs.col[positive]))
+    return sparse.csr_array(entries, shape=counts.shape)

@@ -83,9 +83,9 @@ def word_vectors(
     places = np.full(len(counts), -1, dtype=np.int32)
     places[types] = np.arange(len(types))
     pairs = cooccurrence(places[ids], numbers, n_words=len(types), window=window)
-    found = centred_unit_rows(positive_pmi(pairs), d_embed, seed=seed)
-    vectors = torch.full((len(counts), found.shape[1]), torch.nan)
-    vectors[torch.from_numpy(types)] = found.float()
+    rows = centred_unit_rows(positive_pmi(pairs), d_embed, seed=seed)
+    vectors = torch.full((len(counts), rows.shape[1]), torch.nan)
+    vectors[torch.from_numpy(types)] = rows.float()
     words = tuple(tokenizer.word(i) or "" for i in range(len(counts)))
     return WordVectors(words, torch.from_numpy(counts), vectors)
 

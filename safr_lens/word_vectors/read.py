@@ -57,8 +57,8 @@ def read_word_vectors(path: str | Path, tokenizer: TextTokenizer, *, centre: boo
     >>> from safr_lens import train_tokenizer
     >>> file = Path(tempfile.mkdtemp()) / "small.vec"
     >>> _ = file.write_text("3 2\\ndull 1.0 0.0\\nFilm 0.0 2.0\\nother 5.0 5.0\\n")
-    >>> found = read_word_vectors(file, train_tokenizer(["a dull film"], min_frequency=1), centre=False)
-    >>> [word for word, known in zip(found.words, found.known) if known]
+    >>> vectors = read_word_vectors(file, train_tokenizer(["a dull film"], min_frequency=1), centre=False)
+    >>> [word for word, known in zip(vectors.words, vectors.known) if known]
     ['dull', 'film']
     """
     path = Path(path)
@@ -178,16 +178,16 @@ def _array_rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _word_list(path: Path) -> list[str]:
     names = [f"{path.stem}.words.txt", f"{path.stem}.words.json", "words.txt", "words.json"]
-    found = next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
-    if found is None:
+    listed = next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
+    if listed is None:
         raise ConfigError(f"{path} needs a list of its words beside it; expected one of {', '.join(names)}.")
     try:
-        text = found.read_text(encoding="utf-8")
-        words = json.loads(text) if found.suffix == ".json" else text.splitlines()
+        text = listed.read_text(encoding="utf-8")
+        words = json.loads(text) if listed.suffix == ".json" else text.splitlines()
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{found} is no list of words: {error}") from None
+        raise ConfigError(f"{listed} is no list of words: {error}") from None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ConfigError(f"{found}: expected a list of words.")
+        raise ConfigError(f"{listed}: expected a list of words.")
     return words
 
 
@@ -208,7 +208,7 @@ def _kept(rows: Iterable[tuple[str, Row]], ids: dict[str, int]) -> dict[int, Row
 
 def _checksum(words: tuple[str, ...], kept: dict[int, Row], centre: bool) -> str:
     """Return a checksum of the rows as they stand in the file, before any sum that threads may round otherwise."""
-    found = hashlib.sha256(str(centre).encode())
+    digest = hashlib.sha256(str(centre).encode())
     for i in sorted(kept):
-        found.update(words[i].encode() + b"\0" + kept[i].astype("<f4").tobytes())
-    return found.hexdigest()[:12]
+        digest.update(words[i].encode() + b"\0" + kept[i].astype("<f4").tobytes())
+    return digest.hexdigest()[:12]

@@ -77,10 +77,10 @@ def training_vectors(
         return _of_training_split(data, tokenizer, widest)
     texts = Texts(load_data(from_data)["train"])
     try:
-        found = word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))
+        vectors = word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))
     except FewWordsError:
-        found = None
-    return replace(_enough(found, from_data), source=f"the training split of {from_data}")
+        vectors = None
+    return replace(_enough(vectors, from_data), source=f"the training split of {from_data}")
 
 
 def analysis_vectors(
@@ -106,35 +106,35 @@ def analysis_vectors(
 def _of_training_split(data: TextData, tokenizer: TextTokenizer, widest: int) -> WordVectors:
     texts = Texts(data["train"])
     try:
-        found = word_vectors(texts, tokenizer, d_embed=min(D_EMBED_SMALL, widest))
+        vectors = word_vectors(texts, tokenizer, d_embed=min(D_EMBED_SMALL, widest))
     except FewWordsError as error:
         raise DataError(
             f"The training split gives no word vectors: {error} Or name a file with word_vectors (--word-vectors) or "
             "other texts with word_vectors_from (--word-vectors-from), or use pairs that attend to each other, which "
             'need none (preset "attention").'
         ) from None
-    if int(found.counts.sum()) >= SMALL:
-        found = word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))
-    return replace(found, source=f"the training split of {data.source}")
+    if int(vectors.counts.sum()) >= SMALL:
+        vectors = word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))
+    return replace(vectors, source=f"the training split of {data.source}")
 
 
-def _enough(found: WordVectors | None, name: str) -> WordVectors:
-    share = 0.0 if found is None else found.known.float().mean().item()
-    if found is None or share < LEAST_KNOWN:
+def _enough(vectors: WordVectors | None, name: str) -> WordVectors:
+    share = 0.0 if vectors is None else vectors.known.float().mean().item()
+    if vectors is None or share < LEAST_KNOWN:
         raise ConfigError(
             f"Word vectors of {name} know {share:.0%} of the entries of the vocabulary; expected {LEAST_KNOWN:.0%} or "
             "more. Are they of another language or kind of text? Name another file with word_vectors (--word-vectors), "
             "or other texts with word_vectors_from (--word-vectors-from)."
         )
-    return found
+    return vectors
 
 
-def _shortened(found: WordVectors, widest: int) -> WordVectors:
+def _shortened(given: WordVectors, widest: int) -> WordVectors:
     """Return vectors of at most ``widest`` numbers, with cosines as near as possible to those they had."""
-    if found.vectors.shape[1] <= widest:
-        return found
-    known = found.vectors[found.known].double()
+    if given.vectors.shape[1] <= widest:
+        return given
+    known = given.vectors[given.known].double()
     _, _, directions = torch.linalg.svd(known, full_matrices=False)
-    vectors = torch.full((len(found.vectors), min(widest, len(directions))), torch.nan)
-    vectors[found.known] = unit_rows(known @ directions[:widest].T)[0].float()
-    return replace(found, vectors=vectors)
+    vectors = torch.full((len(given.vectors), min(widest, len(directions))), torch.nan)
+    vectors[given.known] = unit_rows(known @ directions[:widest].T)[0].float()
+    return replace(given, vectors=vectors)

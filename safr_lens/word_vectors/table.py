@@ -84,10 +84,10 @@ def _from_rows(rows: Tensor | np.ndarray, tokenizer: TextTokenizer) -> Float[Ten
 
 def _from_mapping(vectors: Mapping[str, Any], tokenizer: TextTokenizer) -> Float[Tensor, "d_vocab d_embed"]:
     words = {i: word for i in range(tokenizer.d_vocab) if (word := tokenizer.word(i)) in vectors}
-    found = {i: _numbers(vectors[word], f"The vector of {word!r}", ndim=1) for i, word in words.items()}
-    d_embed = len(next(iter(found.values()))) if found else 1
+    by_id = {i: _numbers(vectors[word], f"The vector of {word!r}", ndim=1) for i, word in words.items()}
+    d_embed = len(next(iter(by_id.values()))) if by_id else 1
     table = torch.full((tokenizer.d_vocab, d_embed), torch.nan)
-    for i, vector in found.items():
+    for i, vector in by_id.items():
         if len(vector) != d_embed:
             first = next(iter(words.values()))
             raise ConfigError(
