@@ -1,4 +1,4 @@
-"""Which pairs of tokens are related by the company that their words keep, and pairs across the texts of a batch."""
+"""Which pairs of tokens are related by distributional similarity of their words, and pairs across the texts of a batch."""
 
 from __future__ import annotations
 

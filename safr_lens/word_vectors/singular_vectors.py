@@ -30,8 +30,8 @@ def centred_unit_rows(table: sparse.csr_array, d_embed: int, *, seed: int) -> Fl
     Raises:
         DataError: fewer than three rows with an entry.
     """
-    in_company = np.diff(table.indptr) > 0
-    n_words = int(in_company.sum())
+    with_context = np.diff(table.indptr) > 0
+    n_words = int(with_context.sum())
     if n_words < 3:
         raise FewWordsError(
             f"Only {n_words} words stand near others more often than by chance; word vectors need three. "
@@ -40,8 +40,8 @@ def centred_unit_rows(table: sparse.csr_array, d_embed: int, *, seed: int) -> Fl
     left, values = _singular_vectors(table, min(d_embed, n_words - 1), seed)
     rows = left * np.sqrt(values)
     longest = np.linalg.norm(rows, axis=1).max()
-    rows -= rows[in_company].mean(0)
-    rows[~in_company | (np.linalg.norm(rows, axis=1) < ROUNDING * longest)] = np.nan
+    rows -= rows[with_context].mean(0)
+    rows[~with_context | (np.linalg.norm(rows, axis=1) < ROUNDING * longest)] = np.nan
     return unit_rows(torch.from_numpy(rows))[0]
 
 
