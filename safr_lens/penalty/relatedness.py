@@ -1,4 +1,4 @@
-"""Which pairs of tokens are related by distributional similarity of their words, and pairs across the texts of a batch."""
+"""Pairs of tokens that are related by the distributional similarity of their words, also across the texts of a batch."""
 
 from __future__ import annotations
 
