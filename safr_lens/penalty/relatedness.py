@@ -1,4 +1,4 @@
-"""Pairs of tokens that are related by the distributional similarity of their words, also across the texts of a batch."""
+"""Pairs of tokens that are related by the distributional similarity of their words, and across the texts of a batch."""
 
 from __future__ import annotations
 
