@@ -28,7 +28,7 @@ class HookedTransformerAdapter:
         module: the transformer, whose unembedding maps to classes.
     """
 
-    token_embedding = "hook_embed"
+    token_embedding = gated = "hook_embed"
     readout_scale = "ln_final.hook_scale"
 
     def __init__(self, module: HookedTransformer) -> None:
@@ -106,6 +106,10 @@ class HookedTransformerAdapter:
 
     def mlp_output(self, layer: int) -> str:
         return f"blocks.{layer}.hook_mlp_out"
+
+    @property
+    def dropout_points(self) -> list[str]:
+        return [at(layer) for layer in range(self.n_layers) for at in (self.attention_output, self.mlp_output)]
 
     def residual(self, layer: int) -> str:
         return f"blocks.{layer}.hook_resid_post"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -42,9 +42,11 @@ class BackboneAdapter(Protocol):
         hookable: by name, all modules at which TransformerLens's hook API may add hooks.
         n_layers, d_model, d_mlp, n_ctx: sizes.
         capabilities: what can be done with it.
-        token_embedding: the token embedding, ahead of positions and norms; VMASK gates it here.
+        token_embedding: the token embedding, ahead of positions and norms.
+        gated: where VMASK gates: the token embedding, or what is read of token vectors that are not trained.
         embedder: the module that looks tokens up.
-        readout_scale: the scale that the final norm divides by.
+        readout_scale: the scale that the final norm divides by; None where there is no norm.
+        dropout_points: where dropout applies in training, beside the gated point.
     """
 
     module: nn.Module
@@ -54,7 +56,9 @@ class BackboneAdapter(Protocol):
     n_ctx: int
     capabilities: Capabilities
     token_embedding: str
-    readout_scale: str
+    gated: str
+    readout_scale: str | None
+    dropout_points: Sequence[str]
 
     @property
     def hook_points(self) -> Mapping[str, nn.Module]: ...
@@ -81,22 +85,19 @@ class BackboneAdapter(Protocol):
     def readable_neurons(self, layer: int) -> str:
         """Return where people and measures read neurons; where it differs from :meth:`neurons`, its maker says why."""
 
-    def attention_output(self, layer: int) -> str:
-        """Return where the output of attention is, [batch pos d_model]."""
-
     def mlp_output(self, layer: int) -> str:
-        """Return where the output of the MLP is, [batch pos d_model]."""
+        """Return where the output of the MLP is, [batch pos d_out]."""
 
     def residual(self, layer: int) -> str:
-        """Return where the residual stream after a block is, [batch pos d_model]; of the last, what is read out."""
+        """Return where the residual stream after a block is, [batch pos d_out]; of the last, what is read out."""
 
     def w_in(self, layer: int) -> Float[Tensor, "d_model d_mlp"]:
         """Return the weights that neurons read with."""
 
-    def w_out(self, layer: int) -> Float[Tensor, "d_mlp d_model"]:
-        """Return the weights that neurons write with."""
+    def w_out(self, layer: int) -> Float[Tensor, "d_mlp d_out"]:
+        """Return the weights that neurons write with, to the residual stream or, without one, to the logits."""
 
-    def b_out(self, layer: int) -> Float[Tensor, " d_model"]:
+    def b_out(self, layer: int) -> Float[Tensor, " d_out"]:
         """Return the bias that is written beside the neurons."""
 
     def readout(self) -> Readout:

@@ -14,24 +14,28 @@ class Readout:
 
     .. math:: \frac{r - \bar r}{\sqrt{\frac{1}{d} \|r - \bar r\|^2 + \epsilon}} R + b
 
+    or, without a norm, :math:`r R + b`.
+
     Attributes:
         weight: R, the LayerNorm's weight times the unembedding, folded as TransformerLens folds it.
         bias: b, of LayerNorm and unembedding, in logits.
-        eps: of the LayerNorm.
+        eps: of the LayerNorm; None where there is no norm.
 
     >>> import torch
     >>> Readout(torch.eye(2), torch.zeros(2), eps=0.0).logits(torch.tensor([[3.0, 1.0]]))
     tensor([[ 1., -1.]])
+    >>> Readout(torch.eye(2), torch.zeros(2), eps=None).logits(torch.tensor([[3.0, 1.0]]))
+    tensor([[3., 1.]])
     """
 
     weight: Float[Tensor, "d_model n_classes"]
     bias: Float[Tensor, " n_classes"]
-    eps: float
+    eps: float | None
 
     def centred(self, residual: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
         """Return what the norm leaves of the residual ahead of its scale."""
         residual = residual.float()
-        return residual - residual.mean(-1, keepdim=True)
+        return residual if self.eps is None else residual - residual.mean(-1, keepdim=True)
 
     def direct(self, component: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows n_classes"]:
         """Return what a component of the residual adds to the logits, ahead of the norm's scale."""
@@ -40,6 +44,8 @@ class Readout:
     def logits(self, residual: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows n_classes"]:
         """Return the logits of residuals."""
         centred = self.centred(residual)
+        if self.eps is None:
+            return centred @ self.weight + self.bias
         scale = (centred.square().mean(-1, keepdim=True) + self.eps).rsqrt()
         return (centred @ self.weight) * scale + self.bias
 

@@ -240,10 +240,8 @@ class HookedClassifier(CheckedHooks):
             return drop(embed * self.hook_mask(kept).unsqueeze(-1))
 
         edits = self.adapter.edits(mask, through_neurons=self.config.readout == "neurons")
-        edits.before.append((self.adapter.token_embedding, gate))
-        for layer in range(self.config.n_layers):
-            edits.before.append((self.adapter.attention_output(layer), drop))
-            edits.before.append((self.adapter.mlp_output(layer), drop))
+        edits.before.append((self.adapter.gated, gate))
+        edits.before += [(name, drop) for name in self.adapter.dropout_points]
         edits.after += reads
         with edits.applied(self.hook_dict):
             yield local

@@ -59,7 +59,8 @@ def points_to_decompose(backbone: BackboneAdapter, *, through_neurons: bool) -> 
         raise ConfigError("This model's logits are no exact sum over its neurons and other components.")
     last = backbone.n_layers - 1
     others = [name for name in backbone.residual_writers() if name != backbone.mlp_output(last)]
-    return [backbone.neurons(last), backbone.readout_scale, *([] if through_neurons else others)]
+    scale = [] if backbone.readout_scale is None else [backbone.readout_scale]
+    return [backbone.neurons(last), *scale, *([] if through_neurons else others)]
 
 
 def decomposed(
@@ -72,7 +73,7 @@ def decomposed(
 ) -> Decomposition:
     """Return the decomposition of one text from what its hook points hold; see ``HookedClassifier.decompose``."""
     last, readout, n = backbone.n_layers - 1, backbone.readout(), len(tokens)
-    scale = seen[backbone.readout_scale] * n
+    scale = logits.new_full((n, 1), n) * (1.0 if backbone.readout_scale is None else seen[backbone.readout_scale])
     neurons = seen[backbone.neurons(last)].unsqueeze(-1) * readout.direct(backbone.w_out(last)) / scale.unsqueeze(-1)
     writers = {name: called for name, called in backbone.residual_writers().items() if name in seen}
     others = {name: readout.direct(seen[name]) / scale for name in writers}

@@ -39,8 +39,7 @@ def test_every_point_that_it_names_is_met_and_has_its_shape(model):
     shapes |= dict.fromkeys(backbone.residual_writers(), wide)
     for layer in layers:
         shapes |= dict.fromkeys([backbone.neurons(layer), backbone.readable_neurons(layer)], narrow)
-        shapes |= dict.fromkeys([backbone.attention_output(layer), backbone.mlp_output(layer)], wide)
-        shapes[backbone.residual(layer)] = wide
+        shapes |= dict.fromkeys([backbone.mlp_output(layer), backbone.residual(layer)], wide)
     seen = model(TEXT, capture=[*shapes, backbone.attention_pattern(0), backbone.attention_scores(0)]).activations
     assert {name: tuple(seen[name].shape) for name in shapes} == shapes
     assert seen[backbone.attention_pattern(0)].shape == seen[backbone.attention_scores(0)].shape

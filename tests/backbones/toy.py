@@ -50,7 +50,7 @@ class ToyNetwork(HookedRootModule):
 
 
 class ToyAdapter:
-    token_embedding, readout_scale = "words", "scale"
+    token_embedding, gated, readout_scale = "words", "words", "scale"
     capabilities = Capabilities(
         exact_decomposition=True, editable_patterns=True, editable_scores=True, signed_neurons=False
     )
@@ -96,6 +96,10 @@ class ToyAdapter:
 
     def mlp_output(self, layer):
         return f"layers.{layer}.mlp"
+
+    @property
+    def dropout_points(self):
+        return [at(layer) for layer in range(self.n_layers) for at in (self.attention_output, self.mlp_output)]
 
     def residual(self, layer):
         return f"layers.{layer}.residual"

@@ -60,7 +60,7 @@ def logits_without(
     .. math:: \frac{(r - \delta w) R}{\sqrt{\|r - \delta w\|^2 / d + \epsilon}} + b, \qquad
               \|r - \delta w\|^2 = \|r\|^2 - 2 \delta\, r \cdot w + \delta^2 \|w\|^2
 
-    so the final LayerNorm is followed exactly, at the cost of one matrix product.
+    so the final LayerNorm is followed exactly, at the cost of one matrix product; without a norm, the root is 1.
 
     Args:
         mlp: of the model.
@@ -68,17 +68,22 @@ def logits_without(
         removed: delta; the activation itself for a neuron set to 0, its difference to the mean for mean-ablation.
     """
     resid, readout = mlp.readout.centred(resid_post), mlp.readout
-    d_model = resid.shape[1]
-    # in place, since these are the largest tensors of a whole analysis
-    scale = (resid @ mlp.out.T).mul_(-2.0)
-    scale.addcmul_(removed, mlp.out.square().sum(1)).mul_(removed).add_(resid.square().sum(1, keepdim=True))
-    scale.clamp_min_(0.0).div_(d_model).add_(readout.eps).rsqrt_()
+    scale = _scale(mlp.out, resid, removed, readout.eps)
     read, writes = resid @ readout.weight, mlp.out @ readout.weight
     changed = [
         torch.addcmul(read[:, i : i + 1], removed, writes[:, i], value=-1.0).mul_(scale).add_(bias)
         for i, bias in enumerate(readout.bias)
     ]
     return torch.stack(changed)
+
+
+def _scale(out: Tensor, resid: Tensor, removed: Tensor, eps: float | None) -> Tensor:
+    if eps is None:
+        return torch.ones(())
+    # in place, since these are the largest tensors of a whole analysis
+    scale = (resid @ out.T).mul_(-2.0)
+    scale.addcmul_(removed, out.square().sum(1)).mul_(removed).add_(resid.square().sum(1, keepdim=True))
+    return scale.clamp_min_(0.0).div_(resid.shape[1]).add_(eps).rsqrt_()
 
 
 class AblationStream(DataclassMetric[AblationEffects]):
