@@ -18,9 +18,11 @@ from safr_lens.atomic import replacing, write_json
 from safr_lens.checks import strict_kwargs
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import CheckpointError, ConfigError, near_matches
+from safr_lens.models.compared import COMPARED, ComparedPairs, load_compared, save_compared
 from safr_lens.models.config import ModelConfig
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+FILES = [WEIGHTS, CONFIG, TOKENIZER, COMPARED]
 FORMAT = "safr_lens.classifier/1"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
@@ -32,6 +34,7 @@ class Saveable(Protocol):
     config: ModelConfig
     tokenizer: TextTokenizer
     labels: tuple[str, ...]
+    compared: ComparedPairs | None
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -51,6 +54,7 @@ def save_pretrained(model: Saveable, directory: str | PathLike[str]) -> None:
         save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, path, {"format": "pt"})
     with replacing(folder / TOKENIZER) as path:
         model.tokenizer.save(path)
+    save_compared(model.compared, folder)
     write_json(
         folder / CONFIG,
         {"format": FORMAT, "model": dataclasses.asdict(model.config), "labels": list(model.labels)},
@@ -81,6 +85,7 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
         raise CheckpointError(f"{folder / WEIGHTS} is damaged or no safetensors file: {error}") from None
     _check_state(model.state_dict(), state, folder / WEIGHTS)
     model.load_state_dict(state)
+    model.compared = load_compared(folder, d_vocab=tokenizer.d_vocab)
     return model.eval()
 
 
@@ -92,7 +97,7 @@ def push_to_hub(model: Saveable, repo_id: str, *, private: bool = True) -> str:
         save_pretrained(model, folder)
         api = HfApi()
         address = api.create_repo(repo_id, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=[WEIGHTS, CONFIG, TOKENIZER])
+        api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=FILES)
     return str(address)
 
 
@@ -112,7 +117,7 @@ def _download(repo_id: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(repo_id, allow_patterns=[WEIGHTS, CONFIG, TOKENIZER]))
+        return Path(snapshot_download(repo_id, allow_patterns=FILES))
     except Exception as error:  # many unrelated types for one user-facing fact
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{repo_id!r} is no local folder, and the Hub did not give it: {reason}") from error

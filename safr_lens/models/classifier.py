@@ -18,6 +18,7 @@ from safr_lens.data.batching import pad
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
 from safr_lens.errors import ConfigError, HookError, TextError
 from safr_lens.models import checkpoint
+from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
 from safr_lens.models.evaluating import evaluating
@@ -68,6 +69,7 @@ class HookedClassifier(CheckedHooks):
         self.adapter = make_backbone(config, d_vocab=tokenizer.d_vocab, n_classes=len(self.labels))
         self.backbone = self.adapter.module
         self.vmask = VMask(config.d_model, config.d_vmask)
+        self.compared: ComparedPairs | None = None  # which pairs its training compared, for tables and views
         for name in OWN_HOOKS:
             point = HookPoint()
             point.name = name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from safr_lens.errors import ConfigError
@@ -26,6 +26,7 @@ class TextExplanation:
         model: the model that read the text.
         text: the text.
         tokens: as they stand in the text.
+        ids: of the tokens.
         mask: True at every token, with a batch dimension of 1.
         probabilities: by class.
         predicted: the class with the largest logit.
@@ -40,6 +41,7 @@ class TextExplanation:
     model: HookedClassifier = field(repr=False, compare=False)
     text: str
     tokens: list[str]
+    ids: Int[Tensor, " pos"] = field(repr=False)
     mask: Bool[Tensor, "1 pos"] = field(repr=False)
     probabilities: Float[Tensor, " n_classes"]
     predicted: int
@@ -149,6 +151,7 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
         model=model,
         text=text,
         tokens=words,
+        ids=tokens[0],
         mask=mask,
         probabilities=output.probabilities[0],
         predicted=predicted,

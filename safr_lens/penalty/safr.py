@@ -15,6 +15,7 @@ import safr_lens.penalty.terms  # noqa: F401  (registers the terms)
 from safr_lens.backbones.protocol import BackboneAdapter
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
+from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.inputs import TermInputs, TokenWords
 from safr_lens.penalty.meaning import check_meaning, meaningless, schedules
@@ -111,6 +112,20 @@ class SafrPenalty:
         """
         check_choice("preset", name, tuple(PRESETS))
         return _changed(preset_fields(name), changes)
+
+    def compared(
+        self, vectors: Float[Tensor, "d_vocab d_embed"] | None = None, source: str | None = None
+    ) -> ComparedPairs:
+        """Return which pairs of tokens the terms compare, as a model keeps it for tables and views.
+
+        >>> SafrPenalty.preset("strong").compared().name, SafrPenalty(site="none").compared().name
+        ('pairs of related words (cosine above 0.5)', 'no pairs of tokens')
+        """
+        if self.pairs is None:
+            return ComparedPairs("attention" if any("pattern" in term.needs for term in self.active) else "none")
+        if self.pairs.pairs == "attention":
+            return ComparedPairs("attention", self.pairs.threshold)
+        return ComparedPairs("words", self.pairs.word_threshold, source, vectors)
 
     def changed(self, **changes: Any) -> SafrPenalty:
         """Return this penalty with other settings; what they leave without a meaning is left out.

@@ -116,6 +116,7 @@ def train(
     vectors = None if found is None else embedding_table(found, model.tokenizer)
     settings = describe(model.config, data, config, penalty, None if found is None else checksum(found, vectors))
     folder = RunFolder(Path(out), settings, resume=resume, overwrite=overwrite) if out is not None else None
+    model.compared = penalty.compared(vectors, None if found is None else found.source)
     started = time.perf_counter()
     trainer = _Trainer(model, data, config, penalty, folder, vectors)
     with (

@@ -75,6 +75,7 @@ def final_metrics(
         "labels": list(model.labels),
         "data_notes": list(data.notes),
         "word_vectors": word_vectors,
+        "compared_pairs": None if model.compared is None else model.compared.to_dict(),
         "settings": settings,
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
     }

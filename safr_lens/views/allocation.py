@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import torch
 
 from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.explanation import TextExplanation, explain
-from safr_lens.neurons.pair_table import pair_table
+from safr_lens.neurons.pair_table import pairs_of
+from safr_lens.neurons.shown_pairs import ShownPairs, shown_pairs
 from safr_lens.neurons.token_table import token_table
 from safr_lens.views.components import neuron_choice
 from safr_lens.views.heatmaps import heatmap, signed_token_heatmap, token_heatmap
 from safr_lens.views.names import NeuronNames, Words
 from safr_lens.views.sums import neuron_sum
 from safr_lens.views.view import View
+from safr_lens.word_vectors import Embeddings
 
 N_NEURONS = 20
 N_PAIRS = 8
@@ -32,6 +35,9 @@ def allocation(
     words: Words | None = None,
     baseline_words: Words | None = None,
     label: str | None = None,
+    pairs: str | None = None,
+    threshold: float | None = None,
+    word_vectors: Embeddings | None = None,
     names: tuple[str, str] = ("baseline", "model"),
     n_neurons: int = N_NEURONS,
     truncate: bool = False,
@@ -39,8 +45,9 @@ def allocation(
     """Show how the neurons of the last layer are allocated to the tokens of a text.
 
     For each token VMASK's importance, what it adds to the prediction and the neurons behind that; for the most relevant
-    neurons where in the text they add it; for the pairs that attention correlates the neurons that they share; and the
-    logits as the exact sum of all contributions. Evidence is the contribution to the predicted class's logit minus the
+    neurons where in the text they add it; for the pairs that the model's training compared (related words, or tokens
+    that attend to each other) the neurons that they share; and the logits as the exact sum of all contributions.
+    Evidence is the contribution to the predicted class's logit minus the
     mean of those to the other classes.
 
     Args:
@@ -50,6 +57,8 @@ def allocation(
         words: names for the neurons, see :class:`safr_lens.views.NeuronNames`.
         baseline_words: the same for the baseline's neurons.
         label: the true class, if it is known.
+        pairs, threshold, word_vectors: which pairs, as in :func:`safr_lens.pair_table`; the same for the baseline.
+            Where word vectors are missing, the view says so.
         names: what to call baseline and model.
         n_neurons: how many neurons to show, 1 to 50.
         truncate: cut a text that is longer than the context instead of refusing it.
@@ -69,22 +78,24 @@ def allocation(
     shown = [(model, words, names[1])]
     if baseline is not None:
         shown.insert(0, (baseline, baseline_words, names[0]))
+    compared = shown_pairs(model, pairs=pairs, threshold=threshold, word_vectors=word_vectors)
     named = [NeuronNames(one, of) for one, of, _ in shown]
     seen = explain(model, text, truncate=truncate)
     explained = [seen if one is model else explain(one, seen.text, truncate=truncate) for one, _, _ in shown]
     models = [
-        _allocation(one, called, name, n_neurons)
+        _allocation(one, called, name, n_neurons, compared if one.model is model else compared.of(model, one.model))
         for one, called, (_, _, name) in zip(explained, named, shown, strict=True)
     ]
     content = {"text": seen.text, "label": label, "origin": named[-1].origin, "models": models}
     return View("How neurons are allocated to tokens", "allocation", content)
 
 
-def _allocation(seen: TextExplanation, named: NeuronNames, name: str, n_neurons: int) -> dict[str, Any]:
+def _allocation(
+    seen: TextExplanation, named: NeuronNames, name: str, n_neurons: int, compared: ShownPairs
+) -> dict[str, Any]:
     """Return how one model reads the text; a token's shares and their ``rest`` sum to 1, or to 0 without a neuron."""
     tokens = token_table(seen.model, seen, top=N_NAMED)
-    pairs = pair_table(seen.model, seen, top=N_NAMED)
-    pairs = pairs[pairs["correlation"] > 0].head(N_PAIRS)
+    pairs, reading = _pairs(seen, compared)
     kept = sorted(seen.evidence.abs().argsort(descending=True)[:N_TOKENS].tolist())
     by_neuron, share = seen.attribution.evidence, seen.attribution.share
     top = [n for n in seen.attribution.top_neurons(n_neurons) if by_neuron[:, n].any()]
@@ -112,6 +123,38 @@ def _allocation(seen: TextExplanation, named: NeuronNames, name: str, n_neurons:
         "heatmap": heatmap(labels, [seen.tokens[i] for i in kept], evidence[kept].T.tolist()),
         "choice": neuron_choice(seen.tokens, {"evidence": evidence, "share of the token's evidence": of_token}, labels),
         "tokens": [token(row) for row in tokens.iloc[kept].to_dict("records")],
+        "compared": compared,
+        "reading": reading,
         "pairs": [row | {"named": shares(row, row["overlap"])} for row in pairs.to_dict("records")],
         "neuron_sum": neuron_sum(seen, called, top),
     }
+
+
+def _pairs(seen: TextExplanation, compared: ShownPairs) -> tuple[pd.DataFrame, str]:
+    """Return the most correlated pairs, and what the overlap of all of them says; none without word vectors.
+
+    Of related words, two occurrences of one word say nothing and are left out.
+    """
+    if compared.missing:
+        return pd.DataFrame({"neurons": []}), ""
+    table = pairs_of(seen, compared, top=N_NAMED)
+    if compared.pairs == "words":
+        table = table[(seen.ids[table["first"].tolist()] != seen.ids[table["second"].tolist()]).cpu().numpy()]
+    correlated = table["correlation"] > 0
+    return table[correlated].head(N_PAIRS), _reading(table["overlap"][correlated], table["overlap"][~correlated])
+
+
+def _reading(correlated: pd.Series, others: pd.Series) -> str:
+    """Return in a sentence whether correlated pairs share neurons more than others, which is what SAFR asks of them.
+
+    >>> _reading(pd.Series([0.8]), pd.Series([0.1, 0.3]))
+    'Mean overlap of the 1 pair: 0.80; of the 2 others: 0.20. These pairs overlap more than others, as SAFR wants.'
+    """
+    if not len(correlated):
+        return ""
+    said = f"Mean overlap of the {len(correlated):,} pair{'' if len(correlated) == 1 else 's'}: {correlated.mean():.2f}"
+    if not len(others):
+        return f"{said}."
+    more = correlated.mean() > others.mean()
+    verdict = "more than others, as SAFR wants" if more else "no more than others"
+    return f"{said}; of the {len(others):,} others: {others.mean():.2f}. These pairs overlap {verdict}."

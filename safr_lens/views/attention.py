@@ -1,10 +1,11 @@
-"""The attention view: the pattern of each head, and the pairs that count as correlated."""
+"""The attention view: the pattern of each head, and the pairs that attend to each other."""
 
 from __future__ import annotations
 
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.explanation import TextExplanation, explain
+from safr_lens.neurons.shown_pairs import shown_pairs
 from safr_lens.views.allocation import N_PAIRS
 from safr_lens.views.charts import pair_matrix
 from safr_lens.views.components import head_patterns
@@ -19,18 +20,20 @@ def attention(
     text: str | TextExplanation,
     *,
     layer: int = -1,
-    threshold: float = 2.0,
+    threshold: float | None = None,
     truncate: bool = False,
 ) -> View:
-    """Show a layer's attention head by head, and beside it which pairs of tokens it correlates.
+    """Show a layer's attention head by head, and beside it which pairs of tokens attend to each other.
 
-    Of a long text the first 64 tokens are drawn head by head; the correlation beside them is of the whole text.
+    Of a long text the first 64 tokens are drawn head by head; the pairs beside them are of the whole text. Which pairs
+    the model's training compared, the view says too: by default they are not these, but related words.
 
     Args:
         model: a classifier.
         text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         layer: by default the last.
-        threshold: attention in multiples of uniform attention above which a pair counts as correlated.
+        threshold: attention in multiples of uniform attention above which a pair is shown; by default that of the
+            training, else 2.
         truncate: cut a text that is longer than the context instead of refusing it.
 
     Raises:
@@ -42,12 +45,13 @@ def attention(
     >>> config = ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
     >>> model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"])
     >>> attention(model, "a good film")
-    View('Attention and correlated token pairs')
+    View('Attention, and pairs that attend to each other')
     """
     layer = checked_layer(model, layer)
     seen = explain(model, text, truncate=truncate)
     pattern, words = seen.patterns[layer].cpu(), seen.tokens
-    correlation = seen.correlation(layer, threshold=threshold).cpu()
+    shown = shown_pairs(model, pairs="attention", threshold=threshold)
+    correlation = shown.correlation(seen, layer).cpu()
     mean = pattern.mean(0)
     both = (mean + mean.T) / 2
     lift = len(words) * both
@@ -60,7 +64,7 @@ def attention(
     content = {
         "seen": seen,
         "layer": layer,
-        "threshold": threshold,
+        "compared": shown,
         "n_heads": len(heads),
         "n_drawn": len(drawn),
         "high": high,
@@ -70,8 +74,8 @@ def attention(
             (both / both.max().clamp_min(1e-12)).numpy(),
             correlation.numpy(),
             lower_label="attention / largest, below",
-            upper_label="correlation, above",
+            upper_label=f"{shown.name}, above",
         ),
         "pairs": [((words[i], i), (words[j], j), correlation[i, j].item(), lift[i, j].item()) for i, j in pairs],
     }
-    return View("Attention and correlated token pairs", "attention", content)
+    return View("Attention, and pairs that attend to each other", "attention", content)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.explanation import TextExplanation, explain
+from safr_lens.neurons.shown_pairs import shown_pairs
 from safr_lens.views.charts import bars, pair_matrix
 from safr_lens.views.heatmaps import token_heatmap
 from safr_lens.views.view import View
+from safr_lens.word_vectors import Embeddings
 
 N_BARS = 24
 
@@ -17,20 +21,23 @@ def superposition(
     text: str | TextExplanation,
     *,
     layer: int = -1,
-    threshold: float = 2.0,
+    pairs: str | None = None,
+    threshold: float | None = None,
+    word_vectors: Embeddings | None = None,
     truncate: bool = False,
 ) -> View:
-    """Show the overlap of the tokens' neuron vectors, their correlation by attention, and each token's capacity.
+    """Show the overlap of the tokens' neuron vectors, which of them are correlated, and each token's capacity.
 
     Args:
         model: a classifier.
         text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         layer: whose neurons and attention; by default the last.
-        threshold: attention in multiples of uniform attention above which a pair counts as correlated.
+        pairs, threshold, word_vectors: which pairs count as correlated, as in :func:`safr_lens.pair_table`; by default
+            those that the model's training compared. Where word vectors are missing, the view says so.
         truncate: cut a text that is longer than the context instead of refusing it.
 
     Raises:
-        ConfigError: a layer that the model does not have.
+        ConfigError: a layer that the model does not have, or a choice of pairs without meaning.
         TextError: a text that the model cannot read.
 
     >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
@@ -41,14 +48,17 @@ def superposition(
     View('Superposition in a text')
     """
     layer = checked_layer(model, layer)
+    compared = shown_pairs(model, pairs=pairs, threshold=threshold, word_vectors=word_vectors)
     seen = explain(model, text, truncate=truncate)
     shares, words = seen.capacity(layer).cpu(), seen.tokens
     defined = shares[~shares.isnan()]
+    overlap = seen.overlap(layer).cpu().numpy()
+    correlation = np.zeros_like(overlap) if compared.missing else compared.correlation(seen, layer).cpu().numpy()
     least = sorted(range(len(words)), key=lambda i: (shares[i].isnan().item(), shares[i].item()))[:N_BARS]
     content = {
         "seen": seen,
         "layer": layer,
-        "threshold": threshold,
+        "compared": compared,
         "mean_capacity": defined.mean().item() if len(defined) else float("nan"),
         # of as many random directions
         "random_capacity": 1 / (1 + (len(words) - 1) / model.config.d_mlp),
@@ -57,10 +67,10 @@ def superposition(
         "n_bars": len(least),
         "matrix": pair_matrix(
             words,
-            seen.overlap(layer).cpu().numpy(),
-            seen.correlation(layer, threshold=threshold).cpu().numpy(),
+            overlap,
+            correlation,
             lower_label="overlap (cosine), below",
-            upper_label="correlation, above",
+            upper_label="not shown" if compared.missing else f"{compared.name}, above",
         ),
     }
     return View("Superposition in a text", "superposition", content)

@@ -278,7 +278,7 @@ def test_an_id_is_downloaded_without_pickles(saved, make_model, texts, monkeypat
     loaded = HookedClassifier.from_pretrained("org/name")
     [(repo_id, kwargs)] = asked
     assert repo_id == "org/name"
-    assert sorted(kwargs["allow_patterns"]) == FILES
+    assert sorted(kwargs["allow_patterns"]) == ["compared_pairs.safetensors", *FILES]
     expected = make_model(labels=["bad", "good"])(list(texts)).logits
     assert torch.equal(loaded(list(texts)).logits, expected)
 
@@ -329,5 +329,5 @@ def test_push_to_hub_makes_the_repository_and_uploads_the_checkpoint(saved, monk
     assert (create, upload) == ("create_repo", "upload_folder")
     assert created == {"repo_id": "org/name", "private": private, "exist_ok": True}
     assert sent["repo_id"] == "org/name"
-    assert sorted(sent["allow_patterns"]) == FILES
+    assert sorted(sent["allow_patterns"]) == ["compared_pairs.safetensors", *FILES]
     assert api.uploaded == {name: (saved / name).read_bytes() for name in FILES}

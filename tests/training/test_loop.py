@@ -378,6 +378,7 @@ def test_history_file_holds_one_record_an_epoch_with_every_term_by_name(trained)
 
 def test_finished_folder_holds_the_run_and_nothing_else(trained):
     assert files(trained.out) == [
+        "compared_pairs.safetensors",
         "config.json",
         "history.jsonl",
         "metrics.json",
