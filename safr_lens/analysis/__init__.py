@@ -7,7 +7,6 @@ from safr_lens.analysis.analyze import (
     Stages,
     analyze,
     checked_folder,
-    evenly_spaced,
 )
 from safr_lens.analysis.comparison import Difference, cautions, compare, to_dict
 
@@ -21,6 +20,5 @@ __all__ = [
     "cautions",
     "checked_folder",
     "compare",
-    "evenly_spaced",
     "to_dict",
 ]

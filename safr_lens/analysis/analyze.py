@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
-from safr_lens.activations.corpus_statistics import CorpusStatistics
+from safr_lens.analysis.sample import affordable, rows_at
 from safr_lens.atomic import replacing, write_json
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenized import tokenized_once
@@ -30,7 +30,6 @@ from safr_lens.word_vectors import Embeddings, analysis_vectors
 
 MEASURES_FILE, NEURONS_FILE = "measures.json", "neurons.parquet"
 FORMAT = "safr_lens.measures/1"
-FORWARD_TOKENS = 5_000_000  # about two minutes of two CPU cores
 PER_TEXT = ("comprehensiveness", "sufficiency", "aopc", "naopc")
 # named stage -> a context that gives the function to call with the steps done and all steps
 Stages = Callable[[str], AbstractContextManager[OnTexts]]
@@ -135,7 +134,7 @@ def analyze(
         faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none. By default 100,
             fewer where texts are long, since a text of n tokens takes 6 n forward passes.
         naopc_texts: of these, how many for the normalised AOPC, whose bounds take most of the time; 0 for none. By
-            default 20, fewer where texts are long.
+            default 20, fewer where texts are long; texts that are too long for it alone are passed over.
         seed: of permutations, resamples and the random initialisation.
         stages: gives, for a named stage, a context whose value is called with the steps done and all steps.
 
@@ -155,7 +154,8 @@ def analyze(
         inputs = _inputs(model, data, statistics, vectors, seed)
     if faithfulness_texts != 0:
         with stages("faithfulness") as on_step:
-            rows, n_bounded = _faithfulness_rows(data, statistics.corpus, faithfulness_texts)
+            numbers, n_bounded = affordable(statistics.corpus.offsets.diff(), faithfulness_texts)
+            rows = rows_at(data, numbers)
             n_bounded = n_bounded if naopc_texts is None else min(naopc_texts, len(rows))
             options = {"max_texts": None, "naopc_texts": n_bounded, "seed": seed, "on_step": on_step}
             inputs = replace(inputs, faithfulness=faithfulness(model, rows, **options))
@@ -174,24 +174,6 @@ def analyze(
         coherence=coherence(model.adapter.w_out(statistics.layer).detach().float().cpu()),
         facts=_facts(statistics, vectors, seed),
     )
-
-
-def evenly_spaced(data: Iterable[dict[str, Any]], n: int, n_texts: int) -> list[dict[str, Any]]:
-    """Return n rows of data, evenly spaced, since rows may be sorted by class."""
-    wanted = {round(i * n_texts / n) for i in range(n)} if n < n_texts else set(range(n_texts))
-    return [row for number, row in enumerate(data) if number in wanted]
-
-
-def _faithfulness_rows(
-    data: Iterable[dict[str, Any]], corpus: CorpusStatistics, n_texts: int | None
-) -> tuple[list[dict[str, Any]], int]:
-    """Return texts for the faithfulness, and how many of them get a normalised AOPC."""
-    length = corpus.n_tokens / corpus.n_texts
-    if n_texts is None:
-        n_texts = min(100, max(10, int(FORWARD_TOKENS / (6 * length**2))))
-    rows = evenly_spaced(data, n_texts, corpus.n_texts)
-    # a beam of 5 deletes every token of 5 texts at each of n steps, for the best and for the worst order
-    return rows, min(20, len(rows), int(FORWARD_TOKENS / (5 * length**3)))
 
 
 def _inputs(

@@ -17,7 +17,6 @@ from safr_lens.analysis import (
     analyze,
     checked_folder,
     compare,
-    evenly_spaced,
     to_dict,
 )
 from safr_lens.errors import CheckpointError, ConfigError
@@ -98,12 +97,6 @@ def test_stages_are_named_and_report_their_steps(model, rows):
     analyze(model, rows, faithfulness_texts=4, stages=stage)
     assert ("reading neurons", 60, 60) in seen and ("the same at random initialisation", 60, 60) in seen
     assert any(name == "faithfulness" and done == total for name, done, total in seen)
-
-
-def test_faithfulness_is_measured_on_evenly_spaced_texts():
-    data = [{"text": str(i)} for i in range(10)]
-    assert [row["text"] for row in evenly_spaced(data, 3, 10)] == ["0", "3", "7"]
-    assert evenly_spaced(data, 20, 10) == data
 
 
 def test_warnings_name_silence_and_neurons_that_carry_nothing(model, rows):
