@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from transformers import BertConfig, BertModel, BertTokenizer
 
 from tests.training.corpus import rows
 
@@ -32,7 +33,7 @@ def run(script: str, *words: object) -> str:
     return done.stdout
 
 
-def test_arms_appends_runs_and_does_not_repeat_them(corpus, tmp_path):
+def test_methods_appends_runs_and_does_not_repeat_them(corpus, tmp_path):
     results = tmp_path / "methods.jsonl"
     words = ("--data", corpus, "--seeds", 0, "--results", results, "--set", "epochs=1", "min_frequency=1")
     assert "unregularised" in run("methods.py", *words)
@@ -46,6 +47,20 @@ def test_epoch_cost_prints_both_ratios(corpus):
     printed = run("epoch_cost.py", "--data", corpus, "--steps", 2)
     assert "the SAFR terms take" in printed
     assert "times as much" in printed
+
+
+def test_plain_fine_tuning_appends_accuracies_of_each_epoch(corpus, tmp_path):
+    words = sorted({word for row in rows(160, seed=4) for word in row["text"].lower().split()})
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words])}
+    tokenizer = BertTokenizer(vocab=vocabulary)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=len(vocabulary), **sizes)).save_pretrained(tmp_path / "encoder")
+    tokenizer.save_pretrained(tmp_path / "encoder")
+    results = tmp_path / "plain.jsonl"
+    arguments = ("--data", corpus, "--backbone", tmp_path / "encoder", "--epochs", 2, "--seeds", 3)
+    run("plain_fine_tuning.py", *arguments, "--results", results)
+    (line,) = results.read_text().splitlines()
+    assert len(json.loads(line)["test"]) == len(json.loads(line)["validation"]) == 2
 
 
 def test_importance_prints_quantiles_and_words(corpus):
