@@ -25,12 +25,19 @@ def without_surrogates(text: str) -> str:
 
 @dataclass(frozen=True)
 class Encoding:
-    """Token ids of one text, and for each the stretch of the text it stands for."""
+    """Token ids of one text, special ones included, and the tokens of the text as they stand in it.
+
+    Attributes:
+        ids: of all tokens.
+        tokens: the stretch of the text that each token of the text stands for; special tokens stand for none.
+        words: of each token of the text, the number of the word it is a piece of, from 0.
+        n_cut: how many tokens were cut off to fit the context.
+    """
 
     ids: list[int]
     tokens: list[str]
+    words: list[int]
     n_cut: int
-    """How many tokens were cut off to fit the context."""
 
 
 class TextTokenizer:
@@ -39,13 +46,25 @@ class TextTokenizer:
     Args:
         tokenizer: any tokenizer of the ``tokenizers`` library.
         pad_id: the id of padding.
+        add_special_tokens: put the tokenizer's own special tokens around each text, as pretrained models expect it. A
+            text that spells one out (``"[SEP]"``) still is text.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, pad_id: int = 0) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, pad_id: int = 0, add_special_tokens: bool = False) -> None:
         self.tokenizer = tokenizer
         self.pad_id = pad_id
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
+        self.prefix: list[int] = []
+        self.suffix: list[int] = []
+        if add_special_tokens:
+            self.tokenizer.encode_special_tokens = True
+            self.prefix, self.suffix = _around(self.tokenizer)
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """Ids of the tokens that are put around each text."""
+        return tuple(dict.fromkeys([*self.prefix, *self.suffix]))
 
     @property
     def d_vocab(self) -> int:
@@ -72,36 +91,45 @@ class TextTokenizer:
         """
         encoded = []
         clean = _clean(texts)
+        room = self._room(n_ctx)
         for text, raw in zip(clean, self.tokenizer.encode_batch_fast(clean, add_special_tokens=False), strict=True):
             ids = raw.ids
             if not ids:
                 raise TextError(_no_token(text))
-            encoded.append((ids[:n_ctx], max(0, len(ids) - n_ctx)))
+            encoded.append((self._with_special(ids[:room]), max(0, len(ids) - room)))
         return encoded
 
     def encode_batch(self, texts: Sequence[str], *, n_ctx: int, truncate: bool = False) -> list[Encoding]:
         """Encode several texts; see :meth:`encode`."""
         clean = _clean(texts)
+        room = self._room(n_ctx)
         encoded = []
         for text, raw in zip(clean, self.tokenizer.encode_batch(clean, add_special_tokens=False), strict=True):
             ids = raw.ids
             if not ids:
                 raise TextError(_no_token(text))
-            if len(ids) > n_ctx and not truncate:
+            if len(ids) > room and not truncate:
                 raise TextError(
-                    f"A text has {len(ids):,} tokens, but the model reads at most {n_ctx:,}: {text!r:.60}... "
+                    f"A text has {len(ids):,} tokens, but the model reads at most {room:,}: {text!r:.60}... "
                     "Shorten it, or cut it with --truncate (in Python: truncate=True)."
                 )
-            pieces = [text[a:b] or token for (a, b), token in zip(raw.offsets[:n_ctx], raw.tokens[:n_ctx], strict=True)]
-            encoded.append(Encoding(ids[:n_ctx], pieces, max(0, len(ids) - n_ctx)))
+            pieces = [text[a:b] or token for (a, b), token in zip(raw.offsets[:room], raw.tokens[:room], strict=True)]
+            words = [number if word is None else word for number, word in enumerate(raw.word_ids[:room])]
+            encoded.append(Encoding(self._with_special(ids[:room]), pieces, words, max(0, len(ids) - room)))
         return encoded
+
+    def _room(self, n_ctx: int) -> int:
+        return n_ctx - len(self.prefix) - len(self.suffix)
+
+    def _with_special(self, ids: list[int]) -> list[int]:
+        return [*self.prefix, *ids, *self.suffix]
 
     def save(self, path: Path) -> None:
         """Write ``tokenizer.json``."""
         self.tokenizer.save(str(path))
 
     @classmethod
-    def load(cls, path: Path) -> TextTokenizer:
+    def load(cls, path: Path, *, add_special_tokens: bool = False) -> TextTokenizer:
         """Read a ``tokenizer.json``, ours or a pretrained model's.
 
         Raises:
@@ -114,7 +142,13 @@ class TextTokenizer:
         except Exception as error:  # the library raises a bare Exception for a foreign file
             raise CheckpointError(f"{path} is not a tokenizer.json: {error!s:.120}") from None
         pad_id = next((i for i in map(tokenizer.token_to_id, (PAD, "<pad>", "<|endoftext|>")) if i is not None), 0)
-        return cls(tokenizer, pad_id=pad_id)
+        return cls(tokenizer, pad_id=pad_id, add_special_tokens=add_special_tokens)
+
+
+def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    raw = tokenizer.encode("a")
+    inner = [i for i, special in enumerate(raw.special_tokens_mask) if not special]
+    return raw.ids[: inner[0]], raw.ids[inner[-1] + 1 :]
 
 
 def _clean(texts: Sequence[str]) -> list[str]:

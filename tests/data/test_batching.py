@@ -143,7 +143,7 @@ def test_an_empty_split_gives_no_batch(word_tokenizer):
 
 
 def test_pad_fills_with_the_padding_id_and_masks_it():
-    encodings = [Encoding([5, 6, 7], ["a", "b", "c"], 0), Encoding([8], ["d"], 0)]
+    encodings = [Encoding([5, 6, 7], ["a", "b", "c"], [0, 1, 2], 0), Encoding([8], ["d"], [0], 0)]
     tokens, mask = pad([one.ids for one in encodings], pad_id=9)
     assert tokens.tolist() == [[5, 6, 7], [8, 9, 9]]
     assert mask.tolist() == [[True, True, True], [True, False, False]]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from safr_lens.data import TextTokenizer, train_tokenizer
 from safr_lens.data.tokenizer import PAD, UNK, Encoding
@@ -171,7 +172,7 @@ def test_truncation_keeps_the_first_tokens_and_counts_the_others(tokenizer):
     whole = tokenizer.encode("a gripping , funny film", n_ctx=5)
     cut = tokenizer.encode("a gripping , funny film", n_ctx=3, truncate=True)
     assert whole.n_cut == 0
-    assert cut == Encoding(whole.ids[:3], whole.tokens[:3], n_cut=2)
+    assert cut == Encoding(whole.ids[:3], whole.tokens[:3], whole.words[:3], n_cut=2)
 
 
 @pytest.mark.parametrize("kind", ["word", "bpe"])
@@ -207,3 +208,58 @@ def test_a_decomposed_accent_is_shown_with_its_letter():
 def test_a_vocabulary_without_room_is_an_error(size):
     with pytest.raises(ConfigError, match="min_frequency >= 1 and max_vocab >= 3"):
         train_tokenizer(["a film"], **size)
+
+
+def wrapped(**options) -> TextTokenizer:
+    """Word pieces between ``[CLS]`` and ``[SEP]``, as BERT has them."""
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "film", "un", "##put", "##down", "sep", "[", "]"]
+    inner = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    inner.normalizer, inner.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    inner.add_special_tokens(pieces[:4])
+    inner.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return TextTokenizer(inner, **options)
+
+
+def test_special_tokens_stand_around_the_text_where_they_are_asked_for():
+    tokenizer = wrapped(add_special_tokens=True)
+    one = tokenizer.encode("A film", n_ctx=N_CTX)
+    assert (one.ids, one.tokens, one.n_cut) == ([2, 4, 5, 3], ["A", "film"], 0)
+    assert tokenizer.special_ids == (2, 3)
+    assert tokenizer.ids_batch(["A film", "film"], n_ctx=N_CTX) == [([2, 4, 5, 3], 0), ([2, 5, 3], 0)]
+    assert wrapped().encode("A film", n_ctx=N_CTX).ids == [4, 5]
+    assert wrapped().special_ids == ()
+
+
+def test_special_tokens_are_kept_when_a_text_is_cut():
+    tokenizer = wrapped(add_special_tokens=True)
+    one = tokenizer.encode("a film a film", n_ctx=4, truncate=True)
+    assert (one.ids, one.tokens, one.n_cut) == ([2, 4, 5, 3], ["a", "film"], 2)
+    assert tokenizer.ids_batch(["a film a film"], n_ctx=4) == [([2, 4, 5, 3], 2)]
+    with pytest.raises(TextError, match="has 4 tokens, but the model reads at most 2"):
+        tokenizer.encode("a film a film", n_ctx=4)
+
+
+def test_a_text_that_spells_out_a_special_token_is_text():
+    one = wrapped(add_special_tokens=True).encode("a [SEP] film", n_ctx=N_CTX)
+    assert one.tokens == ["a", "[", "SEP", "]", "film"]
+    assert one.ids == [2, 4, 10, 9, 11, 5, 3]
+
+
+def test_a_text_without_a_token_is_refused_whatever_stands_around_it():
+    with pytest.raises(TextError, match="no token"):
+        wrapped(add_special_tokens=True).encode("  ", n_ctx=N_CTX)
+
+
+def test_pieces_know_the_word_they_belong_to():
+    one = wrapped(add_special_tokens=True).encode("a unputdown film", n_ctx=N_CTX)
+    assert (one.tokens, one.words) == (["a", "un", "put", "down", "film"], [0, 1, 1, 1, 2])
+    assert train_tokenizer(["a film"], min_frequency=1).encode("a film", n_ctx=N_CTX).words == [0, 1]
+
+
+def test_special_tokens_survive_saving(tmp_path):
+    wrapped(add_special_tokens=True).save(tmp_path / "tokenizer.json")
+    again = TextTokenizer.load(tmp_path / "tokenizer.json", add_special_tokens=True)
+    assert again.encode("a [SEP]", n_ctx=N_CTX) == wrapped(add_special_tokens=True).encode("a [SEP]", n_ctx=N_CTX)
+    assert TextTokenizer.load(tmp_path / "tokenizer.json").special_ids == ()

@@ -1,0 +1,56 @@
+"""An attention function whose scores and pattern can be read and edited, registered with ``transformers``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import sdpa_mask
+
+from safr_lens.backbones.hook_points import HookPoint
+
+NAME = "safr_lens_hooked"
+POINTS = ("hook_q", "hook_k", "hook_v", "hook_attn_scores", "hook_pattern", "hook_z")
+
+
+def add_attention_points(attention: nn.Module) -> dict[str, HookPoint]:
+    """Give an attention module the points that :func:`hooked_attention` passes through."""
+    attention.hooked = nn.ModuleDict({name: HookPoint() for name in POINTS})
+    return dict(attention.hooked.items())
+
+
+def hooked_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **kwargs: Any,
+) -> tuple[Tensor, Tensor]:
+    """Return what attention makes of the values, and its pattern.
+
+    Dropout comes behind the pattern, whose rows therefore sum to 1 in training too. Scores at masked positions are the
+    smallest number there is and not -inf: in a sliding window, padding may have no position at all to attend to.
+    """
+    points = module.hooked
+    query, key, value = (
+        points[name](part.transpose(1, 2)).transpose(1, 2)
+        for name, part in (("hook_q", query), ("hook_k", key), ("hook_v", value))
+    )
+    scores = query @ key.transpose(2, 3) * (query.size(-1) ** -0.5 if scaling is None else scaling)
+    if attention_mask is not None:
+        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
+    pattern = points["hook_pattern"](
+        points["hook_attn_scores"](scores).softmax(-1, dtype=torch.float32).to(value.dtype)
+    )
+    z = F.dropout(pattern, p=dropout, training=module.training) @ value
+    return points["hook_z"](z.transpose(1, 2).contiguous()), pattern
+
+
+AttentionInterface.register(NAME, hooked_attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)  # True where a position is attended to

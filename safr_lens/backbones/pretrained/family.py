@@ -1,0 +1,47 @@
+"""Where things are in a family of encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from transformers import PreTrainedConfig, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Family:
+    """Modules of an encoder, by their paths in it; those of a block start at the block.
+
+    Attributes:
+        model_class: of ``transformers``.
+        sizes: names in the configuration of ``n_layers``, ``d_model``, ``d_mlp``, ``n_ctx`` and ``act_fn``.
+        embedder: looks tokens up.
+        embeddings: by hook name, the other modules ahead of the blocks whose outputs are hook points.
+        blocks: the list of blocks.
+        attention: calls the attention function.
+        attention_output: what attention writes, ahead of the residual.
+        residual_mid: by path, the module whose output (``"out"``) or input (``"in"``) is the stream that the MLP's
+            output is added to.
+        w_in, w_out: the linear layers around the neurons.
+        mlp_output: what the MLP writes, ahead of the residual.
+        final_norm: makes the token vectors; with ``{last}`` for the last block.
+        gated: half of ``w_in`` multiplies the other half, so that no neuron reads with one direction.
+        without: options of the model class.
+        reserved_positions: positions that no token can have.
+    """
+
+    model_class: type[PreTrainedModel]
+    sizes: tuple[str, str, str, str, str]
+    embedder: str
+    embeddings: Mapping[str, str]
+    blocks: str
+    attention: str
+    attention_output: str
+    residual_mid: tuple[str, str]
+    w_in: str
+    w_out: str
+    mlp_output: str
+    final_norm: str
+    gated: bool = False
+    without: Mapping[str, bool] = field(default_factory=dict)
+    reserved_positions: Callable[[PreTrainedConfig], int] = lambda config: 0

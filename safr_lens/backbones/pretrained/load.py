@@ -1,0 +1,185 @@
+"""Encoders and their tokenizers, from a folder or the Hub."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from transformers.utils import logging
+
+from safr_lens.backbones.pretrained.families import family_of
+from safr_lens.backbones.pretrained.hooked import HookedEncoder
+from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.errors import CheckpointError, ConfigError, near_matches
+
+CONFIG, TOKENIZER, SPECIAL_IDS = "config.json", "tokenizer.json", "special_token_ids"
+FILES = (
+    CONFIG,
+    TOKENIZER,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+)
+
+
+def load_encoder(source: str | PathLike[str]) -> tuple[HookedEncoder, TextTokenizer, dict[str, Any]]:
+    """Return a pretrained encoder in evaluation mode, its tokenizer, and what :func:`make_encoder` makes another from.
+
+    Args:
+        source: a folder with ``config.json``, ``tokenizer.json`` and safetensors weights, for which no connection is
+            made; or a Hub id. Nothing is unpickled and no code of the model's is run.
+
+    Raises:
+        CheckpointError: a source that is missing, incomplete or damaged.
+        ConfigError: a family of models that does not work here.
+    """
+    folder = encoder_folder(source)
+    config = read_config(folder)
+    family = family_of(config.get("model_type"), where=str(folder / CONFIG))
+    tokenizer = read_tokenizer(folder, config)
+    module = read_weights(folder, family.model_class, **family.without)
+    config = {name: value for name, value in config.items() if not name.startswith("_") and name != "architectures"}
+    config[SPECIAL_IDS] = list(tokenizer.special_ids)
+    encoder = HookedEncoder(module, family, tokenizer.special_ids)
+    d_vocab = len(encoder.embedding)
+    if tokenizer.d_vocab > d_vocab:
+        raise CheckpointError(
+            f"{folder / TOKENIZER} has {tokenizer.d_vocab:,} token ids, but the encoder knows {d_vocab:,}; "
+            "they belong to different models."
+        )
+    return encoder, tokenizer, config
+
+
+def make_encoder(config: Mapping[str, Any]) -> HookedEncoder:
+    """Return an encoder with random weights, from what :func:`load_encoder` returned beside another.
+
+    Args:
+        config: the contents of a ``config.json`` of ``transformers``, with the ``special_token_ids`` beside it.
+
+    Raises:
+        ConfigError: a family of models that does not work here, or a configuration without meaning.
+    """
+    family = family_of(config.get("model_type"), where="The configuration of the encoder")
+    plain = {name: value for name, value in config.items() if name != SPECIAL_IDS}
+    try:
+        module = family.model_class(family.model_class.config_class.from_dict(plain), **family.without)
+    except Exception as error:  # of many unrelated types
+        raise ConfigError(
+            f"The configuration of the encoder makes no {config.get('model_type')} model: {error}"
+        ) from None
+    return HookedEncoder(module.eval(), family, config.get(SPECIAL_IDS, ()))
+
+
+def encoder_folder(source: str | PathLike[str]) -> Path:
+    """Return the folder of a source, which is downloaded if it is a Hub id."""
+    path = Path(source)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise CheckpointError(f"{path} is a file; expected the folder of a pretrained encoder, with {CONFIG}.")
+    if not isinstance(source, str) or str(source).startswith((".", "/", "~")) or str(source).count("/") > 1:
+        siblings = [p.name for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
+        raise CheckpointError(f"{path}: no such folder.{near_matches(path.name, siblings)}")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(source, allow_patterns=list(FILES)))
+    except Exception as error:  # many unrelated types for one user-facing fact
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"{source!r} is no local folder, and the Hub did not give it: {reason}") from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the ``config.json`` of a folder.
+
+    Raises:
+        CheckpointError: it is missing or no JSON object.
+    """
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} has no {CONFIG}; expected the folder of a pretrained encoder.") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path} holds no JSON object.")
+    return config
+
+
+def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TextTokenizer:
+    """Return the tokenizer of a folder, with its own special tokens and padding.
+
+    Raises:
+        CheckpointError: ``tokenizer.json`` is missing or foreign, or names no padding.
+    """
+    if not (folder / TOKENIZER).exists():
+        raise CheckpointError(
+            f"{folder} has no {TOKENIZER}. Write it with transformers: "
+            "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)."
+        )
+    loaded = TextTokenizer.load(folder / TOKENIZER, add_special_tokens=True)
+    pad_id = _padding(folder, config, loaded.tokenizer)
+    if pad_id is None:
+        raise CheckpointError(f"{folder} names no padding; set pad_token_id in its {CONFIG}.")
+    return TextTokenizer(loaded.tokenizer, pad_id=pad_id, add_special_tokens=True)
+
+
+def _padding(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer) -> int | None:
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        with contextlib.suppress(OSError, json.JSONDecodeError, AttributeError):
+            token = json.loads((folder / name).read_text(encoding="utf-8")).get("pad_token")
+            token_id = tokenizer.token_to_id(token["content"] if isinstance(token, dict) else token or "")
+            if token_id is not None:
+                return token_id
+    return config.get("pad_token_id")
+
+
+def read_weights(folder: Path, model_class: Any, **options: Any) -> Any:
+    """Return a model of ``transformers`` with the weights of a folder, in float32 and evaluation mode.
+
+    Raises:
+        CheckpointError: weights that are missing, damaged, of another shape, or pickled.
+    """
+    if not any(folder.glob("*.safetensors")):
+        pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".bin", ".pt", ".ckpt", ".h5")]
+        have = f" It holds {pickles[0]}, which is not read, since a pickle can run any code." if pickles else ""
+        raise CheckpointError(f"{folder} has no safetensors weights.{have}")
+    try:
+        with _quiet():
+            module, loaded = model_class.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+                **options,
+            )
+    except Exception as error:  # of many unrelated types
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"The weights of {folder} do not load: {reason}") from error
+    missing = sorted(loaded["missing_keys"])
+    if missing:
+        raise CheckpointError(f"The weights of {folder} lack {missing[0]!r} and {len(missing) - 1} others.")
+    return module.eval()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

