@@ -25,9 +25,9 @@ def fingerprint(model: HookedClassifier) -> str:
     (True, False)
     """
     sha = hashlib.sha256()
-    # left out where it is the first kind, which models had before there were others
-    first = ("backbone", "hooked_transformer")
-    config = dict(item for item in dataclasses.asdict(model.config).items() if item != first)
+    # left out where they say what all models were before there were others
+    first = {"backbone": "hooked_transformer", "encoder": None, "freeze": None}.items()
+    config = dict(item for item in dataclasses.asdict(model.config).items() if item not in first)
     sizes = json.dumps([config, model.labels, model.tokenizer.pad_id], sort_keys=True)
     for text in (sizes, model.tokenizer.tokenizer.to_str()):
         sha.update(hashlib.sha256(text.encode()).digest())

@@ -20,7 +20,6 @@ from safr_lens.atomic import replacing
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.models.classifier import POOLED, HookedClassifier
-from safr_lens.models.vmask import TypeLogOdds
 
 INDEX = ("tokens", "positions", "rows", "example", "labels", "lengths", "batch_texts", "batch_n_cut")
 
@@ -64,7 +63,7 @@ def activations_of_shard(
     stored: dict[str, Tensor] = {}
     pairs = pairs_among(model, names)
     filled = dict.fromkeys(names, 0)
-    log_odds = TypeLogOdds(model.vmask, model.adapter.embedding)
+    log_odds = model.type_log_odds()
     for batch in batches:
         made = activations_of(model, batch, names, log_odds).activations
         for name in names:

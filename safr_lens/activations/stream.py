@@ -62,7 +62,7 @@ def stream_activations(
     names = checked_hooks(model, hooks)
     if not 0 <= process < n_processes:
         raise ConfigError(f"Expected a process from 0 to {n_processes - 1}; got {process}.")
-    log_odds = TypeLogOdds(model.vmask, model.adapter.embedding)
+    log_odds = model.type_log_odds()
     for number, batch in enumerate(text_batches(model, data, max_positions=max_positions)):
         if number % n_processes == process:
             yield activations_of(model, batch, names, log_odds)

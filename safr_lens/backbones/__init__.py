@@ -5,7 +5,9 @@ package.
 """
 
 from safr_lens.backbones.config import BackboneConfig
+from safr_lens.backbones.encoder import Encoder
 from safr_lens.backbones.hooked_transformer import HookedTransformerAdapter
+from safr_lens.backbones.neuron_head import NeuronHeadAdapter
 from safr_lens.backbones.protocol import BackboneAdapter, Capabilities
 from safr_lens.backbones.readout import Readout
 from safr_lens.backbones.registry import make_backbone, register_backbone, registered_backbones
@@ -16,7 +18,9 @@ __all__ = [
     "BackboneAdapter",
     "BackboneConfig",
     "Capabilities",
+    "Encoder",
     "HookedTransformerAdapter",
+    "NeuronHeadAdapter",
     "Readout",
     "make_backbone",
     "register_backbone",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
@@ -23,6 +24,9 @@ class BackboneConfig:
         embed_std: standard deviation of untrained token embeddings. TransformerLens's own (0.05 at d_model 256)
             drowns what the few updates of a rare word can change.
         backbone: which kind, of those registered with :func:`~safr_lens.backbones.register_backbone`.
+        encoder: configuration of the pretrained encoder that the backbone stands on, if it does.
+        freeze: which of the encoder's weights are not trained: ``"all"``, ``"none"``, or those of so many of its lowest
+            blocks and of its embeddings.
 
     Raises:
         ConfigError: a value without meaning.
@@ -37,6 +41,8 @@ class BackboneConfig:
     positional_embedding_type: str = "shortformer"
     embed_std: float = 0.02
     backbone: str = "hooked_transformer"
+    encoder: dict[str, Any] | None = None
+    freeze: str | int | None = None
 
     def __post_init__(self) -> None:
         for name in ("n_layers", "d_model", "n_heads", "d_mlp", "n_ctx"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -21,6 +21,7 @@ class Encoder(Protocol):
         hook_points: by name, the modules whose outputs can be read and edited.
         hookable: by name, all modules at which TransformerLens's hook API may add hooks.
         n_layers, d_model, n_ctx: sizes; ``n_ctx`` counts special tokens.
+        blocks: the network's blocks, the lowest first.
         token_embedding: where the token embedding is, ahead of positions and norms.
         editable_patterns, editable_scores: a hook's change of attention patterns or scores reaches the token vectors.
     """
@@ -29,6 +30,7 @@ class Encoder(Protocol):
     n_layers: int
     d_model: int
     n_ctx: int
+    blocks: Sequence[nn.Module]
     token_embedding: str
     editable_patterns: bool
     editable_scores: bool

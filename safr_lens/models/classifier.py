@@ -38,7 +38,8 @@ class _AllSeen(Exception):
 class HookedClassifier(CheckedHooks):
     """A text classifier on an unmodified backbone, whose neurons can be read.
 
-    The token embedding e is gated by VMASK: ``e_i g_i`` with g = q in evaluation and a hard sample of it in training.
+    The token embedding e (``adapter.gated``, to be exact) is gated by VMASK: ``e_i g_i`` with g = q in evaluation and a
+    hard sample of it in training; without VMASK, every q is 1.
     The text's logits are the mean of the per-position logits over its real tokens. With ``readout="neurons"`` the
     per-position logits read the last MLP's output alone.
 
@@ -68,7 +69,7 @@ class HookedClassifier(CheckedHooks):
         self.labels = tuple(without_surrogates(str(label)) for label in labels)
         self.adapter = make_backbone(config, d_vocab=tokenizer.d_vocab, n_classes=len(self.labels))
         self.backbone = self.adapter.module
-        self.vmask = VMask(config.d_model, config.d_vmask)
+        self.vmask = VMask(config.d_model, config.d_vmask) if config.d_vmask else None
         self.compared: ComparedPairs | None = None  # which pairs its training compared, for tables and views
         for name in OWN_HOOKS:
             point = HookPoint()
@@ -95,7 +96,7 @@ class HookedClassifier(CheckedHooks):
     def _apply(self, fn: Any, recurse: bool = True) -> HookedClassifier:
         # behind .to(), .cuda(), .bfloat16() ...: the backbone must know where it is and what it is made of
         super()._apply(fn, recurse)
-        self.adapter.moved_to(self.device, self.vmask.keep.weight.dtype)
+        self.adapter.moved_to(self.device, self.adapter.embedding.dtype)
         return self
 
     @property
@@ -106,7 +107,7 @@ class HookedClassifier(CheckedHooks):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.vmask.keep.weight.device
+        return self.adapter.embedding.device
 
     def to_tokens(
         self, texts: str | Sequence[str], *, truncate: bool = False
@@ -206,6 +207,12 @@ class HookedClassifier(CheckedHooks):
                 raise HookError(f"The model's forward pass never meets the hook point {name!r}.")
         return seen
 
+    def type_log_odds(self) -> TypeLogOdds | None:
+        """Return VMASK by token type, or None where it does not look at the token embedding alone."""
+        if self.vmask is None or self.adapter.gated != self.adapter.token_embedding:
+            return None
+        return TypeLogOdds(self.vmask, self.adapter.embedding)
+
     def _checked_input(self, input: Any, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         if not isinstance(input, Tensor):
             input, mask = self.to_tokens(input)
@@ -234,9 +241,13 @@ class HookedClassifier(CheckedHooks):
 
         def gate(embed: Tensor) -> Tensor:
             embed = self.hook_ungated_embed(embed)
-            odds = self.vmask(embed) if log_odds is None else log_odds
-            q = local["importance"] = torch.sigmoid(odds)
-            kept = sample_gate(odds, generator=generator) if self.training else q
+            if self.vmask is None:
+                q = kept = torch.ones_like(embed[..., 0])
+            else:
+                odds = self.vmask(embed) if log_odds is None else log_odds
+                q = torch.sigmoid(odds)
+                kept = sample_gate(odds, generator=generator) if self.training else q
+            local["importance"] = q
             if constant_gates is not None:
                 kept = torch.where(constant_gates.unsqueeze(1), kept.detach(), kept)
             return drop(embed * self.hook_mask(kept).unsqueeze(-1))

@@ -17,7 +17,7 @@ class ModelConfig(BackboneConfig):
     The defaults are the setting of the SAFR paper, with the readout through the neurons.
 
     Attributes:
-        d_vmask: hidden units of VMASK.
+        d_vmask: hidden units of VMASK; 0 leaves it out: every token then has importance 1.
         dropout: share dropped at the token embedding and at the outputs of attention and MLPs in training.
         readout: ``"neurons"`` reads the class from the last MLP's output alone, ``"residual"`` from the whole
             residual stream.
@@ -32,6 +32,6 @@ class ModelConfig(BackboneConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("d_vmask", self.d_vmask, low=1, whole=True)
+        check_number("d_vmask", self.d_vmask, low=0, whole=True)
         check_number("dropout", self.dropout, low=0.0, high=0.99)
         check_choice("readout", self.readout, READOUTS)

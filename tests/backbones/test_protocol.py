@@ -8,7 +8,7 @@ import torch
 from safr_lens import HookedClassifier, ModelConfig
 from safr_lens.backbones import BackboneAdapter, make_backbone, register_backbone, registered_backbones
 from safr_lens.errors import CheckpointError, ConfigError
-from tests.backbones import toy  # noqa: F401  (registers it)
+from tests.backbones import toy, toy_encoder  # noqa: F401  (registers them)
 
 TEXT = "the acting is warm and the story is moving"
 
@@ -18,9 +18,17 @@ def kind(request) -> str:
     return request.param
 
 
-@pytest.fixture(params=[("neurons", 1), ("neurons", 2), ("residual", 2)], ids="{0[0]}-{0[1]}".format)
-def model(request, kind, make_model) -> HookedClassifier:
-    readout, n_layers = request.param
+HEADS = ("toy_head",)  # one layer of neurons, and no residual stream around them
+SHAPES = [
+    (kind, readout, n_layers)
+    for kind in registered_backbones()
+    for readout, n_layers in [("neurons", 1), ("neurons", 2), ("residual", 2)][: 1 if kind in HEADS else None]
+]
+
+
+@pytest.fixture(params=SHAPES, ids="{0[0]}-{0[1]}-{0[2]}".format)
+def model(request, make_model) -> HookedClassifier:
+    kind, readout, n_layers = request.param
     return make_model(readout, n_layers=n_layers, backbone=kind)
 
 
@@ -35,11 +43,13 @@ def test_it_has_all_that_the_protocol_asks_for(model):
 def test_every_point_that_it_names_is_met_and_has_its_shape(model):
     backbone, layers = model.adapter, range(model.config.n_layers)
     wide, narrow = (1, 9, 16), (1, 9, 32)
-    shapes = {backbone.token_embedding: wide, backbone.readout_scale: (1, 9, 1)}
-    shapes |= dict.fromkeys(backbone.residual_writers(), wide)
+    out = (1, 9, backbone.w_out(0).shape[1])
+    shapes = {backbone.token_embedding: wide, backbone.gated: wide}
+    shapes |= {} if backbone.readout_scale is None else {backbone.readout_scale: (1, 9, 1)}
+    shapes |= dict.fromkeys([*backbone.residual_writers(), *backbone.dropout_points], out)
     for layer in layers:
         shapes |= dict.fromkeys([backbone.neurons(layer), backbone.readable_neurons(layer)], narrow)
-        shapes |= dict.fromkeys([backbone.mlp_output(layer), backbone.residual(layer)], wide)
+        shapes |= dict.fromkeys([backbone.mlp_output(layer), backbone.residual(layer)], out)
     seen = model(TEXT, capture=[*shapes, backbone.attention_pattern(0), backbone.attention_scores(0)]).activations
     assert {name: tuple(seen[name].shape) for name in shapes} == shapes
     assert seen[backbone.attention_pattern(0)].shape == seen[backbone.attention_scores(0)].shape
@@ -50,8 +60,9 @@ def test_every_point_that_it_names_is_met_and_has_its_shape(model):
 
 def test_the_token_embedding_is_a_row_of_the_matrix(model):
     tokens, _ = model.to_tokens(TEXT)
-    seen = model(TEXT, capture=["hook_ungated_embed"]).activations["hook_ungated_embed"]
-    assert torch.equal(seen[0], model.adapter.embedding[tokens[0]])
+    gated_here = model.adapter.gated == model.adapter.token_embedding
+    name = "hook_ungated_embed" if gated_here else model.adapter.token_embedding
+    assert torch.equal(model(TEXT, capture=[name]).activations[name][0], model.adapter.embedding[tokens[0]])
 
 
 def test_mlps_write_what_their_neurons_say(model):
@@ -79,7 +90,7 @@ def test_padding_changes_nothing(model):
 
 @pytest.mark.parametrize("point", ["attention_scores", "attention_pattern"])
 def test_edits_reach_the_logits_where_it_says_so(make_model, kind, point):
-    model = make_model("residual", backbone=kind)
+    model = make_model("neurons" if kind in HEADS else "residual", backbone=kind)
     capable = model.adapter.capabilities
     name = getattr(model.adapter, point)(0)
     noise = torch.randn(9, 9, generator=torch.Generator().manual_seed(0))

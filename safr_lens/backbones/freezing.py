@@ -1,0 +1,47 @@
+"""Which weights of a pretrained encoder are not trained."""
+
+from __future__ import annotations
+
+import itertools
+
+from safr_lens.backbones.encoder import Encoder
+from safr_lens.checks import check_number
+from safr_lens.errors import ConfigError
+
+Freeze = str | int
+
+
+def check_freeze(freeze: object) -> None:
+    """Raise a ConfigError unless ``freeze`` is ``"all"``, ``"none"`` or a number of blocks."""
+    if isinstance(freeze, str) and freeze not in ("all", "none"):
+        raise ConfigError(f"freeze must be all, none, or the number of lower blocks to freeze; got {freeze!r}.")
+    if not isinstance(freeze, str):
+        check_number("freeze", freeze, low=0, whole=True)
+
+
+def freeze_encoder(encoder: Encoder, freeze: Freeze) -> None:
+    """Exclude weights of an encoder from training.
+
+    Args:
+        encoder: changed in place.
+        freeze: ``"all"`` weights, ``"none"``, or those of so many of the lowest blocks and of all that is ahead of them
+            (embeddings).
+
+    Raises:
+        ConfigError: anything else, or more blocks than there are.
+    """
+    check_freeze(freeze)
+    if isinstance(freeze, str):
+        encoder.module.requires_grad_(freeze == "none")
+        return
+    if freeze > encoder.n_layers:
+        raise ConfigError(
+            f"freeze is {freeze}, but the encoder has {encoder.n_layers} blocks; use at most that, or all to freeze "
+            "whatever is behind them, too."
+        )
+    encoder.module.requires_grad_(True)
+    first = next(encoder.blocks[0].parameters())
+    for parameter in itertools.takewhile(lambda one: one is not first, encoder.module.parameters()):
+        parameter.requires_grad_(False)
+    for block in encoder.blocks[:freeze]:
+        block.requires_grad_(False)

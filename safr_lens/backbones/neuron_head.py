@@ -1,0 +1,190 @@
+"""A neuron head: a fresh MLP on a pretrained encoder's token vectors, through which every bit of evidence passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from safr_lens.backbones.edits import Edits
+from safr_lens.backbones.encoder import Encoder
+from safr_lens.backbones.freezing import Freeze, freeze_encoder
+from safr_lens.backbones.hook_points import HookPoint
+from safr_lens.backbones.protocol import Capabilities
+from safr_lens.backbones.readout import Readout
+
+KnownVectors = Callable[[Tensor, Tensor], Tensor | None]
+EPS = 1e-5
+
+
+class LayerNorm(nn.Module):
+    """TransformerLens's LayerNorm, with its hook points."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.w, self.b = nn.Parameter(torch.ones(d_model)), nn.Parameter(torch.zeros(d_model))
+        self.hook_scale, self.hook_normalized = HookPoint(), HookPoint()
+
+    def forward(self, x: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
+        x = x - x.mean(-1, keepdim=True)
+        scale = self.hook_scale((x.square().mean(-1, keepdim=True) + EPS).sqrt())
+        return self.hook_normalized(x / scale * self.w + self.b)
+
+
+class HeadMLP(nn.Module):
+    """``relu(x W_in + b_in) W_out + b_out``, with TransformerLens's names."""
+
+    def __init__(self, d_model: int, d_mlp: int, d_out: int) -> None:
+        super().__init__()
+        self.W_in, self.b_in = nn.Parameter(torch.empty(d_model, d_mlp)), nn.Parameter(torch.zeros(d_mlp))
+        self.W_out, self.b_out = nn.Parameter(torch.empty(d_mlp, d_out)), nn.Parameter(torch.zeros(d_out))
+        nn.init.kaiming_normal_(self.W_in, mode="fan_out", nonlinearity="relu")  # of W_in's transpose
+        nn.init.normal_(self.W_out, std=d_mlp**-0.5)
+        self.hook_pre, self.hook_post = HookPoint(), HookPoint()
+
+    def forward(self, x: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_out"]:
+        return self.hook_post(self.hook_pre(x @ self.W_in + self.b_in).relu()) @ self.W_out + self.b_out
+
+
+class NeuronHead(nn.Module):
+    r"""Token logits :math:`relu(LN(x) W_{in} + b_{in}) W_{out} + b_{out}` of token vectors x.
+
+    >>> NeuronHead(16, 32, 2)(torch.randn(1, 3, 16)).shape
+    torch.Size([1, 3, 2])
+    """
+
+    def __init__(self, d_model: int, d_mlp: int, n_classes: int) -> None:
+        super().__init__()
+        self.ln, self.mlp = LayerNorm(d_model), HeadMLP(d_model, d_mlp, n_classes)
+        self.hook_mlp_out = HookPoint()
+
+    def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos n_classes"]:
+        return self.hook_mlp_out(self.mlp(self.ln(x)))
+
+
+class HeadedEncoder(nn.Module):
+    """An encoder's weights and a head; what is frozen as a whole stays in evaluation mode, without dropout."""
+
+    def __init__(self, encoder: nn.Module, head: NeuronHead, *, frozen: bool) -> None:
+        super().__init__()
+        self.encoder, self.head, self.frozen = encoder, head, frozen
+
+    @property
+    def cfg(self) -> Any:
+        """The encoder's own configuration."""
+        return self.encoder.config
+
+    def train(self, mode: bool = True) -> HeadedEncoder:
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
+
+
+class NeuronHeadAdapter:
+    """A neuron head as a backbone of one layer, whose neurons are all that is read out.
+
+    There is no residual stream around the neurons and no norm behind them: neuron n adds ``h[n] W_out[n]`` to the
+    logits of a token. The encoder's hook points keep their names, and the head's have the prefix ``head.``. On a frozen
+    encoder, which could not learn what a gate ahead of it means, VMASK gates what the head reads.
+
+    Args:
+        encoder: gives the token vectors.
+        head: reads them.
+        freeze: which of the encoder's weights are not trained (:func:`~safr_lens.backbones.freezing.freeze_encoder`).
+    """
+
+    n_layers = 1
+    readout_scale = None
+    dropout_points = ()
+
+    def __init__(self, encoder: Encoder, head: NeuronHead, *, freeze: Freeze = "all") -> None:
+        self.encoder = encoder
+        freeze_encoder(encoder, freeze)
+        self.frozen = freeze == "all"
+        self.module = HeadedEncoder(encoder.module, head, frozen=self.frozen)
+        self.d_model, self.n_ctx, self.d_mlp = encoder.d_model, encoder.n_ctx, head.mlp.W_in.shape[1]
+        self.token_embedding = encoder.token_embedding
+        self.gated = "head.ln.hook_normalized" if self.frozen else encoder.token_embedding
+        self.known_vectors: KnownVectors | None = None
+        self.capabilities = Capabilities(
+            exact_decomposition=True,
+            editable_patterns=encoder.editable_patterns,
+            editable_scores=encoder.editable_scores,
+            signed_neurons=False,
+        )
+        self._points = {f"head.{name}": part for name, part in head.named_modules() if isinstance(part, HookPoint)}
+        for name, point in self._points.items():
+            point.name = name
+
+    @property
+    def hook_points(self) -> Mapping[str, nn.Module]:
+        return {**self.encoder.hook_points, **self._points}
+
+    @property
+    def hookable(self) -> Mapping[str, nn.Module]:
+        return {**self.encoder.hookable, **self._points}
+
+    @property
+    def embedder(self) -> nn.Module:
+        return self.encoder.embedder
+
+    @property
+    def embedding(self) -> Float[Tensor, "d_vocab d_model"]:
+        return self.encoder.embedding
+
+    @property
+    def token_vectors(self) -> str:
+        """Where the token vectors are that the head reads."""
+        return self.encoder.residual(self.encoder.n_layers - 1)
+
+    def attention_scores(self, layer: int) -> str:
+        return self.encoder.attention_scores(self.encoder.n_layers - 1)
+
+    def attention_pattern(self, layer: int) -> str:
+        """Return the pattern of the encoder's last block, behind which the head reads."""
+        return self.encoder.attention_pattern(self.encoder.n_layers - 1)
+
+    def neurons(self, layer: int) -> str:
+        return "head.mlp.hook_post"
+
+    readable_neurons = neurons
+
+    def mlp_output(self, layer: int) -> str:
+        return "head.hook_mlp_out"
+
+    residual = mlp_output
+
+    def w_in(self, layer: int) -> Float[Tensor, "d_model d_mlp"]:
+        return self.module.head.mlp.W_in
+
+    def w_out(self, layer: int) -> Float[Tensor, "d_mlp n_classes"]:
+        return self.module.head.mlp.W_out
+
+    def b_out(self, layer: int) -> Float[Tensor, " n_classes"]:
+        return self.module.head.mlp.b_out
+
+    def readout(self) -> Readout:
+        bias = torch.zeros_like(self.b_out(0), requires_grad=False).float()
+        return Readout(torch.eye(len(bias), device=bias.device), bias, eps=None)
+
+    def residual_writers(self) -> Mapping[str, str]:
+        return {self.mlp_output(0): "MLP"}
+
+    def run(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos c"]:
+        vectors = None if self.known_vectors is None else self.known_vectors(tokens, mask)
+        return self.module.head(self.encoder.run(tokens, mask) if vectors is None else vectors)
+
+    def edits(self, mask: Bool[Tensor, "batch pos"], *, through_neurons: bool) -> Edits:
+        return Edits()
+
+    def text_positions(
+        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
+    ) -> Bool[Tensor, "batch pos"]:
+        return self.encoder.text_positions(tokens, mask)
+
+    def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
+        self.encoder.moved_to(device, dtype)
