@@ -68,6 +68,7 @@ ACROSS = {
     "measures/toy_measure",
     "measures/toy_models",
     "models/padding",
+    "models/threads",
     "training/accelerate_two_processes",
 }
 

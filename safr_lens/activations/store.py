@@ -13,6 +13,7 @@ from safr_lens.activations.manifest import DTYPES, MANIFEST, Manifest, read_mani
 from safr_lens.activations.shard import read_shard
 from safr_lens.activations.stream import MAX_POSITIONS, Data, checked_hooks, pairs_among, text_batches
 from safr_lens.activations.writing import StoreWriter, of_shards
+from safr_lens.backbones.edits import is_edited
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import CheckpointError
 from safr_lens.models.classifier import HookedClassifier
@@ -113,7 +114,7 @@ def save_activations(
     check_choice("dtype", dtype, tuple(DTYPES))
     check_number("shard_tokens", shard_tokens, low=1, whole=True)
     check_number("max_positions", max_positions, low=1, whole=True)
-    edited = tuple(sorted(name for name, point in model.hook_dict.items() if point.fwd_hooks))
+    edited = tuple(sorted(name for name, point in model.hook_dict.items() if point.fwd_hooks or is_edited(point)))
     hooks, pairs = dict.fromkeys(names, ()), pairs_among(model, names)
     asked = Manifest(fingerprint(model), edited, hooks, pairs, dtype, shard_tokens, max_positions)
     writing = StoreWriter(Path(folder), asked, overwrite=overwrite, progress=progress)

@@ -158,8 +158,8 @@ class HookedTransformerAdapter:
             skipped: dict[str, Tensor] = {}
             edits.before.append((self.residual(last), lambda resid_post: without_skip(resid_post, **skipped)))
             edits.after.append((self.mlp_output(last), lambda mlp_out: skipped.update(mlp_out=mlp_out)))
-            ln2 = self.module.blocks[last].ln2  # its input is the residual that skips the MLP
-            edits.inputs.append((ln2, lambda resid_mid: skipped.update(resid_mid=resid_mid)))
+            resid_mid = f"blocks.{last}.hook_resid_mid"  # the residual that skips the MLP
+            edits.after.append((resid_mid, lambda value: skipped.update(resid_mid=value)))
         return edits
 
     def text_positions(

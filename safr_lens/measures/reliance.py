@@ -10,6 +10,7 @@ import torch
 
 from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import stream_activations
+from safr_lens.backbones.edits import Edits
 from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
 from safr_lens.models.classifier import HookedClassifier
@@ -84,7 +85,7 @@ def reliance(
     intact = intact or evaluate(model, split)
     lost = {}
     for mode, replace in _replacements(model, split, chosen).items():
-        with model.hooks(fwd_hooks=replace):
+        with replace.around(model.hook_dict):
             ablated = evaluate(model, split)
         lost[mode] = Lost(intact.accuracy - ablated.accuracy, ablated.loss - intact.loss)
     return Reliance(chosen, **lost)
@@ -99,7 +100,7 @@ def ablated_predictions(
     """
     by_mode = {}
     for mode, replace in _replacements(model, split, _checked_layers(model, layers)).items():
-        with model.hooks(fwd_hooks=replace):
+        with replace.around(model.hook_dict):
             by_mode[mode] = predict_split(model, split)
     return by_mode
 
@@ -111,13 +112,15 @@ def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tu
     return tuple(chosen)
 
 
-def _replacements(model: HookedClassifier, split: Iterable[dict[str, Any]], layers: tuple[int, ...]) -> dict[str, list]:
+def _replacements(
+    model: HookedClassifier, split: Iterable[dict[str, Any]], layers: tuple[int, ...]
+) -> dict[str, Edits]:
     names = [model.adapter.mlp_output(layer) for layer in layers]
     means = {
         name: mean.to(model.device) for name, mean in averaged(stream_activations(model, split, names), names).items()
     }
     zeros = {name: torch.zeros_like(mean) for name, mean in means.items()}
     return {
-        mode: [(name, lambda out, hook, value=value: value.expand_as(out)) for name, value in values.items()]
+        mode: Edits(after=[(name, lambda out, value=value: value.expand_as(out)) for name, value in values.items()])
         for mode, values in (("zero", zeros), ("mean", means))
     }

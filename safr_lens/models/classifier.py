@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from safr_lens.backbones import make_backbone
+from safr_lens.backbones.edits import is_edited, make_editable
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.data.batching import pad
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
@@ -92,6 +93,7 @@ class HookedClassifier(CheckedHooks):
         own = {name: getattr(self, name) for name in OWN_HOOKS}
         self.hook_dict = {**self.adapter.hook_points, **own}
         self.mod_dict = {**self.adapter.hookable, **own}
+        make_editable(self.hook_dict.values())
 
     def _apply(self, fn: Any, recurse: bool = True) -> HookedClassifier:
         # behind .to(), .cuda(), .bfloat16() ...: the backbone must know where it is and what it is made of
@@ -223,7 +225,8 @@ class HookedClassifier(CheckedHooks):
         return input, input != self.tokenizer.pad_id if mask is None else mask.bool()
 
     def _embedding_is_hooked(self) -> bool:
-        return any(module._forward_hooks for module in (self.adapter.embedder, self.hook_ungated_embed))
+        modules = (self.adapter.embedder, self.hook_ungated_embed)
+        return any(module._forward_hooks or is_edited(module) for module in modules)
 
     @contextmanager
     def _instrumented(

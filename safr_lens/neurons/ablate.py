@@ -41,8 +41,9 @@ def ablate(
       most 2,048 of them; all chosen neurons come from the same one, so that what they do together stays together.
 
     Everything that runs the model inside the block sees it ablated: calls, ``evaluate``, ``reliance``, ``decompose``,
-    streams. Blocks nest: the inner one has the last word on neurons that both name, and its ``data`` runs through the
-    outer ablation. On the way out, by an exception too, the model is as before.
+    streams. Other threads see the model as it is, unless they run in a copy of this one's context
+    (``contextvars.copy_context().run``). Blocks nest: the inner one has the last word on neurons that both name, and
+    its ``data`` runs through the outer ablation. On the way out, by an exception too, the model is as before.
 
     Args:
         model: a classifier.
@@ -114,5 +115,5 @@ def replaced(
         return replace
 
     edits = Edits(after=[(model.adapter.neurons(layer), replacing(layer)) for layer in neurons])
-    with edits.applied(model.hook_dict):
+    with edits.around(model.hook_dict):
         yield

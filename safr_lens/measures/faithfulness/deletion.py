@@ -177,6 +177,7 @@ def _forward(model: HookedClassifier, rows: list[_Row]) -> Float[Tensor, "batch 
         n_tokens = len(row.tokens)
         tokens[i, :n_tokens], mask[i, :n_tokens], passes[i, :n_tokens] = row.tokens, True, row.passes
     passes = passes.to(model.device)
-    with evaluating(model), model.hooks(fwd_hooks=[(GATE, lambda gate, hook: gate * passes)]):
-        logits = model(tokens.to(model.device), mask.to(model.device)).logits
+    delete = [(GATE, lambda gate, hook: gate * passes)]
+    with evaluating(model):
+        logits = model.run_with_hooks(tokens.to(model.device), mask.to(model.device), fwd_hooks=delete).logits
     return logits.double().softmax(-1).cpu()
