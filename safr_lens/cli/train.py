@@ -105,7 +105,8 @@ def train(
     """Train a classifier with SAFR, or with a baseline.
 
     Writes model.safetensors, config.json, tokenizer.json, compared_pairs.safetensors, metrics.json and
-    history.jsonl to --out. The --config file may contain any setting of model, training and penalty, named as here (with underscores).
+    history.jsonl to --out. The --config file may contain any setting of model, training and penalty, named
+    as here (with underscores).
 
     Examples: safr-lens train --data rotten_tomatoes --out runs/safr
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -133,21 +134,23 @@ def _allocation(
 def _pairs(seen: TextExplanation, compared: ShownPairs) -> tuple[pd.DataFrame, str]:
     """Return the most correlated pairs, and what the overlap of all of them says; none without word vectors.
 
-    Of related words, two occurrences of one word say nothing and are left out.
+    Each pair of different words counts once: that two occurrences of one word share neurons says nothing.
     """
     if compared.missing:
         return pd.DataFrame({"neurons": []}), ""
     table = pairs_of(seen, compared, top=N_NAMED)
     if compared.pairs == "words":
-        table = table[(seen.ids[table["first"].tolist()] != seen.ids[table["second"].tolist()]).cpu().numpy()]
+        ids = np.sort(seen.ids.cpu().numpy()[table[["first", "second"]].to_numpy(dtype=int)], axis=1)
+        table = table[(ids[:, 0] != ids[:, 1]) & ~pd.DataFrame(ids).duplicated().to_numpy()]
     correlated = table["correlation"] > 0
-    return table[correlated].head(N_PAIRS), _reading(table["overlap"][correlated], table["overlap"][~correlated])
+    reading = _reading(table["overlap"][correlated], table["overlap"][~correlated], trained=compared.trained)
+    return table[correlated].head(N_PAIRS), reading
 
 
-def _reading(correlated: pd.Series, others: pd.Series) -> str:
-    """Return in a sentence whether correlated pairs share neurons more than others, which is what SAFR asks of them.
+def _reading(correlated: pd.Series, others: pd.Series, *, trained: bool) -> str:
+    """Return in a sentence whether correlated pairs share neurons more than others, as they were trained to or not.
 
-    >>> _reading(pd.Series([0.8]), pd.Series([0.1, 0.3]))
+    >>> _reading(pd.Series([0.8]), pd.Series([0.1, 0.3]), trained=True)
     'Mean overlap of the 1 pair: 0.80; of the 2 others: 0.20. These pairs overlap more than others, as SAFR wants.'
     """
     if not len(correlated):
@@ -156,5 +159,5 @@ def _reading(correlated: pd.Series, others: pd.Series) -> str:
     if not len(others):
         return f"{said}."
     more = correlated.mean() > others.mean()
-    verdict = "more than others, as SAFR wants" if more else "no more than others"
+    verdict = f"more than others{', as SAFR wants' if trained else ''}" if more else "no more than others"
     return f"{said}; of the {len(others):,} others: {others.mean():.2f}. These pairs overlap {verdict}."
