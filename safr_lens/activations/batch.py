@@ -1,4 +1,4 @@
-"""Activations of a few texts, without padding."""
+"""Activations of a few texts, without padding and special tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from safr_lens.models.classifier import POOLED
@@ -24,7 +24,7 @@ class TextActivations:
 
 @dataclass(frozen=True)
 class ActivationBatch:
-    """Activations of a few texts, without padding: one row a real token.
+    """Activations of a few texts: one row a token, without padding and special tokens.
 
     Attributes:
         tokens: token ids.
@@ -47,7 +47,7 @@ class ActivationBatch:
 
     @property
     def lengths(self) -> Int[Tensor, " n_texts"]:
-        """Number of real tokens of each text."""
+        """Number of tokens of each text."""
         return torch.bincount(self.rows, minlength=len(self.example))
 
     def texts(self) -> Iterator[TextActivations]:
@@ -63,10 +63,19 @@ class ActivationBatch:
             yield TextActivations(self.tokens[part], examples[row], labels[row], values)
 
 
-def without_padding(name: str, value: Tensor, mask: Tensor, *, pairs: bool) -> Tensor | list[Tensor]:
-    """Return the values of a hook point at real tokens, or for ``pairs`` of them."""
+def of_texts(name: str, value: Tensor, text: Bool[Tensor, "batch pos"], *, pairs: bool) -> Tensor | list[Tensor]:
+    """Return the values of a hook point at the tokens of the texts, or for ``pairs`` of them."""
     if pairs:
-        return [of_text[:, :n, :n] for of_text, n in zip(value, mask.sum(1).tolist(), strict=True)]
+        return [of_text[:, kept][:, :, kept] for of_text, kept in zip(value, text, strict=True)]
     if name == POOLED:
         return value
-    return value.flatten(0, 1) if bool(mask.all()) else value[mask]
+    return value.flatten(0, 1) if bool(text.all()) else value[text]
+
+
+def positions_in_text(text: Bool[Tensor, "batch pos"]) -> Int[Tensor, " n_tokens"]:
+    """Return where in its text each token stands, from 0.
+
+    >>> positions_in_text(torch.tensor([[False, True, True, False], [False, True, False, False]])).tolist()
+    [0, 1, 0]
+    """
+    return (text.cumsum(1) - 1)[text]

@@ -63,9 +63,9 @@ def corpus_statistics(model: HookedClassifier, data: Data) -> CorpusStatistics:
     counts = torch.zeros(model.tokenizer.d_vocab, dtype=torch.long)
     examples, lengths, labels, n_cut = [], [], [], 0
     for batch in text_batches(model, data):
-        counts += torch.bincount(batch.tokens[batch.mask], minlength=len(counts))
+        counts += torch.bincount(batch.tokens[batch.text], minlength=len(counts))
         examples.append(batch.example)
-        lengths.append(batch.mask.sum(1))
+        lengths.append(batch.text.sum(1))
         labels.append(batch.labels)
         n_cut += batch.n_cut
     order = torch.cat(examples).argsort()

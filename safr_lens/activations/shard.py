@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from safr_lens.activations.batch import ActivationBatch
+from safr_lens.activations.batch import ActivationBatch, positions_in_text
 from safr_lens.activations.manifest import DTYPES, Manifest, Shard, damaged, shard_path
 from safr_lens.activations.stream import activations_of, pairs_among
 from safr_lens.atomic import replacing
@@ -26,10 +26,10 @@ INDEX = ("tokens", "positions", "rows", "example", "labels", "lengths", "batch_t
 
 def index_of(batches: list[Batch]) -> dict[str, Tensor]:
     """Return what is known of the texts of a shard ahead of any activation."""
-    lengths = torch.cat([batch.mask.sum(1) for batch in batches])
+    lengths = torch.cat([batch.text.sum(1) for batch in batches])
     return {
-        "tokens": torch.cat([batch.tokens[batch.mask] for batch in batches]),
-        "positions": torch.cat([batch.mask.nonzero()[:, 1] for batch in batches]),
+        "tokens": torch.cat([batch.tokens[batch.text] for batch in batches]),
+        "positions": torch.cat([positions_in_text(batch.text) for batch in batches]),
         "rows": torch.repeat_interleave(lengths),
         "example": torch.cat([batch.example for batch in batches]),
         "labels": torch.cat([batch.labels for batch in batches]),
@@ -59,7 +59,7 @@ def activations_of_shard(
 
     Filled batch by batch, so that no more than one shard and one batch are in memory.
     """
-    lengths = torch.cat([batch.mask.sum(1) for batch in batches])
+    lengths = torch.cat([batch.text.sum(1) for batch in batches])
     stored: dict[str, Tensor] = {}
     pairs = pairs_among(model, names)
     filled = dict.fromkeys(names, 0)

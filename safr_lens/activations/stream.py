@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from safr_lens.activations.batch import ActivationBatch, without_padding
+from safr_lens.activations.batch import ActivationBatch, of_texts, positions_in_text
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.tokenized import TokenizedTexts
 from safr_lens.errors import ConfigError, DataError
@@ -31,7 +31,7 @@ def stream_activations(
     process: int = 0,
     n_processes: int = 1,
 ) -> Iterator[ActivationBatch]:
-    """Run a model over data and yield the named activations of a few texts at a time, without padding.
+    """Run a model over data and yield the named activations of a few texts at a time, at the tokens of the texts.
 
     In evaluation mode, without gradient, and no further than the last point that was asked for. Memory does not grow
     with the data. Texts come sorted by length within pools of about a thousand, so ``example`` says which is which;
@@ -112,17 +112,16 @@ def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MA
 def activations_of(
     model: HookedClassifier, batch: Batch, names: tuple[str, ...], log_odds: TypeLogOdds | None = None
 ) -> ActivationBatch:
-    """Return the named activations of a batch, without padding, on the model's device."""
+    """Return the named activations of a batch at the tokens of its texts, on the model's device."""
     batch = batch.to(model.device)
     with evaluating(model):
         seen = model.activations(batch.tokens, batch.mask, names=names, log_odds=log_odds)
         pairs = pairs_among(model, names)
-        values = {name: without_padding(name, seen[name], batch.mask, pairs=name in pairs) for name in names}
-    rows, positions = batch.mask.nonzero(as_tuple=True)
+        values = {name: of_texts(name, seen[name], batch.text, pairs=name in pairs) for name in names}
     return ActivationBatch(
-        tokens=batch.tokens[rows, positions],
-        positions=positions,
-        rows=rows,
+        tokens=batch.tokens[batch.text],
+        positions=positions_in_text(batch.text),
+        rows=batch.text.nonzero()[:, 0],
         example=batch.example,
         labels=batch.labels,
         n_cut=batch.n_cut,

@@ -84,7 +84,7 @@ def of_shards(batches: Iterable[Batch], shard_tokens: int) -> Iterator[list[Batc
     group: list[Batch] = []
     n_tokens = 0
     for batch in batches:
-        n_more = int(batch.mask.sum())
+        n_more = int(batch.text.sum())
         if group and n_tokens + n_more > shard_tokens:
             yield group
             group, n_tokens = [], 0

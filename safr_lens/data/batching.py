@@ -21,19 +21,47 @@ STREAM_BUFFER = 10_000
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids, mask and labels of a few texts, with the number of each in its split."""
+    """A few texts.
+
+    Attributes:
+        tokens: token ids.
+        mask: True at all tokens that are not padding, special ones included.
+        labels: of each text.
+        example: number of each text in its split.
+        n_cut: how many of the texts were cut to the context.
+        special_ids: of the tokens that are not of the text.
+    """
 
     tokens: Int[Tensor, "batch pos"]
     mask: Bool[Tensor, "batch pos"]
     labels: Int[Tensor, " batch"]
     example: Int[Tensor, " batch"]
     n_cut: int = 0
-    """How many of the texts were cut to the context."""
+    special_ids: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> Bool[Tensor, "batch pos"]:
+        """True at the tokens of the text."""
+        return text_mask(self.tokens, self.mask, self.special_ids)
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch on another device."""
         tokens, mask, labels, example = (t.to(device) for t in (self.tokens, self.mask, self.labels, self.example))
-        return Batch(tokens, mask, labels, example, n_cut=self.n_cut)
+        return Batch(tokens, mask, labels, example, n_cut=self.n_cut, special_ids=self.special_ids)
+
+
+def text_mask(
+    tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"], special_ids: tuple[int, ...]
+) -> Bool[Tensor, "batch pos"]:
+    """Return ``mask`` without the special tokens.
+
+    >>> tokens, mask = pad([[101, 7, 8, 102], [101, 7, 102]], pad_id=0)
+    >>> text_mask(tokens, mask, (101, 102)).sum(1).tolist()
+    [2, 1]
+    """
+    if not special_ids:
+        return mask
+    return mask & ~torch.isin(tokens, torch.tensor(special_ids, device=tokens.device))
 
 
 def pad(ids: list[list[int]], *, pad_id: int) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
@@ -83,6 +111,7 @@ def batches(
                 labels=torch.tensor([pool[i][1]["label"] for i in chunk]),
                 example=torch.tensor([pool[i][0] for i in chunk]),
                 n_cut=sum(encoded[i][1] > 0 for i in chunk),
+                special_ids=tokenizer.special_ids,
             )
 
 

@@ -20,7 +20,7 @@ class TokenizedTexts:
 
     def __init__(self, data: Any, tokenizer: TextTokenizer) -> None:
         self.data, self.tokenizer = data, tokenizer
-        self.pad_id = tokenizer.pad_id
+        self.pad_id, self.special_ids = tokenizer.pad_id, tokenizer.special_ids
         self._kept: dict[bytes, tuple[array, int]] = {}
 
     def __iter__(self) -> Iterator[Any]:

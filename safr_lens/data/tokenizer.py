@@ -91,18 +91,18 @@ class TextTokenizer:
         """
         encoded = []
         clean = _clean(texts)
-        room = self._room(n_ctx)
+        room = self.room(n_ctx)
         for text, raw in zip(clean, self.tokenizer.encode_batch_fast(clean, add_special_tokens=False), strict=True):
             ids = raw.ids
             if not ids:
                 raise TextError(_no_token(text))
-            encoded.append((self._with_special(ids[:room]), max(0, len(ids) - room)))
+            encoded.append((self.with_special(ids[:room]), max(0, len(ids) - room)))
         return encoded
 
     def encode_batch(self, texts: Sequence[str], *, n_ctx: int, truncate: bool = False) -> list[Encoding]:
         """Encode several texts; see :meth:`encode`."""
         clean = _clean(texts)
-        room = self._room(n_ctx)
+        room = self.room(n_ctx)
         encoded = []
         for text, raw in zip(clean, self.tokenizer.encode_batch(clean, add_special_tokens=False), strict=True):
             ids = raw.ids
@@ -115,13 +115,15 @@ class TextTokenizer:
                 )
             pieces = [text[a:b] or token for (a, b), token in zip(raw.offsets[:room], raw.tokens[:room], strict=True)]
             words = [number if word is None else word for number, word in enumerate(raw.word_ids[:room])]
-            encoded.append(Encoding(self._with_special(ids[:room]), pieces, words, max(0, len(ids) - room)))
+            encoded.append(Encoding(self.with_special(ids[:room]), pieces, words, max(0, len(ids) - room)))
         return encoded
 
-    def _room(self, n_ctx: int) -> int:
+    def room(self, n_ctx: int) -> int:
+        """Return how many tokens of a text fit beside the special ones."""
         return n_ctx - len(self.prefix) - len(self.suffix)
 
-    def _with_special(self, ids: list[int]) -> list[int]:
+    def with_special(self, ids: list[int]) -> list[int]:
+        """Return the token ids of a text with the special ones around them."""
         return [*self.prefix, *ids, *self.suffix]
 
     def save(self, path: Path) -> None:

@@ -127,7 +127,7 @@ class HookedClassifier(CheckedHooks):
         return tokens.to(self.device), mask.to(self.device)
 
     def to_str_tokens(self, text: str, *, truncate: bool = False) -> list[str]:
-        """Return the tokens of a text as they stand in it."""
+        """Return the tokens of a text as they stand in it, without special ones."""
         return self.tokenizer.encode(text, n_ctx=self.config.n_ctx, truncate=truncate).tokens
 
     def forward(
@@ -143,7 +143,7 @@ class HookedClassifier(CheckedHooks):
 
         Args:
             input: a text, several texts, or token ids padded at the right.
-            mask: True at real tokens; by default where the id is not that of padding.
+            mask: True at all tokens but padding; by default where the id is not that of padding.
             capture: hook points whose activations (with gradient) to return; works through DDP wrappers too.
             generator: draws the gate in training; by default the global one.
             constant_gates: texts whose gates get no gradient, so that nothing computed from them teaches VMASK.
@@ -156,19 +156,20 @@ class HookedClassifier(CheckedHooks):
         self.check_hook_names(capture)
         seen: dict[str, Tensor] = {}
         reads = [(name, lambda value, name=name: seen.update({name: value})) for name in capture]
-        with self._instrumented(mask, reads, generator, constant_gates=constant_gates) as local:
-            token_logits, logits = self._logits(input, mask)
+        text = self.adapter.text_positions(input, mask)
+        with self._instrumented(mask, text, reads, generator, constant_gates=constant_gates) as local:
+            token_logits, logits = self._logits(input, mask, text)
         return ClassifierOutput(
             logits=logits,
             token_logits=token_logits,
-            importance=local["importance"] * mask,
-            mask=mask,
+            importance=local["importance"] * text,
+            mask=text,
             activations=seen,
         )
 
-    def _logits(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _logits(self, tokens: Tensor, mask: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         token_logits = self.hook_token_logits(self.adapter.run(tokens, mask))
-        return token_logits, self.hook_pooled(masked_mean(token_logits, self.adapter.text_positions(tokens, mask)))
+        return token_logits, self.hook_pooled(masked_mean(token_logits, text))
 
     def activations(
         self,
@@ -202,8 +203,9 @@ class HookedClassifier(CheckedHooks):
 
         reads = [(name, lambda value, name=name: read(name, value)) for name in names]
         known = log_odds(input) if log_odds is not None and not self._embedding_is_hooked() else None
-        with suppress(_AllSeen), self._instrumented(mask, reads, None, known):
-            self._logits(input, mask)
+        text = self.adapter.text_positions(input, mask)
+        with suppress(_AllSeen), self._instrumented(mask, text, reads, None, known):
+            self._logits(input, mask, text)
         for name in names:
             if name not in seen:
                 raise HookError(f"The model's forward pass never meets the hook point {name!r}.")
@@ -232,6 +234,7 @@ class HookedClassifier(CheckedHooks):
     def _instrumented(
         self,
         mask: Tensor,
+        text: Tensor,
         reads: list,
         generator: torch.Generator | None,
         log_odds: Float[Tensor, "batch pos"] | None = None,
@@ -253,6 +256,8 @@ class HookedClassifier(CheckedHooks):
             local["importance"] = q
             if constant_gates is not None:
                 kept = torch.where(constant_gates.unsqueeze(1), kept.detach(), kept)
+            if text is not mask:
+                kept = kept.masked_fill(mask & ~text, 1.0)  # special tokens are never gated
             return drop(embed * self.hook_mask(kept).unsqueeze(-1))
 
         edits = self.adapter.edits(mask, through_neurons=self.config.readout == "neurons")
@@ -294,7 +299,7 @@ class HookedClassifier(CheckedHooks):
         names = points_to_decompose(self.adapter, through_neurons=self.config.readout == "neurons")
         with evaluating(self):
             output = self(*self.to_tokens(text, truncate=truncate), capture=names)
-            seen = {name: output.activations[name][0].float() for name in names}
+            seen = {name: output.activations[name][output.mask].float() for name in names}
             tokens = self.to_str_tokens(text, truncate=truncate)
             return decomposed(self.adapter, seen, output.logits[0].float(), tokens=tokens, labels=self.labels)
 

@@ -13,11 +13,11 @@ from safr_lens.models.evaluating import evaluating
 
 @dataclass(frozen=True)
 class OneText:
-    """What some hook points hold while a model reads one text.
+    """What some hook points with a row a token hold while a model reads one text.
 
     Attributes:
         words: the tokens as they stand in the text.
-        mask: True at every position, with a batch dimension of 1.
+        mask: True at every token, with a batch dimension of 1.
         values: by hook point, with a batch dimension of 1.
     """
 
@@ -39,4 +39,6 @@ def text_activations(model: HookedClassifier, text: str, names: list[str], *, tr
     tokens, mask = model.to_tokens(text, truncate=truncate)
     with evaluating(model):
         values = model.activations(tokens, mask, names=names)
-    return OneText(model.to_str_tokens(text, truncate=truncate), mask, values)
+    kept = model.adapter.text_positions(tokens, mask)
+    at_text = {name: value[kept].unsqueeze(0) for name, value in values.items()}
+    return OneText(model.to_str_tokens(text, truncate=truncate), kept[kept].unsqueeze(0), at_text)

@@ -15,10 +15,10 @@ class ClassifierOutput:
     """Logits of a batch, and what they are made of.
 
     Attributes:
-        logits: the mask-weighted mean of ``token_logits`` over positions.
-        token_logits: the logits read out at each position; a token contributes ``token_logits / n_real`` exactly.
-        importance: VMASK's keep-probability q of each token, in [0, 1]; 0 at padding.
-        mask: True at real tokens.
+        logits: the mean of ``token_logits`` over the tokens of the text.
+        token_logits: the logits read out at each position; each of n tokens contributes ``token_logits / n`` exactly.
+        importance: VMASK's keep-probability q of each token, in [0, 1]; 0 at padding and special tokens.
+        mask: True at the tokens of the texts; False at padding and special tokens.
         activations: the hook points asked for with ``capture``.
     """
 

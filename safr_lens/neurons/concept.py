@@ -142,7 +142,7 @@ class _TokenLabels:
             return [False] * n_tokens
         flags = self.flags[example]
         # a text that was cut may have labels for what was cut off
-        if len(flags) == n_tokens or len(flags) > n_tokens == self.model.config.n_ctx:
+        if len(flags) == n_tokens or len(flags) > n_tokens == self.model.tokenizer.room(self.model.config.n_ctx):
             return flags[:n_tokens]
         raise DataError(
             f"concept_labels has {len(flags)} labels for text {example}, which has {n_tokens} tokens; give one a "

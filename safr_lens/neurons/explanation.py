@@ -143,19 +143,21 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
     points = points_to_decompose(backbone, through_neurons=model.config.readout == "neurons")
     with evaluating(model):
         output = model(tokens, mask, capture={*neurons, *patterns, *points})
-        seen = {name: output.activations[name][0].float() for name in (*neurons, *patterns, *points)}
-        kept = {name: seen[name] for name in points}
-        parts = decomposed(backbone, kept, output.logits[0].float(), tokens=words, labels=model.labels)
+        kept = output.mask[0]
+        seen = {name: output.activations[name][0, kept].float() for name in {*neurons, *points}}
+        seen |= {name: output.activations[name][0, :, kept][..., kept].float() for name in patterns}
+        components = {name: seen[name] for name in points}
+        parts = decomposed(backbone, components, output.logits[0].float(), tokens=words, labels=model.labels)
     predicted = int(parts.logits.argmax())
     return TextExplanation(
         model=model,
         text=text,
         tokens=words,
-        ids=tokens[0],
-        mask=mask,
+        ids=tokens[0, kept],
+        mask=kept[kept].unsqueeze(0),
         probabilities=output.probabilities[0],
         predicted=predicted,
-        importance=output.importance[0],
+        importance=output.importance[0, kept],
         neurons=tuple(seen[name] for name in neurons),
         patterns=tuple(seen[name] for name in patterns),
         parts=parts,

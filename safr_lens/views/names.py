@@ -71,7 +71,7 @@ class NeuronNames:
 
     def _alone(self, neurons: Sequence[int]) -> list[list[str]]:
         tokenizer = self.model.tokenizer
-        special = {tokenizer.pad_id, tokenizer.tokenizer.token_to_id(UNK)}
+        special = {tokenizer.pad_id, tokenizer.tokenizer.token_to_id(UNK), *tokenizer.special_ids}
         types = torch.tensor([word for word in range(tokenizer.d_vocab) if word not in special])
         values = _alone(self.model, types, self.layer)[:, list(neurons)]
         best, order = values.topk(min(N_WORDS, len(types)), dim=0)
@@ -85,10 +85,11 @@ def _alone(model: HookedClassifier, types: Tensor, layer: int) -> Float[Tensor, 
     name = model.adapter.readable_neurons(layer)
     values = []
     with evaluating(model):
-        for chunk in types.to(model.device).split(CHUNK):
-            tokens = chunk.unsqueeze(1)
+        for chunk in types.split(CHUNK):
+            texts = [model.tokenizer.with_special([word]) for word in chunk.tolist()]
+            tokens = torch.tensor(texts, device=model.device)
             seen = model.activations(tokens, torch.ones_like(tokens, dtype=torch.bool), names=[name])
-            values.append(seen[name][:, 0].float().cpu())
+            values.append(seen[name][:, len(model.tokenizer.prefix)].float().cpu())
     return torch.cat(values)
 
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.backbones.pretrained.attention import NAME, add_attention_points
 from safr_lens.backbones.pretrained.family import Family
+from safr_lens.data.batching import text_mask
 
 
 class HookedEncoder:
@@ -109,8 +110,7 @@ class HookedEncoder:
     def text_positions(
         self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
     ) -> Bool[Tensor, "batch pos"]:
-        special = torch.tensor(self.special_ids, device=tokens.device, dtype=tokens.dtype)
-        return mask & ~torch.isin(tokens, special)
+        return text_mask(tokens, mask, self.special_ids)
 
     def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
         pass

@@ -51,7 +51,7 @@ class MeasuredText:
 
 @dataclass(frozen=True)
 class _Row:
-    """What the model reads of one version: token ids, and which of them pass VMASK's gate."""
+    """What the model reads of one version between special tokens: token ids, and which pass VMASK's gate."""
 
     tokens: Int[Tensor, " pos"]
     passes: Bool[Tensor, " pos"]
@@ -169,13 +169,15 @@ def _chunks(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _forward(model: HookedClassifier, rows: list[_Row]) -> Float[Tensor, "batch n_classes"]:
-    width = max(1, *(len(row.tokens) for row in rows))
+    whole = [torch.tensor(model.tokenizer.with_special(row.tokens.tolist()), dtype=torch.long) for row in rows]
+    first = len(model.tokenizer.prefix)
+    width = max(1, *map(len, whole))
     tokens = torch.full((len(rows), width), model.tokenizer.pad_id)
     mask = torch.zeros(len(rows), width, dtype=torch.bool)
     passes = torch.ones(len(rows), width, dtype=torch.bool)
-    for i, row in enumerate(rows):
-        n_tokens = len(row.tokens)
-        tokens[i, :n_tokens], mask[i, :n_tokens], passes[i, :n_tokens] = row.tokens, True, row.passes
+    for i, (row, ids) in enumerate(zip(rows, whole, strict=True)):
+        tokens[i, : len(ids)], mask[i, : len(ids)] = ids, True
+        passes[i, first : first + len(row.passes)] = row.passes
     passes = passes.to(model.device)
     delete = [(GATE, lambda gate, hook: gate * passes)]
     with evaluating(model):

@@ -227,7 +227,8 @@ def _ranked_texts(
     """Return texts with the ranking that is tested, and random ones behind it."""
     tokens, mask = pad([one.ids for one in encodings], pad_id=model.tokenizer.pad_id)
     texts = []
-    for row, scores, real in zip(tokens, scores_of(model, score, tokens, mask), mask, strict=True):
+    of_text = model.adapter.text_positions(tokens, mask)
+    for row, scores, real in zip(tokens, scores_of(model, score, tokens, mask), of_text, strict=True):
         text = row[real]
         for_ties, *random = (drawn_order(text, seed=seed, draw=draw) for draw in range(1 + n_random))
         texts.append(RankedText(text, [ranked(scores[real], for_ties), *random]))

@@ -45,9 +45,9 @@ def evidence_scores(
     """
     with evaluating(model):
         output = model(tokens, mask)
-    adds = output.token_logits.float() / mask.sum(1).clamp_min(1)[:, None, None]
+    adds = output.token_logits.float() / output.mask.sum(1).clamp_min(1)[:, None, None]
     predicted = output.logits.argmax(-1).tolist()
-    return torch.stack([margin(row, j) for row, j in zip(adds, predicted, strict=True)]) * mask
+    return torch.stack([margin(row, j) for row, j in zip(adds, predicted, strict=True)]) * output.mask
 
 
 def random_scores(
