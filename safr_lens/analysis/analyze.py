@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ from safr_lens.word_vectors import Embeddings, analysis_vectors
 
 MEASURES_FILE, NEURONS_FILE = "measures.json", "neurons.parquet"
 FORMAT = "safr_lens.measures/1"
+FEW_WORDS = (
+    "the texts have too few frequent words to make word vectors from. Name a file of word vectors (--word-vectors; in "
+    "Python: embeddings) or other texts (--word-vectors-from; in Python: vector_texts)."
+)
 PER_TEXT = ("comprehensiveness", "sufficiency", "aopc", "naopc")
 # named stage -> a context that gives the function to call with the steps done and all steps
 Stages = Callable[[str], AbstractContextManager[OnTexts]]
@@ -46,6 +50,7 @@ class Analysis:
         statistics: that the measurements were made from.
         faithfulness: of VMASK's importance; None if it was not asked for.
         coherence: of the directions that the layer's neurons write to.
+        not_measured: why a measure is left out though nobody asked for that, by name.
         facts: layer, seed and size of the data.
     """
 
@@ -56,11 +61,13 @@ class Analysis:
     faithfulness: Faithfulness | None
     coherence: Coherence
     facts: dict[str, Any]
+    not_measured: dict[str, str] = field(default_factory=dict)
 
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before believing the measurements."""
-        return _warnings(self.measurements, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
+        left_out = [f"{MEASURES[name].title} is not measured: {why}" for name, why in self.not_measured.items()]
+        return left_out + _warnings(self.measurements, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
 
     def statistics_of(self, layer: int) -> NeuronStatistics:
         """Return the statistics, after checking that they are of a layer.
@@ -86,6 +93,7 @@ class Analysis:
             "figures": shown,
             "coherence_of_neuron_outputs": asdict(self.coherence),
             "faithfulness": None if self.faithfulness is None else _settings(self.faithfulness),
+            "not_measured": self.not_measured,
             "warnings": self.warnings,
         }
 
@@ -115,6 +123,7 @@ def analyze(
     data: Iterable[dict[str, Any]],
     *,
     embeddings: Embeddings | None = None,
+    vector_texts: Iterable[str] | None = None,
     layer: int = -1,
     at_init: bool = True,
     faithfulness_texts: int | None = None,
@@ -128,7 +137,9 @@ def analyze(
         model: a classifier.
         data: rows with ``text`` and ``label``; read several times; where it has a length, its token ids are kept.
         embeddings: for the monosemanticity score, as in :func:`safr_lens.neurons.neuron_table`; by default word vectors
-            of the data.
+            of texts.
+        vector_texts: which texts give them; by default those of the data. Where their words are too few for word
+            vectors, what needs vectors is left out and named in ``not_measured``.
         layer: whose neurons; by default the last.
         at_init: also measure the architecture at random initialisation: what a measure gives without training.
         faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none. By default 100,
@@ -149,7 +160,9 @@ def analyze(
     with stages("reading neurons") as on_texts:
         statistics = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
     with stages("word vectors"):
-        vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
+        texts = Texts(data) if vector_texts is None else vector_texts
+        table = analysis_vectors(model.tokenizer, texts, embeddings, seed=seed)
+        vectors = table if table.isfinite().any() else None
     with stages("ablating MLPs"):
         inputs = _inputs(model, data, statistics, vectors, seed)
     if faithfulness_texts != 0:
@@ -173,17 +186,22 @@ def analyze(
         faithfulness=inputs.faithfulness,
         coherence=coherence(model.adapter.w_out(statistics.layer).detach().float().cpu()),
         facts=_facts(statistics, vectors, seed),
+        not_measured={"monosemanticity": FEW_WORDS} if vectors is None else {},
     )
 
 
 def _inputs(
-    model: HookedClassifier, data: Iterable[dict[str, Any]], statistics: NeuronStatistics, vectors: Tensor, seed: int
+    model: HookedClassifier,
+    data: Iterable[dict[str, Any]],
+    statistics: NeuronStatistics,
+    vectors: Tensor | None,
+    seed: int,
 ) -> Inputs:
     ablated = ablated_predictions(model, data) if statistics.corpus.labelled else {}
     return Inputs(statistics, embeddings=vectors, ablated=ablated, seed=seed)
 
 
-def _facts(statistics: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str, Any]:
+def _facts(statistics: NeuronStatistics, vectors: Tensor | None, seed: int) -> dict[str, Any]:
     corpus, types = statistics.corpus, statistics.types.types
     return {
         "layer": statistics.layer,
@@ -193,7 +211,7 @@ def _facts(statistics: NeuronStatistics, vectors: Tensor, seed: int) -> dict[str
         "n_cut": corpus.n_cut,
         "n_types": int((corpus.type_counts > 0).sum()),
         "n_types_measured": len(types),
-        "n_types_with_vector": int(vectors[types].isfinite().all(1).sum()),
+        "n_types_with_vector": 0 if vectors is None else int(vectors[types].isfinite().all(1).sum()),
         "n_groups": statistics.types.n_groups,
     }
 

@@ -88,7 +88,7 @@ def neuron_table(
 def table_of(
     model: HookedClassifier,
     statistics: NeuronStatistics,
-    embeddings: Float[Tensor, "d_vocab d_embed"],
+    embeddings: Float[Tensor, "d_vocab d_embed"] | None,
     *,
     top: int = 10,
 ) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from safr_lens.measures.reliance import reliance
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.runs.measured_data import MeasuredData, measured_data
 from safr_lens.training.metrics import as_dict
-from safr_lens.word_vectors import analysis_vectors
+from safr_lens.word_vectors.resolve import Embeddings, vectors_of_texts
 
 
 def evaluate_run(model: HookedClassifier, split: Split) -> dict[str, Any]:
@@ -25,9 +25,16 @@ def evaluate_run(model: HookedClassifier, split: Split) -> dict[str, Any]:
 
 
 def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, **options: Any) -> Analysis:
-    """Analyze a model with word vectors of the data's texts; ``options`` as for :func:`safr_lens.analyze`."""
-    vectors = analysis_vectors(model.tokenizer, Texts(*data.vector_texts), data.vectors, seed=seed)
-    return analyze(model, data.split, embeddings=vectors, seed=seed, **options)
+    """Analyze a model with the word vectors of some data; ``options`` as for :func:`safr_lens.analyze`.
+
+    Raises:
+        ConfigError: vectors that the user named, and that know too few words.
+    """
+    texts = Texts(*data.vector_texts)
+    vectors: Embeddings | None = data.vectors
+    if data.vectors_from is not None:
+        vectors = vectors_of_texts(texts, model.tokenizer, data.vectors_from, seed=seed)
+    return analyze(model, data.split, embeddings=vectors, vector_texts=texts, seed=seed, **options)
 
 
 def analyze_runs(

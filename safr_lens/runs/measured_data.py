@@ -41,12 +41,14 @@ class MeasuredData:
         vector_texts: texts of their own, so that the vectors know nothing of what is measured.
         vectors_name: where the vectors come from.
         vectors: a file of vectors, which is used instead of the texts.
+        vectors_from: the data that the user named for word vectors, if any.
     """
 
     split: Split
     vector_texts: Sequence[Split]
     vectors_name: str
     vectors: Path | None = None
+    vectors_from: str | None = None
 
 
 def measured_data(
@@ -70,8 +72,9 @@ def measured_data(
     if word_vectors is not None:
         return MeasuredData(chosen, (), f"the file {word_vectors}", Path(word_vectors))
     if word_vectors_from is not None:
-        others = load_data(word_vectors_from)
-        return MeasuredData(chosen, tuple(others.values()), f"all texts of {word_vectors_from}")
+        others = load_data(word_vectors_from, cut_missing=False)
+        name = f"all texts of {word_vectors_from}"
+        return MeasuredData(chosen, tuple(others.values()), name, vectors_from=word_vectors_from)
     if Path(source).is_file() or split == "train":
         return MeasuredData(chosen, (chosen,), "the measured texts")
     train_texts = held_out_split(source, "train", labels=labels, **columns)

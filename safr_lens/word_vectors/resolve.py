@@ -76,11 +76,20 @@ def training_vectors(
     if from_data is None:
         return _of_training_split(data, tokenizer, widest)
     texts = Texts(load_data(from_data)["train"])
+    vectors = vectors_of_texts(texts, tokenizer, from_data, d_embed=min(D_EMBED, widest))
+    return replace(vectors, source=f"the training split of {from_data}")
+
+
+def vectors_of_texts(texts: Iterable[str], tokenizer: TextTokenizer, name: str, **options: Any) -> WordVectors:
+    """Return word vectors of texts that the user named for them; ``options`` as for :func:`word_vectors`.
+
+    Raises:
+        ConfigError: texts whose words are too few, or too few of the tokenizer's.
+    """
     try:
-        vectors = word_vectors(texts, tokenizer, d_embed=min(D_EMBED, widest))
+        return _enough(word_vectors(texts, tokenizer, **options), name)
     except FewWordsError:
-        vectors = None
-    return replace(_enough(vectors, from_data), source=f"the training split of {from_data}")
+        return _enough(None, name)
 
 
 def analysis_vectors(
@@ -98,9 +107,10 @@ def analysis_vectors(
     if given is not None:
         return embedding_table(given, tokenizer)
     try:
-        return embedding_table(word_vectors(texts, tokenizer, seed=seed), tokenizer)
+        vectors = word_vectors(texts, tokenizer, seed=seed)
     except FewWordsError:
         return torch.full((tokenizer.d_vocab, 1), torch.nan)
+    return embedding_table(vectors, tokenizer) if int(vectors.known.sum()) > 1 else vectors.vectors
 
 
 def _of_training_split(data: TextData, tokenizer: TextTokenizer, widest: int) -> WordVectors:

@@ -155,3 +155,29 @@ def test_each_model_reads_each_example_once(runs, monkeypatch):
     view = build_report(loaded, data.split, found, measured={"data": "the test split"})
     assert len(view.content["texts"]) > 0
     assert [len(seen) for seen in passes] == [len(view.content["texts"])] * 2
+
+
+@pytest.fixture
+def few(tmp_path):
+    path = tmp_path / "few.csv"
+    path.write_text("text,label\n" + "a dull film,negative\na funny film,positive\n")
+    return path
+
+
+def test_few_texts_are_reported_without_what_they_cannot_give(call, runs, few, tmp_path):
+    view = safr_lens.report(runs / "safr", runs / "plain", data=str(few))
+    assert "monosemanticity" not in [row.key for row in view.content["rows"]]
+    assert view.content["neurons"] == []
+    assert any("safr: monosemanticity (MS) is not measured" in warning for warning in view.content["warnings"])
+    shown = call("analyze", runs / "safr", "--data", few, "--quiet", "--json")
+    assert list(json.loads(shown.stdout)["not_measured"]) == ["monosemanticity"]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"), [("--word-vectors", "few.vec knows 0 of"), ("--word-vectors-from", "few.csv know 0% of")]
+)
+def test_word_vectors_that_were_asked_for_and_cannot_be_made_stay_an_error(call, runs, few, tmp_path, option, words):
+    (tmp_path / "few.vec").write_text("qwert 1 0\nasdfg 0 1\n")
+    given = tmp_path / "few.vec" if option == "--word-vectors" else few
+    result = call("analyze", runs / "safr", "--data", few, option, given, "--quiet")
+    assert result.exit_code == 2 and words in result.stderr
