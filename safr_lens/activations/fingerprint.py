@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 
 import torch
+from torch import Tensor
 
 from safr_lens.models.classifier import HookedClassifier
 
@@ -24,14 +26,19 @@ def fingerprint(model: HookedClassifier) -> str:
     >>> fingerprint(one) == fingerprint(same), fingerprint(one) == fingerprint(other)
     (True, False)
     """
-    sha = hashlib.sha256()
     # left out where they say what all models were before there were others
     first = {"backbone": "hooked_transformer", "encoder": None, "freeze": None}.items()
     config = dict(item for item in dataclasses.asdict(model.config).items() if item not in first)
     sizes = json.dumps([config, model.labels, model.tokenizer.pad_id], sort_keys=True)
-    for text in (sizes, model.tokenizer.tokenizer.to_str()):
+    return hashed([sizes, model.tokenizer.tokenizer.to_str()], model.state_dict())
+
+
+def hashed(texts: Iterable[str], tensors: Mapping[str, Tensor]) -> str:
+    """Return the sha256 of texts and of tensors with their names."""
+    sha = hashlib.sha256()
+    for text in texts:
         sha.update(hashlib.sha256(text.encode()).digest())
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         sha.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
         sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return sha.hexdigest()

@@ -26,8 +26,11 @@ def start_from_words(model: HookedClassifier, vectors: Float[Tensor, "d_vocab d_
         seed: of Q.
 
     Raises:
-        ConfigError: as many rows as the vocabulary are expected, and at most ``d_model`` columns.
+        ConfigError: the embedding is a pretrained one, or as many rows as the vocabulary and at most ``d_model``
+            columns did not come.
     """
+    if model.config.encoder is not None:
+        raise ConfigError('embedding_start="words" would replace the token embeddings of a pretrained encoder.')
     weight = model.adapter.embedding
     d_vocab, d_model = weight.shape
     if len(vectors) != d_vocab or vectors.shape[1] > d_model:

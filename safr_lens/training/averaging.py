@@ -20,7 +20,7 @@ class WeightAverage:
     :class:`torch.optim.swa_utils.AveragedModel` would copy the model, with the hooks that its user added.
 
     Args:
-        model: whose parameters are averaged; nothing is counted before the first :meth:`update`.
+        model: whose trained parameters are averaged; nothing is counted before the first :meth:`update`.
 
     >>> model = nn.Linear(1, 1, bias=False)
     >>> average = WeightAverage(model)
@@ -35,7 +35,7 @@ class WeightAverage:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._parameters = dict(model.named_parameters())
+        self._parameters = {name: one for name, one in model.named_parameters() if one.requires_grad}
         self._means = {name: parameter.detach().clone() for name, parameter in self._parameters.items()}
         self._steps = 0
 

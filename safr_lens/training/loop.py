@@ -20,10 +20,13 @@ from safr_lens.data.dataset import TextData
 from safr_lens.errors import DataError, TrainingError
 from safr_lens.measures.predictions import evaluate
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.encoder_words import encoder_word_vectors
+from safr_lens.models.learned import learned_state, load_learned
 from safr_lens.models.word_start import start_from_words
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.config import TrainConfig, uses_words
+from safr_lens.training.encoder_vectors import kept_vectors
 from safr_lens.training.history import BestEpoch, EpochRecord
 from safr_lens.training.metrics import describe, final_metrics
 from safr_lens.training.progress import TrainProgress
@@ -60,6 +63,7 @@ def train(
     *,
     penalty: SafrPenalty | None = None,
     word_vectors: WordVectors | str | Path | None = None,
+    vectors_folder: str | Path | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -81,7 +85,10 @@ def train(
         config: epochs, batches, optimizer, seed.
         penalty: the terms beside the cross-entropy; by default SAFR on neurons.
         word_vectors: where penalty or embedding use word vectors: those, or a file of them
-            (:func:`safr_lens.word_vectors.read_word_vectors`); by default made from the training split.
+            (:func:`safr_lens.word_vectors.read_word_vectors`); by default the encoder's own token embeddings, or else
+            made from the training split.
+        vectors_folder: where the token vectors of a frozen encoder are kept, for all trainings on the same texts; by
+            default ``~/.cache/safr_lens/token_vectors``.
         out: a folder for weights, ``metrics.json`` and ``history.jsonl``; without it nothing is written.
         resume: resume the unfinished training in ``out``, if there is one.
         overwrite: replace a finished training in ``out``.
@@ -112,22 +119,26 @@ def train(
     penalty.hook_names(model.adapter)  # raises where a layer is missing
     _check_data(model, data)
     used = uses_words(config, penalty)
+    if used and word_vectors is None and model.config.encoder is not None:
+        word_vectors = encoder_word_vectors(model)
     found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)
     vectors = None if found is None else embedding_table(found, model.tokenizer)
     settings = describe(model.config, data, config, penalty, None if found is None else checksum(found, vectors))
     folder = RunFolder(Path(out), settings, resume=resume, overwrite=overwrite) if out is not None else None
     model.compared = penalty.compared(vectors, None if found is None else found.source)
-    started = time.perf_counter()
     trainer = _Trainer(model, data, config, penalty, folder, vectors)
-    with (
-        repeatable(trainer.accelerator.device),
-        TrainProgress(
-            epochs=config.epochs, done=len(trainer.records), title=title, shown=progress and trainer.is_main
-        ) as bar,
-    ):
-        trainer.run(bar)
-    seconds = time.perf_counter() - started
-    metrics = trainer.finish(settings, seconds=seconds, word_vectors=None if found is None else found.source)
+    kept = kept_vectors(model, data, penalty, vectors_folder, accelerator=trainer.accelerator, shown=progress)
+    with kept:
+        started = time.perf_counter()
+        with (
+            repeatable(trainer.accelerator.device),
+            TrainProgress(
+                epochs=config.epochs, done=len(trainer.records), title=title, shown=progress and trainer.is_main
+            ) as bar,
+        ):
+            trainer.run(bar)
+        seconds = time.perf_counter() - started
+        metrics = trainer.finish(settings, seconds=seconds, word_vectors=None if found is None else found.source)
     return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
 
 
@@ -152,7 +163,8 @@ class _Trainer:
             start_from_words(model, vectors, seed=config.seed)
         model.to(self.accelerator.device)
         self.vectors = vectors.to(self.accelerator.device) if penalty.needs_words else None
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(trained, lr=config.learning_rate, fused=True)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
         self.choice = BestEpoch(config, penalty.settled)
@@ -252,7 +264,7 @@ class _Trainer:
 
     def _finite(self, what: str, value: float, epoch: int) -> None:
         if not math.isfinite(value):
-            self.model.load_state_dict(self.best)
+            load_learned(self.model, self.best)
             self.model.eval()
             kept = f" The best weights so far are in {self.folder.path}." if self.folder and self.records else ""
             raise TrainingError(
@@ -276,7 +288,7 @@ class _Trainer:
     def finish(self, settings: dict[str, Any], *, seconds: float, word_vectors: str | None) -> dict[str, Any]:
         """Restore the best weights, measure them on the test split, and write everything down."""
         self.model = self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
-        self.model.load_state_dict(self.best)
+        load_learned(self.model, self.best)
         self.model.eval()
         # the same MLPs whatever the site, or models could not be compared
         layers = self.penalty.layers or (self.model.config.n_layers - 1,)
@@ -296,7 +308,7 @@ class _Trainer:
 
 
 def _copy(model: torch.nn.Module) -> Weights:
-    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    return {name: tensor.detach().cpu().clone() for name, tensor in learned_state(model).items()}
 
 
 def _check_data(model: HookedClassifier, data: TextData) -> None:

@@ -16,6 +16,7 @@ from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError
 from safr_lens.models.checkpoint import WEIGHTS
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.learned import learned_state, load_learned
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.history import EpochRecord, write_history
 
@@ -41,8 +42,8 @@ class Resumed:
             CheckpointError: tensors that are missing or do not fit.
         """
         try:
-            model.load_state_dict(self.best)
-            model.load_state_dict(self.model)
+            load_learned(model, self.best)
+            load_learned(model, self.model)
             if average:
                 average.load_state_dict(self.average)
             groups = optimizer.state_dict()["param_groups"]
@@ -95,7 +96,7 @@ class RunFolder:
     ) -> None:
         """After an epoch: write the history and the state to resume from, whose JSON comes last and makes it valid."""
         write_history(self.path / HISTORY, records)
-        parts = {"model": model.state_dict(), "best": best, "average": average.state_dict() if average else {}}
+        parts = {"model": learned_state(model), "best": best, "average": average.state_dict() if average else {}}
         parts |= {f"optimizer/{index}": state for index, state in optimizer.state_dict()["state"].items()}
         tensors = {
             f"{part}/{name}": torch.as_tensor(value).detach().cpu().contiguous().clone()
