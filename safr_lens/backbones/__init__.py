@@ -7,12 +7,14 @@ package.
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.encoder import Encoder
 from safr_lens.backbones.hooked_transformer import HookedTransformerAdapter
+from safr_lens.backbones.native_bridge import NativeBridgeAdapter
 from safr_lens.backbones.neuron_head import NeuronHeadAdapter
 from safr_lens.backbones.protocol import BackboneAdapter, Capabilities
 from safr_lens.backbones.readout import Readout
 from safr_lens.backbones.registry import make_backbone, register_backbone, registered_backbones
 
 register_backbone("hooked_transformer", HookedTransformerAdapter.from_config)
+register_backbone("native_bridge", NativeBridgeAdapter.from_config)
 
 __all__ = [
     "BackboneAdapter",
@@ -20,6 +22,7 @@ __all__ = [
     "Capabilities",
     "Encoder",
     "HookedTransformerAdapter",
+    "NativeBridgeAdapter",
     "NeuronHeadAdapter",
     "Readout",
     "make_backbone",

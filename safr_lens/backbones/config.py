@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from safr_lens.backbones.versions import default_backbone
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 
@@ -23,7 +24,8 @@ class BackboneConfig:
             words: see docs/findings.md).
         embed_std: standard deviation of untrained token embeddings. TransformerLens's own (0.05 at d_model 256)
             drowns what the few updates of a rare word can change.
-        backbone: which kind, of those registered with :func:`~safr_lens.backbones.register_backbone`.
+        backbone: which kind, of those registered with :func:`~safr_lens.backbones.register_backbone`; by default
+            ``"hooked_transformer"`` or, with TransformerLens 4, which has none, ``"native_bridge"``.
         encoder: configuration of the pretrained encoder that the backbone stands on, if it does.
         freeze: which of the encoder's weights are not trained: ``"all"``, ``"none"``, or those of so many of its lowest
             blocks and of its embeddings.
@@ -40,7 +42,7 @@ class BackboneConfig:
     n_ctx: int = 128
     positional_embedding_type: str = "shortformer"
     embed_std: float = 0.02
-    backbone: str = "hooked_transformer"
+    backbone: str = field(default_factory=default_backbone)
     encoder: dict[str, Any] | None = None
     freeze: str | int | None = None
 

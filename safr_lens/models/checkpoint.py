@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from safr_lens.atomic import replacing, write_json
+from safr_lens.backbones.versions import readable_here, weights_as
 from safr_lens.checks import strict_kwargs
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import CheckpointError, ConfigError, near_matches
@@ -74,6 +75,7 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
         raise CheckpointError(f"{folder / CONFIG} names {len(config['labels'])} labels; a classifier has at least two.")
     try:
         sizes = ModelConfig(**strict_kwargs(ModelConfig, config["model"], what=str(folder / CONFIG)))
+        sizes = dataclasses.replace(sizes, backbone=readable_here(sizes.backbone))
         model = make(sizes, tokenizer=tokenizer, labels=config["labels"])
     except ConfigError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
@@ -83,6 +85,7 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
         raise CheckpointError(f"{folder / WEIGHTS} is missing.{_pickles(folder)}") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS} is damaged or no safetensors file: {error}") from None
+    state = weights_as(sizes.backbone, state)
     _check_state(model.state_dict(), state, folder / WEIGHTS)
     model.load_state_dict(state)
     model.compared = load_compared(folder, d_vocab=tokenizer.d_vocab)

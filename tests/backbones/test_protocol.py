@@ -7,13 +7,18 @@ import torch
 
 from safr_lens import HookedClassifier, ModelConfig
 from safr_lens.backbones import BackboneAdapter, make_backbone, register_backbone, registered_backbones
-from safr_lens.errors import CheckpointError, ConfigError
+from safr_lens.backbones.versions import has_hooked_transformer
+from safr_lens.errors import CheckpointError, ConfigError, HookError
 from tests.backbones import toy, toy_encoder  # noqa: F401  (registers them)
 
 TEXT = "the acting is warm and the story is moving"
 
 
-@pytest.fixture(params=registered_backbones())
+GONE = () if has_hooked_transformer() else ("hooked_transformer",)  # TransformerLens 4 removed the class
+KINDS = [kind for kind in registered_backbones() if kind not in GONE]
+
+
+@pytest.fixture(params=KINDS)
 def kind(request) -> str:
     return request.param
 
@@ -21,7 +26,7 @@ def kind(request) -> str:
 HEADS = ("toy_head",)  # one layer of neurons, and no residual stream around them
 SHAPES = [
     (kind, readout, n_layers)
-    for kind in registered_backbones()
+    for kind in KINDS
     for readout, n_layers in [("neurons", 1), ("neurons", 2), ("residual", 2)][: 1 if kind in HEADS else None]
 ]
 
@@ -100,6 +105,33 @@ def test_edits_reach_the_logits_where_it_says_so(make_model, kind, point):
     assert ((edited - model(TEXT).logits).abs().max() > 1e-3) == can
 
 
+def test_gradients_reach_every_weight_and_every_point_on_the_way(model):
+    backbone, layers = model.adapter, range(model.config.n_layers)
+    names = [at(layer) for layer in layers for at in (backbone.neurons, backbone.residual, backbone.mlp_output)]
+    output = model(TEXT, capture=names)
+    output.logits[:, 0].sum().backward()
+    assert all(weight.grad is not None for weight in model.parameters() if weight.requires_grad)
+    fresh = model(TEXT, capture=names)
+    gradients = torch.autograd.grad(fresh.logits[:, 0].sum(), [fresh.activations[name] for name in names])
+    assert all(gradient.abs().max() > 0 for gradient in gradients)
+
+
+def test_its_logits_are_the_sum_that_decompose_gives(model):
+    if not model.adapter.capabilities.exact_decomposition:
+        with pytest.raises(ConfigError, match="no exact sum"):
+            model.decompose(TEXT)
+        return
+    parts = model.decompose(TEXT)
+    torch.testing.assert_close(parts.total(), parts.logits, atol=1e-4, rtol=0)
+
+
+def test_an_unknown_point_is_refused_with_the_near_match(model):
+    known = model.adapter.neurons(0)
+    assert model.hook_dict[known].name == known
+    with pytest.raises(HookError, match=f"no hook point '{known}s'.*Did you mean '{known}'"):
+        model(TEXT, capture=[f"{known}s"])
+
+
 def test_writing_to_the_embedding_changes_the_network(make_model, kind):
     model = make_model(backbone=kind)
     before = model(TEXT).logits
@@ -117,14 +149,14 @@ def test_its_weights_are_saved_and_loaded(model, tmp_path):
 
 
 def test_an_unknown_kind_is_an_error_with_near_matches():
-    with pytest.raises(ConfigError, match=r"backbone must be one of .*Did you mean 'hooked_transformer'"):
-        make_backbone(ModelConfig(backbone="hooked_transformers"), d_vocab=3, n_classes=2)
+    with pytest.raises(ConfigError, match=r"backbone must be one of .*Did you mean 'native_bridge'"):
+        make_backbone(ModelConfig(backbone="native_bridges"), d_vocab=3, n_classes=2)
 
 
 def test_a_checkpoint_of_an_unknown_kind_is_an_error(make_model, tmp_path):
     make_model().save_pretrained(tmp_path)
     config = tmp_path / "config.json"
-    config.write_text(config.read_text().replace('"hooked_transformer"', '"elsewhere"'))
+    config.write_text(config.read_text().replace(f'"{ModelConfig().backbone}"', '"elsewhere"'))
     with pytest.raises(CheckpointError, match=r"config\.json: backbone must be one of"):
         HookedClassifier.from_pretrained(tmp_path)
 

@@ -1,0 +1,81 @@
+"""TransformerLens's native bridge, which versions 3.9 and 4 have, with the meanings of ``HookedTransformer``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from safr_lens.backbones.config import BackboneConfig
+from safr_lens.backbones.native_network import ATTENTION_POINTS, make_bridge
+from safr_lens.backbones.native_weights import initialize, name_as_hooked_transformer
+from safr_lens.backbones.pre_norm import PreNormAdapter
+from safr_lens.backbones.readout import Readout
+
+
+class NativeBridgeAdapter(PreNormAdapter):
+    """A ``TransformerBridge`` around TransformerLens's native transformer as a backbone.
+
+    Each point has one name, that of ``HookedTransformer``, whatever the bridge itself calls it.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__(module)
+        self._points = _points(module)
+        for name, point in self._points.items():
+            point.name = name
+
+    @classmethod
+    def from_config(cls, config: BackboneConfig, *, d_vocab: int, n_classes: int) -> NativeBridgeAdapter:
+        """Return an untrained transformer with the weights that a ``HookedTransformer`` gets from this random state."""
+        bridge = make_bridge(config, d_vocab=d_vocab, n_classes=n_classes)
+        initialize(bridge, embed_std=config.embed_std)
+        name_as_hooked_transformer(bridge)
+        return cls(bridge)
+
+    @property
+    def hook_points(self) -> Mapping[str, nn.Module]:
+        return self._points
+
+    @property
+    def hookable(self) -> Mapping[str, nn.Module]:
+        return self._points
+
+    def w_in(self, layer: int) -> Float[Tensor, "d_model d_mlp"]:
+        return getattr(self.module.blocks[layer].mlp, "in").weight.T
+
+    def w_out(self, layer: int) -> Float[Tensor, "d_mlp d_model"]:
+        return self.module.blocks[layer].mlp.out.weight.T
+
+    def b_out(self, layer: int) -> Float[Tensor, " d_model"]:
+        return self.module.blocks[layer].mlp.out.bias
+
+    def readout(self) -> Readout:
+        final, unembed = self.module.ln_final, self.module.unembed
+        return self._readout(final.weight, final.bias, unembed.weight.T, unembed.bias)
+
+    def run(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos c"]:
+        # asked on CPUs only, where the answer is free; elsewhere it would wait for the device
+        padded = mask.device.type != "cpu" or not bool(mask.all())
+        return self.module.original_model(tokens, attention_mask=mask if padded else None)
+
+
+def _points(bridge: nn.Module) -> dict[str, nn.Module]:
+    points = {"hook_embed": bridge.embed.hook_out, "hook_pos_embed": bridge.pos_embed.hook_out}
+    for layer, block in enumerate(bridge.blocks):
+        attention, mlp = block.attn.original_component, block.mlp
+        inside = {"hook_resid_pre": block.hook_in}
+        inside |= {f"ln1.{name}": getattr(block.ln1, name) for name in ("hook_scale", "hook_normalized")}
+        inside |= {f"attn.{name}": getattr(attention, name) for name in ATTENTION_POINTS}
+        inside |= {"hook_attn_out": block.attn.hook_out, "hook_resid_mid": block.original_component.hook_resid_mid}
+        inside |= {f"ln2.{name}": getattr(block.ln2, name) for name in ("hook_scale", "hook_normalized")}
+        inside["mlp.hook_pre"] = getattr(mlp, "in").hook_out
+        if bridge.cfg.act_fn == "solu_ln":
+            solu = mlp.original_component.act
+            inside |= {"mlp.hook_mid": solu.hook_mid, "mlp.ln.hook_scale": solu.hook_scale}
+            inside["mlp.ln.hook_normalized"] = solu.hook_normalized
+        inside |= {"mlp.hook_post": mlp.out.hook_in, "hook_mlp_out": mlp.hook_out, "hook_resid_post": block.hook_out}
+        points |= {f"blocks.{layer}.{name}": point for name, point in inside.items()}
+    points |= {f"ln_final.{name}": getattr(bridge.ln_final, name) for name in ("hook_scale", "hook_normalized")}
+    return points | {"unembed.hook_in": bridge.unembed.hook_in, "unembed.hook_out": bridge.unembed.hook_out}
