@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -43,6 +44,8 @@ class Saveable(Protocol):
 
     def eval(self) -> Any: ...
 
+    def to(self, dtype: torch.dtype) -> Any: ...
+
 
 Model = TypeVar("Model", bound=Saveable)
 
@@ -63,7 +66,7 @@ def save_pretrained(model: Saveable, directory: str | PathLike[str]) -> None:
 
 
 def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> Model:
-    """Load a classifier that ``make(config, tokenizer=..., labels=...)`` makes untrained.
+    """Load a classifier that ``make(config, tokenizer=..., labels=...)`` makes untrained, in the type it was saved in.
 
     Raises:
         CheckpointError: a folder that is missing, incomplete, truncated, foreign, or holds only pickles.
@@ -87,6 +90,8 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
         raise CheckpointError(f"{folder / WEIGHTS} is damaged or no safetensors file: {error}") from None
     state = weights_as(sizes.backbone, state)
     _check_state(model.state_dict(), state, folder / WEIGHTS)
+    dtypes = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
+    model = model.to(dtypes.pop()) if len(dtypes) == 1 else model
     model.load_state_dict(state)
     model.compared = load_compared(folder, d_vocab=tokenizer.d_vocab)
     return model.eval()

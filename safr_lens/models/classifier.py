@@ -17,7 +17,7 @@ from safr_lens.backbones.edits import is_edited, make_editable
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.data.batching import pad
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
-from safr_lens.errors import ConfigError, HookError, TextError
+from safr_lens.errors import ConfigError, TextError
 from safr_lens.models import checkpoint
 from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.config import ModelConfig
@@ -132,9 +132,10 @@ class HookedClassifier(CheckedHooks):
 
     def forward(
         self,
-        input: str | Sequence[str] | Int[Tensor, "batch pos"],
-        mask: Bool[Tensor, "batch pos"] | None = None,
+        input: str | Sequence[str] | Int[Tensor, "*batch pos"],
+        mask: Bool[Tensor, "*batch pos"] | None = None,
         *,
+        truncate: bool = False,
         capture: Iterable[str] = (),
         generator: torch.Generator | None = None,
         constant_gates: Bool[Tensor, " batch"] | None = None,
@@ -142,8 +143,9 @@ class HookedClassifier(CheckedHooks):
         """Classify texts or token ids.
 
         Args:
-            input: a text, several texts, or token ids padded at the right.
+            input: a text, several texts, or token ids, of several texts padded at the right.
             mask: True at all tokens but padding; by default where the id is not that of padding.
+            truncate: cut what is longer than the context instead of refusing it.
             capture: hook points whose activations (with gradient) to return; works through DDP wrappers too.
             generator: draws the gate in training; by default the global one.
             constant_gates: texts whose gates get no gradient, so that nothing computed from them teaches VMASK.
@@ -151,7 +153,7 @@ class HookedClassifier(CheckedHooks):
         Raises:
             TextError, HookError: see :meth:`to_tokens` and :meth:`check_hook_names`.
         """
-        input, mask = self._checked_input(input, mask)
+        input, mask = self._checked_input(input, mask, truncate=truncate)
         capture = tuple(capture)
         self.check_hook_names(capture)
         seen: dict[str, Tensor] = {}
@@ -159,6 +161,7 @@ class HookedClassifier(CheckedHooks):
         text = self.adapter.text_positions(input, mask)
         with self._instrumented(mask, text, reads, generator, constant_gates=constant_gates) as local:
             token_logits, logits = self._logits(input, mask, text)
+        self.check_met(capture, seen)
         return ClassifierOutput(
             logits=logits,
             token_logits=token_logits,
@@ -206,9 +209,7 @@ class HookedClassifier(CheckedHooks):
         text = self.adapter.text_positions(input, mask)
         with suppress(_AllSeen), self._instrumented(mask, text, reads, None, known):
             self._logits(input, mask, text)
-        for name in names:
-            if name not in seen:
-                raise HookError(f"The model's forward pass never meets the hook point {name!r}.")
+        self.check_met(names, seen)
         return seen
 
     def type_log_odds(self) -> TypeLogOdds | None:
@@ -217,14 +218,24 @@ class HookedClassifier(CheckedHooks):
             return None
         return TypeLogOdds(self.vmask, self.adapter.embedding)
 
-    def _checked_input(self, input: Any, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _checked_input(self, input: Any, mask: Tensor | None, *, truncate: bool = False) -> tuple[Tensor, Tensor]:
         if not isinstance(input, Tensor):
-            input, mask = self.to_tokens(input)
+            input, mask = self.to_tokens(input, truncate=truncate)
+        input = torch.atleast_2d(input)
+        mask = input != self.tokenizer.pad_id if mask is None else torch.atleast_2d(mask.bool())
+        if input.ndim != 2 or input.is_floating_point() or mask.shape != input.shape:
+            raise TextError(
+                "Expected texts, or whole-number token ids of shape [batch, pos] and a mask of the same shape; got "
+                f"{str(input.dtype).removeprefix('torch.')} of shape {list(input.shape)}, mask {list(mask.shape)}."
+            )
+        if truncate:
+            input, mask = input[:, : self.config.n_ctx], mask[:, : self.config.n_ctx]
         if input.shape[1] > self.config.n_ctx:
             raise TextError(
-                f"Token ids of {input.shape[1]:,} positions; the model reads at most {self.config.n_ctx:,}."
+                f"Token ids of {input.shape[1]:,} positions; the model reads at most {self.config.n_ctx:,}. "
+                "Cut them with truncate=True."
             )
-        return input, input != self.tokenizer.pad_id if mask is None else mask.bool()
+        return input, mask
 
     def _embedding_is_hooked(self) -> bool:
         modules = (self.adapter.embedder, self.hook_ungated_embed)

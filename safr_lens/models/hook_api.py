@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,15 @@ from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.hook_points import ActivationCache, HookedRootModule, HookPoint
 from safr_lens.errors import HookError, near_matches
 
+# points that a backbone leaves out unless an option of its configuration is on
+SWITCHES = {
+    "hook_result": "use_attn_result",
+    "hook_q_input": "use_split_qkv_input",
+    "hook_k_input": "use_split_qkv_input",
+    "hook_v_input": "use_split_qkv_input",
+    "hook_mlp_in": "use_hook_mlp_in",
+    "hook_attn_in": "use_attn_in",
+}
 Filter = Callable[[str], bool] | str | Iterable[str] | None
 
 
@@ -21,20 +30,63 @@ class CheckedHooks(HookedRootModule):
     no other thread runs the model.
     """
 
+    def set_use_attn_result(self, use_attn_result: bool) -> None:
+        """Compute what each attention head writes (``attn.hook_result``), which takes much memory.
+
+        Raises:
+            HookError: a backbone without this option; so for the other three.
+        """
+        self._switch("use_attn_result", use_attn_result)
+
+    def set_use_split_qkv_input(self, use_split_qkv_input: bool) -> None:
+        """Give queries, keys and values of each head inputs of their own: ``hook_q_input`` and its like."""
+        self._switch("use_split_qkv_input", use_split_qkv_input)
+
+    def set_use_hook_mlp_in(self, use_hook_mlp_in: bool) -> None:
+        """Give the MLP an input of its own: ``hook_mlp_in``."""
+        self._switch("use_hook_mlp_in", use_hook_mlp_in)
+
+    def set_use_attn_in(self, use_attn_in: bool) -> None:
+        """Give each attention head an input of its own: ``hook_attn_in``."""
+        self._switch("use_attn_in", use_attn_in)
+
+    def _switch(self, option: str, on: bool) -> None:
+        switch = getattr(self.backbone, f"set_{option}", None)
+        if switch is None:
+            raise HookError(f"The model's backbone, {type(self.backbone).__name__}, has no option {option!r}.")
+        switch(on)
+
+    def _switch_of(self, name: str) -> str | None:
+        """Return the option that a hook point needs and that is off, if any."""
+        option = SWITCHES.get(name.rsplit(".")[-1])
+        return option if option and getattr(self.backbone.cfg, option, True) is False else None
+
     def check_hook_names(self, names: Iterable[str]) -> None:
-        """Raise a HookError for the first name that is no hook point, with near matches."""
+        """Raise a HookError for the first name that is no hook point, with near matches, or that is switched off."""
         for name in names:
             if name not in self.hook_dict:
                 raise HookError(
                     f"The model has no hook point {name!r}."
                     f"{near_matches(name, self.hook_dict)} See model.hook_dict for all {len(self.hook_dict)}."
                 )
+            if option := self._switch_of(name):
+                raise HookError(f"The hook point {name!r} is switched off. Switch it on with model.set_{option}(True).")
+
+    def check_met(self, names: Iterable[str], seen: Container[str]) -> None:
+        """Raise a HookError for the first name that a forward pass has not met."""
+        for name in names:
+            if name not in seen:
+                raise HookError(f"The model's forward pass never meets the hook point {name!r}.")
 
     def _checked(self, name: str | Callable[[str], bool]) -> None:
         if isinstance(name, str):
             self.check_hook_names([name])
-        elif not any(name(known) for known in self.hook_dict):
+            return
+        matching = list(filter(name, self.hook_dict))
+        if not matching:
             raise HookError("The hook name filter matches no hook point of the model. See model.hook_dict.")
+        if all(map(self._switch_of, matching)):
+            self.check_hook_names(matching)
 
     def _checked_filter(self, names_filter: Filter) -> Callable[[str], bool] | None:
         if names_filter is None:
@@ -65,8 +117,13 @@ class CheckedHooks(HookedRootModule):
         return super().add_caching_hooks(self._checked_filter(names_filter), *args, **kwargs)
 
     def get_caching_hooks(self, names_filter: Filter = None, *args: Any, **kwargs: Any) -> tuple[dict, list, list]:
-        """As ``HookedRootModule.get_caching_hooks``; raises HookError for an unknown name."""
-        return super().get_caching_hooks(self._checked_filter(names_filter), *args, **kwargs)
+        """As ``HookedRootModule.get_caching_hooks``; raises HookError for an unknown name, leaves out what is off."""
+        asked = self._checked_filter(names_filter)
+
+        def wanted(name: str) -> bool:
+            return (asked is None or asked(name)) and self._switch_of(name) is None
+
+        return super().get_caching_hooks(wanted, *args, **kwargs)
 
     def run_with_hooks(
         self,
@@ -87,15 +144,20 @@ class CheckedHooks(HookedRootModule):
             clear_contexts: clear the hook points' ``ctx`` at the end.
 
         Raises:
-            HookError: an unknown name.
+            HookError: a name that is unknown, switched off or never met by the forward pass.
         """
         fwd_hooks, bwd_hooks = list(fwd_hooks), list(bwd_hooks)
         if not reset_hooks_end:
             with self.hooks(fwd_hooks, bwd_hooks, reset_hooks_end=False):
                 return self.forward(*model_args, **model_kwargs)
+        edits, met = self._own_hooks(fwd_hooks, bwd_hooks), set[str]()
+        named = [name for name, _ in [*fwd_hooks, *bwd_hooks] if isinstance(name, str)]
+        edits.after += [(name, lambda value, name=name: met.add(name)) for name in named]
         try:
-            with self._own_hooks(fwd_hooks, bwd_hooks).around(self.hook_dict):
-                return self.forward(*model_args, **model_kwargs)
+            with edits.around(self.hook_dict):
+                output = self.forward(*model_args, **model_kwargs)
+            self.check_met(named, met)
+            return output
         finally:
             if clear_contexts:
                 self.clear_contexts()
@@ -113,6 +175,8 @@ class CheckedHooks(HookedRootModule):
     def run_with_cache(
         self,
         *model_args: Any,
+        names_filter: Filter = None,
+        device: Any = None,
         return_cache_object: bool = True,
         remove_batch_dim: bool = False,
         **kwargs: Any,
@@ -120,25 +184,28 @@ class CheckedHooks(HookedRootModule):
         """Run the model and return its output and the cached activations.
 
         Args:
-            *model_args: as for calling the model.
+            *model_args, **kwargs: as for calling the model, and as :meth:`run_with_hooks`.
+            names_filter: a name, several names or a function that says which names; by default all.
+            device: of the cache.
             return_cache_object: return TransformerLens's ``ActivationCache``, else a plain dict.
             remove_batch_dim: drop the batch dimension of one text.
-            **kwargs: ``names_filter`` (a name, several names or a function), ``device`` (of the cache),
-                ``reset_hooks_end`` and ``clear_contexts`` (see :meth:`run_with_hooks`), and what the call takes.
 
         Raises:
-            HookError: a name that the model does not have, ``incl_bwd`` (the output is no scalar to start from: use
-                ``hooks(bwd_hooks=...)``) or ``pos_slice`` (not all points have a position: slice the cache).
+            HookError: a name that the model does not have, that is switched off or that its forward pass never meets;
+                ``incl_bwd`` (the output is no scalar to start from: use ``hooks(bwd_hooks=...)``) or ``pos_slice`` (not
+                all points have a position: slice the cache).
         """
         if kwargs.get("incl_bwd"):
             raise HookError("incl_bwd needs a scalar output; take gradients with model.hooks(bwd_hooks=...) instead.")
         if kwargs.get("pos_slice") is not None:
             raise HookError("pos_slice is not supported, since not all hook points have a position; slice the cache.")
-        for option in ("incl_bwd", "pos_slice"):
-            kwargs.pop(option, None)
-        asked = {option: kwargs.pop(option) for option in ("names_filter", "device") if option in kwargs}
-        cache, fwd_hooks, _ = self.get_caching_hooks(**asked)
-        output = self.run_with_hooks(*model_args, fwd_hooks=fwd_hooks, **kwargs)
+        options = {name: value for name, value in kwargs.items() if name not in ("incl_bwd", "pos_slice")}
+        cache, fwd_hooks, _ = self.get_caching_hooks(names_filter, device=device)
+        # by functions, since a point that is never met is an error only where it was named
+        hooks = [(name.__eq__, hook) for name, hook in fwd_hooks]
+        output = self.run_with_hooks(*model_args, fwd_hooks=hooks, **options)
+        if not cache or not (names_filter is None or callable(names_filter)):
+            self.check_met((name for name, _ in fwd_hooks), cache)
         if remove_batch_dim:  # here and not by TransformerLens, which cannot do it for points without a width
             cache = {name: value[0] for name, value in cache.items()}
         if return_cache_object:

@@ -44,6 +44,15 @@ def test_a_loaded_classifier_gives_the_same_logits_bit_for_bit(tmp_path, model, 
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_classifier_is_loaded_in_the_type_it_was_saved_in(tmp_path, make_model, texts, dtype):
+    model = make_model().to(dtype)
+    model.save_pretrained(tmp_path)
+    loaded = HookedClassifier.from_pretrained(tmp_path)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {dtype} and loaded.cfg.dtype == dtype
+    assert torch.equal(loaded(list(texts)).logits, model(list(texts)).logits)
+
+
 def test_labels_config_and_tokenizer_are_kept(tmp_path, make_model):
     model = make_model("residual", labels=["böse", "gut", "[PAD]"], n_layers=2, dropout=0.25, act_fn="gelu")
     model.save_pretrained(str(tmp_path))

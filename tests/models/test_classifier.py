@@ -50,6 +50,50 @@ def test_a_text_longer_than_the_context_is_an_error_and_can_be_cut(make_model):
     assert model.to_str_tokens(text, truncate=True) == ["a", "dull", "dull", "film"]
 
 
+CALLS = {
+    "call": lambda model, *args, **options: model(*args, **options).logits,
+    "capture": lambda model, *args, **options: model(*args, capture=["hook_pooled"], **options).activations[
+        "hook_pooled"
+    ],
+    "run_with_cache": lambda model, *args, **options: model.run_with_cache(*args, **options)[0].logits,
+    "run_with_hooks": lambda model, *args, **options: model.run_with_hooks(*args, fwd_hooks=[], **options).logits,
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
+@pytest.mark.parametrize("kind", ["text", "ids"])
+def test_the_advice_for_what_is_too_long_works_in_every_call(model, call, kind):
+    words, n_ctx = ["a", "dull", "film"] * 20, model.config.n_ctx
+    ids = torch.tensor([model.tokenizer.encode(word, n_ctx=1).ids for word in words]).T
+    given = " ".join(words) if kind == "text" else ids
+    with pytest.raises(TextError, match="truncate=True"):
+        call(model, given)
+    expected = model(" ".join(words[:n_ctx])).logits
+    assert torch.equal(call(model, given, truncate=True), expected)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
+def test_token_ids_of_one_text_need_no_batch_dimension(model, texts, call):
+    tokens, mask = model.to_tokens(texts[0])
+    expected = model(texts[0]).logits
+    assert torch.equal(call(model, tokens[0]), expected)
+    assert torch.equal(call(model, tokens[0], mask[0]), expected)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "mask"),
+    [
+        (torch.ones(1, 2, 3, dtype=torch.long), None),
+        (torch.ones(1, 3), None),
+        (torch.ones(1, 3, dtype=torch.long), torch.ones(1, 2)),
+    ],
+    ids=["three dimensions", "fractions", "another mask"],
+)
+def test_what_are_no_token_ids_is_an_error(make_model, tokens, mask):
+    with pytest.raises(TextError, match=r"token ids of shape \[batch, pos\]"):
+        make_model()(tokens, mask)
+
+
 @pytest.mark.parametrize("labels", [[], ["only"]])
 def test_fewer_than_two_labels_are_an_error(make_model, labels):
     with pytest.raises(ConfigError, match="at least two labels"):

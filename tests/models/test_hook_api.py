@@ -6,7 +6,9 @@ import pytest
 import torch
 from transformer_lens import ActivationCache
 
+from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.errors import HookError
+from tests.backbones import toy  # noqa: F401, registers the backbone
 
 NEURONS = "blocks.0.mlp.hook_post"
 TEXT = "a gripping , funny film"
@@ -259,6 +261,75 @@ def test_a_filter_that_matches_nothing_is_an_error(make_model, hooks_left, use):
 def test_a_module_that_is_no_hook_point_is_an_unknown_name(make_model):
     with pytest.raises(HookError, match="no hook point 'embed'"):
         make_model().add_hook("embed", zero)
+
+
+# ---- points that are switched off
+
+SWITCHED = {
+    "blocks.0.attn.hook_result": "use_attn_result",
+    "blocks.0.hook_attn_in": "use_attn_in",
+    "blocks.0.hook_q_input": "use_split_qkv_input",
+    "blocks.0.hook_k_input": "use_split_qkv_input",
+    "blocks.0.hook_v_input": "use_split_qkv_input",
+    "blocks.0.hook_mlp_in": "use_hook_mlp_in",
+}
+
+
+def caught(model, use, name):
+    with pytest.raises(HookError, match=f"{name!r} is switched off") as caught:
+        use(model, name)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("positions", ["standard", "shortformer"])
+@pytest.mark.parametrize("name", list(SWITCHED))
+def test_a_point_that_is_off_is_an_error_whose_advice_works(make_model, name, positions):
+    model = make_model(positional_embedding_type=positions)
+    plain = model(TEXT).logits
+    uses = {use: run for use, run in USES.items() if use != "add_perma_hook"}
+    advice = {caught(model, use, name).partition("Switch it on with ")[2] for use in uses.values()}
+    assert advice == {f"model.set_{SWITCHED[name]}(True)."}
+    exec(advice.pop().rstrip("."), {"model": model})
+    out, cache = model.run_with_cache(TEXT, names_filter=name)
+    captured = model(TEXT, capture=[name])
+    assert list(cache) == [name] and torch.equal(captured.activations[name], cache[name])
+    torch.testing.assert_close(out.logits, plain)
+    assert not torch.allclose(model.run_with_hooks(TEXT, fwd_hooks=[(name, tilt)]).logits, plain, atol=1e-4)
+    parts = model.decompose(TEXT)
+    torch.testing.assert_close(parts.total(), parts.logits, atol=1e-4, rtol=0)
+    getattr(model, f"set_{SWITCHED[name]}")(False)
+    caught(model, USES["capture"], name)
+
+
+def test_what_each_head_writes_adds_up_to_the_output_of_attention(make_model):
+    model = make_model()
+    model.set_use_attn_result(True)
+    seen = model(TEXT, capture=["blocks.0.attn.hook_result", "blocks.0.hook_attn_out"]).activations
+    total = seen["blocks.0.attn.hook_result"].sum(2) + model.backbone.blocks[0].attn.b_O
+    torch.testing.assert_close(total, seen["blocks.0.hook_attn_out"])
+
+
+def test_a_filter_that_matches_only_points_that_are_off_is_an_error(make_model, hooks_left):
+    model = make_model()
+    for use in ("hooks", "run_with_hooks", "run_with_cache, str", "add_hook"):
+        with pytest.raises(HookError, match="switched off"):
+            USES[use](model, lambda name: name.endswith(("q_input", "k_input")))
+    assert hooks_left(model) == []
+
+
+def test_a_backbone_without_the_option_says_so(make_model):
+    model = make_model(backbone="toy")
+    for option in set(SWITCHED.values()):
+        with pytest.raises(HookError, match=f"ToyNetwork, has no option {option!r}"):
+            getattr(model, f"set_{option}")(True)
+
+
+def test_a_point_that_is_never_met_is_an_error(make_model):
+    model = make_model()
+    model.hook_dict["hook_nowhere"] = HookPoint()
+    for use in ("capture", "run_with_hooks", "run_with_cache, str", "run_with_cache, list", "run_with_cache, set"):
+        with pytest.raises(HookError, match="never meets the hook point 'hook_nowhere'"):
+            USES[use](model, "hook_nowhere")
 
 
 # ---- contexts
