@@ -10,6 +10,7 @@ from safr_lens.cli.analyze import analyze
 from safr_lens.cli.compare import compare
 from safr_lens.cli.demo import demo
 from safr_lens.cli.evaluate import evaluate
+from safr_lens.cli.labels import LabelsCommand
 from safr_lens.cli.predict import predict
 from safr_lens.cli.report import report
 from safr_lens.cli.sweep import sweep
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (demo, train, evaluate, predict, analyze, compare, report, sweep):
-    app.command()(command)
+    app.command(cls=LabelsCommand)(command)
 
 
 def _version(asked: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
+from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.measure_rows import AT_INIT, COLUMNS, measure_rows
 from safr_lens.cli.output import print_json, print_table, say
 from safr_lens.cli.stages import stages
@@ -33,6 +34,7 @@ def analyze(
         bool, typer.Option("--init/--no-init", help="Also measure the randomly initialised model.")
     ] = True,
     seed: Annotated[int, typer.Option(help="Random seed of permutations, resamples and initialisation.")] = 0,
+    labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     streaming: options.Streaming = False,
@@ -57,11 +59,16 @@ def analyze(
         checked_folder(out, overwrite=overwrite)
     main = PartialState().is_main_process
     model = HookedClassifier.from_pretrained(run)
-    columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
+    columns = {
+        "labels": stated(labels),
+        "text_column": text_column,
+        "label_column": label_column,
+        "streaming": streaming,
+    }
     chosen = measured_data(
         data,
         split,
-        labels=model.labels,
+        classes=model.labels,
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         **columns,
@@ -77,7 +84,8 @@ def analyze(
     )
     if not main:
         return
-    described = {"run": run, "data": data, "split": split, "word_vectors": chosen.vectors_name}
+    described = {"run": run, "data": data, "split": split, "label_mapping": chosen.label_mapping}
+    described |= {"word_vectors": chosen.vectors_name}
     if out is not None:
         analysis.save(out, extra=described)
     if as_json:
@@ -89,6 +97,7 @@ def analyze(
         [*COLUMNS, AT_INIT] if at_init else COLUMNS,
         measure_rows(analysis.measurements, analysis.at_init),
     )
+    say_labels(chosen.label_mapping)
     say(*(f"Warning: {warning}" for warning in analysis.warnings))
     if out is not None:
         say(f"One row a neuron: {out / NEURONS_FILE}")

@@ -8,6 +8,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
+from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import print_json, print_table, say
 from safr_lens.cli.stages import stages
 
@@ -27,6 +28,7 @@ def compare(
         int, typer.Option(min=0, help="Texts for the faithfulness of VMASK's importance; 0 to skip.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="Random seed of permutations and resamples.")] = 0,
+    labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     streaming: options.Streaming = False,
@@ -47,8 +49,13 @@ def compare(
     from safr_lens.runs.grouping import grouped_runs
 
     groups = grouped_runs(runs)
-    columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
-    analyses = analyze_runs(
+    columns = {
+        "labels": stated(labels),
+        "text_column": text_column,
+        "label_column": label_column,
+        "streaming": streaming,
+    }
+    analyses, measured = analyze_runs(
         runs,
         data,
         split,
@@ -66,6 +73,7 @@ def compare(
             {
                 "data": data,
                 "split": split,
+                "label_mapping": measured.label_mapping,
                 "groups": groups,
                 "runs": {run: analysis.to_dict() for run, analysis in analyses.items()},
                 "differences": to_dict(differences),
@@ -73,6 +81,7 @@ def compare(
         )
         return
     _show_runs(analyses, data)
+    say_labels(measured.label_mapping)
     baseline = next(iter(groups))
     for name, rows in differences.items():
         print_differences(name, baseline, rows)

@@ -10,6 +10,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
+from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import print_json, say
 from safr_lens.cli.stages import stages
 
@@ -20,6 +21,7 @@ def demo(
     data: Annotated[str, typer.Option(help="Data, as for safr-lens train; by default the packaged reviews.")] = (
         "rotten_tomatoes"
     ),
+    labels: options.Labels = None,
     word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Or data whose training split gives them (default imdb).")
@@ -44,6 +46,7 @@ def demo(
     result = run_demo(
         out,
         data=data,
+        labels=stated(labels),
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         seed=seed,
@@ -58,6 +61,7 @@ def demo(
             {
                 "report": str(result.report),
                 "warnings": result.warnings,
+                "label_mapping": result.label_mapping,
                 "models": {
                     name: {"metrics": run.metrics, "analysis": result.analyses[name].to_dict()}
                     for name, run in result.runs.items()
@@ -68,5 +72,6 @@ def demo(
         return
     baseline, name = result.runs
     print_differences(name, baseline, result.differences)
+    say_labels(result.label_mapping)
     say(*(f"Warning: {warning}" for warning in result.warnings))
     say(f"Open {result.report} to see it sentence by sentence.")

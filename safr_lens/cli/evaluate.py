@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
+from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import print_json, print_table
 from safr_lens.cli.train import metric_rows
 
@@ -13,6 +14,7 @@ def evaluate(
     run: options.Run,
     data: options.Data,
     split: options.Split = "test",
+    labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     streaming: options.Streaming = False,
@@ -29,11 +31,18 @@ def evaluate(
     from safr_lens.runs.measured_data import held_out_split
 
     model = HookedClassifier.from_pretrained(run)
-    chosen = held_out_split(
-        data, split, labels=model.labels, text_column=text_column, label_column=label_column, streaming=streaming
+    chosen, mapping = held_out_split(
+        data,
+        split,
+        classes=model.labels,
+        labels=stated(labels),
+        text_column=text_column,
+        label_column=label_column,
+        streaming=streaming,
     )
     metrics = evaluate_run(model, chosen)
     if as_json:
-        print_json({"run": run, "data": data, "split": split, **metrics})
+        print_json({"run": run, "data": data, "split": split, "label_mapping": mapping, **metrics})
     else:
         print_table(f"{run} on {data}", ["measure", split], metric_rows(metrics))
+        say_labels(mapping)

@@ -18,6 +18,10 @@ WordVectorsFrom = Annotated[
     str | None,
     typer.Option(help="Or data whose texts give them; by default the training split of --data."),
 ]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LABEL=CLASS...", help="What the labels of the data mean, e.g. 0=negative 1=positive."),
+]
 TextColumn = Annotated[str | None, typer.Option(help="Text column; detected automatically by default.")]
 LabelColumn = Annotated[str | None, typer.Option(help="Label column; detected automatically by default.")]
 Streaming = Annotated[bool, typer.Option("--streaming", help="Stream the data instead of holding it in memory.")]

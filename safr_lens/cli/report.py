@@ -9,6 +9,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
+from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import print_json, say
 from safr_lens.cli.stages import stages
 
@@ -33,6 +34,7 @@ def report(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of permutations, resamples and initialisation.")] = 0,
+    labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     streaming: options.Streaming = False,
@@ -58,6 +60,7 @@ def report(
         seed=seed,
         overwrite=overwrite,
         stages=lambda name: stages(name, shown=not quiet),
+        labels=stated(labels),
         text_column=text_column,
         label_column=label_column,
         streaming=streaming,
@@ -68,6 +71,7 @@ def report(
             {
                 "report": str(out),
                 "runs": content["names"],
+                "label_mapping": content["label_mapping"],
                 "warnings": content["warnings"],
                 "verdicts": dict(content["verdicts"]),
                 "texts": [{"text": one["text"], "label": one["label"], "rule": rule} for rule, one in content["texts"]],
@@ -76,5 +80,6 @@ def report(
         return
     for verdict, names in content["verdicts"]:
         say(f"{verdict}: {'; '.join(names)}")
+    say_labels(content["label_mapping"])
     say(*(f"Warning: {warning}" for warning in content["warnings"]))
     say(f"Open {out}.")

@@ -9,6 +9,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
+from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import points, print_json, print_table, say
 
 COLUMNS = (
@@ -41,6 +42,7 @@ def sweep(
     preset: Annotated[
         str | None, typer.Option(help="Preset whose weights are multiplied: light, strong, attention or release.")
     ] = None,
+    labels: options.Labels = None,
     word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
@@ -61,7 +63,7 @@ def sweep(
     from safr_lens.experiments.sweep import sweep as run_sweep
     from safr_lens.runs.settings import make_settings, read_settings
 
-    chosen: dict[str, Any] = {"data": data, "preset": preset, "epochs": epochs}
+    chosen: dict[str, Any] = {"data": data, "preset": preset, "epochs": epochs, "labels": stated(labels)}
     chosen |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
     from_file = read_settings(config) if config else {}
     settings = make_settings(from_file | {name: value for name, value in chosen.items() if value is not None})
@@ -83,6 +85,7 @@ def sweep(
         return
     rows = [_row(step, chosen=step == result.chosen) for step in result.steps]
     print_table(f"On the validation split, means over {len(result.seeds)} seed(s)", COLUMNS, rows)
+    say_labels(result.label_mapping)
     if result.chosen is None:
         say(f"Every strength costs more than {budget:g} points. Try weaker ones, or a larger --budget.")
     else:

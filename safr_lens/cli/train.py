@@ -9,6 +9,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
+from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import points, print_json, print_table, say
 
 NOT_SETTINGS = ("out", "config", "resume", "overwrite", "quiet", "as_json")
@@ -91,6 +92,7 @@ def train(
     test_data: Annotated[
         str | None, typer.Option(help="Test data file; by default a fifth of the data is held out.")
     ] = None,
+    labels: options.Labels = None,
     text_column: Annotated[str | None, typer.Option(help="Text column; detected automatically by default.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Label column; detected automatically by default.")] = None,
     streaming: Annotated[
@@ -114,12 +116,14 @@ def train(
     """
     from accelerate import PartialState
 
+    from safr_lens.data.label_mapping import merged
     from safr_lens.errors import ConfigError
     from safr_lens.runs.settings import make_settings, read_settings
     from safr_lens.runs.train_run import train_run
 
     # every option but those that say what to do with the run is a setting of the same name
     chosen = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS and value is not False}
+    chosen["labels"] = stated(labels)
     from_file = read_settings(config) if config else {}
     settings = make_settings(from_file | {name: value for name, value in chosen.items() if value is not None})
     if settings.data.data is None:
@@ -133,6 +137,7 @@ def train(
         print_json(result.metrics)
         return
     print_table("Trained", ["measure", "test"], metric_rows(result.metrics))
+    say_labels(merged(result.metrics["label_mapping"]))
     say(f'Written to {out}. Next: safr-lens predict {out} "your text"')
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from datasets import Dataset, IterableDataset
 
+from safr_lens.data.labels import checked_names
 from safr_lens.errors import DataError, near_matches
 
 SPLITS = ("train", "validation", "test")
@@ -23,12 +24,17 @@ class TextData(Mapping[str, Split]):
         labels: the name of each class, in the order of the integer labels.
         splits: the splits by name.
         notes: what was done to the raw data (rows dropped, splits cut), one sentence each.
+        label_mapping: of each split, the class that each label of the raw data means.
     """
 
     source: str
     labels: tuple[str, ...]
     splits: Mapping[str, Split]
     notes: tuple[str, ...] = field(default=())
+    label_mapping: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked_names(self.labels)
 
     def __getitem__(self, split: str) -> Split:
         if split not in self.splits:

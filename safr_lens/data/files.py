@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow
 import pyarrow.parquet
+from datasets import Features
 
 from safr_lens.errors import DataError, near_matches
 
@@ -50,6 +51,17 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def declared_features(path: Path) -> dict[str, Any]:
+    """Return the types that ``datasets`` declared for the columns of a parquet file, such as class names."""
+    if path.suffix.lower() != ".parquet" or not path.is_file():
+        return {}
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+    except (pyarrow.ArrowException, OSError):  # said when the rows are read
+        return {}
+    return dict(Features.from_arrow_schema(schema)) if b"huggingface" in (schema.metadata or {}) else {}
 
 
 def folder_files(folder: Path) -> dict[str, Path]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import datasets
-from datasets import ClassLabel, Dataset, IterableDataset
+from datasets import Dataset, IterableDataset
 
 from safr_lens.data.files import SPLIT_NAMES
 from safr_lens.errors import DataError
@@ -37,9 +36,3 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
     if not splits:
         raise DataError(f"{source!r} has no train, validation or test split; it has {', '.join(dataset)}.")
     return splits
-
-
-def class_names(split: Any, label_column: str) -> tuple[str, ...] | None:
-    """Return the names that a ``ClassLabel`` column brings with it, or None."""
-    feature = (split.features or {}).get(label_column)
-    return tuple(feature.names) if isinstance(feature, ClassLabel) else None

@@ -1,68 +1,190 @@
-"""From whatever a label column holds to class names, and from a label to its integer 0..n_classes-1."""
+"""What a label column holds: each label as text, and the class names of data that bring none."""
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from jaxtyping import Int
 from torch import Tensor
 
-from safr_lens.errors import DataError, near_matches
+from safr_lens.data.tokenizer import without_surrogates
+from safr_lens.errors import DataError
 
 MAX_CLASSES = 1000
+HIDDEN = "-1"
+HIDDEN_ADVICE = (
+    "usually marks hidden labels, as in the test splits of competitions; such texts cannot be scored. "
+    "Remove these rows, or use another split (--split validation) or file."
+)
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")  # up to 64 bits; a longer one is text
+_FRACTION = re.compile(r"[-+]?[0-9]*[.,][0-9]+")
 
 
-def label_names(values: Iterable[Any], *, where: str) -> tuple[str, ...]:
-    """Return the class names in the order of their integers: whole numbers by size, class names by alphabet.
+@dataclass(frozen=True)
+class FoundLabels:
+    """The labels of one split.
 
-    >>> label_names(["pos", "neg", "pos"], where="reviews.csv")
-    ('neg', 'pos')
-    >>> label_names([4, 0, 4.0], where="reviews.csv")
-    ('0', '4')
+    Attributes:
+        where: file or split, for messages.
+        rows: each label as text, with the first row that has it; the key is None for rows without a label.
+        n_rows: number of rows.
+        names: of data that bring their own class names, whose whole numbers are indices into these.
+    """
+
+    where: str
+    rows: dict[str | None, int]
+    n_rows: int
+    names: tuple[str, ...] | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether no row has a label: all are missing or -1."""
+        return not self.rows.keys() - {None, HIDDEN}
+
+
+def label_text(value: Any) -> str | None:
+    """Return a label as text, None where a cell holds none; text keeps every character between its outer blanks.
+
+    A number is never made of a text. A whole float is its integer, since a column of integers with gaps is stored as
+    floats.
 
     Raises:
-        DataError: a missing or fractional label, numbers mixed with names, one class only, too many classes.
+        TypeError: a value that is no single label, as a list.
+
+    >>> [label_text(value) for value in ("007", "1e2", " None ", None, 1.0, 2**53 + 1, True)]
+    ['007', '1e2', 'None', None, '1', '9007199254740993', 'True']
     """
-    distinct = set()
-    n_rows = 0
-    for n_rows, value in enumerate(values, start=1):
-        if not isinstance(value, (str, int, float, type(None))):
-            raise DataError(f"{where}: row {n_rows} has {type(value).__name__} as its label; expected one class a row.")
-        if is_missing(value):
-            raise DataError(f"{where}: row {n_rows} has no label. Fill it in or remove the row.")
-        distinct.add(value.strip() if isinstance(value, str) else value)
-    whole = {value: _whole_number(value) for value in distinct}
-    odd = [value for value, number in whole.items() if number is None]
-    if not odd:
-        return _checked(tuple(str(i) for i in sorted(set(whole.values()))), n_rows, where)  # type: ignore[type-var]
-    if len(odd) < len(whole) or not all(isinstance(value, str) and not _is_number(value) for value in odd):
+    if isinstance(value, str):
+        return without_surrogates(value.strip()) or None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+        return None
+    if not isinstance(value, (bool, int, float, Decimal)):
+        raise TypeError(f"{type(value).__name__} as its label; expected one class a row.")
+    whole = not isinstance(value, bool) and value == value // 1
+    text = str(int(value) if whole else value)
+    if whole and not _WHOLE.fullmatch(text):
+        raise TypeError("a whole number of more than 18 digits as its label; give such labels as text.")
+    return text
+
+
+def find_labels(values: Iterable[Any], *, where: str, names: tuple[str, ...] | None = None) -> FoundLabels:
+    """Read a label column.
+
+    Raises:
+        DataError: a value that is no single label.
+    """
+    rows: dict[str | None, int] = {}
+    number = 0
+    for number, value in enumerate(values, start=1):
+        rows.setdefault(row_label(value, names, where=where, row=number), number)
+    return FoundLabels(where, rows, number, names)
+
+
+def row_label(value: Any, names: tuple[str, ...] | None, *, where: str, row: int) -> str | None:
+    """Return one row's label as text; a number of data with class names of their own is the name that it stands for."""
+    try:
+        text = label_text(value)
+    except TypeError as error:
+        raise DataError(f"{where}: row {row} has {error}") from None
+    if names is None or text is None or not _WHOLE.fullmatch(text) or (isinstance(value, str) and text in names):
+        return text
+    return names[int(text)] if 0 <= int(text) < len(names) else text
+
+
+def label_names(found: FoundLabels) -> tuple[str, ...]:
+    """Return the class names in the order of their integers: whole numbers by size, class names by alphabet.
+
+    >>> label_names(find_labels(["pos", "neg", "pos"], where="reviews.csv"))
+    ('neg', 'pos')
+    >>> label_names(find_labels([10, 0, 4.0], where="reviews.csv"))
+    ('0', '4', '10')
+
+    Raises:
+        DataError: a missing or fractional label, numbers mixed with words, one class only, too many classes.
+    """
+    if found.names is not None:
+        return found.names
+    check_none_missing(found)
+    names = set(read_as(found).values())
+    whole = {name for name in names if _WHOLE.fullmatch(name)}
+    odd = [name for name in names if _FRACTION.fullmatch(name)]
+    if whole:
+        odd += [name for name in names if not any(character.isdigit() for character in name)]
+    if odd:
         raise DataError(
-            f"{where}: labels must be all whole numbers or all class names, but one is {sorted(map(repr, odd))[0]}. "
-            "Mend that row, or name the right label column with --label-column."
+            f"{found.where}: labels must be all whole numbers or all class names, but one is {min(odd)!r} "
+            f"(row {found.rows[min(odd)]}). Mend that row, or name the right label column with --label-column."
         )
-    return _checked(tuple(sorted(map(str, odd))), n_rows, where)
+    ordered = sorted(names, key=int) if whole == names else sorted(names)
+    if len(ordered) < 2:
+        only = f"one class only ({ordered[0]!r})" if ordered else "no row at all"
+        hidden = f" {HIDDEN} {HIDDEN_ADVICE}" if ordered == [HIDDEN] else ""
+        raise DataError(
+            f"{found.where}: a classifier needs at least two classes, but the label column has {only}.{hidden}"
+        )
+    if len(ordered) > MAX_CLASSES or (len(ordered) > 20 and len(ordered) > found.n_rows / 2):
+        raise DataError(
+            f"{found.where}: {len(ordered):,} different labels in {found.n_rows:,} rows are too many for classes. "
+            "Is it the right column? Name it with --label-column."
+        )
+    return tuple(ordered)
 
 
-def label_index(value: Any, names: Sequence[str], *, where: str) -> int:
-    """Return the integer of one label, given as class name, numeral or index.
+def read_as(found: FoundLabels) -> dict[str, str]:
+    """Return what each label is read as: itself, but ``1.0`` is ``1`` where every label of the column ends so.
 
-    >>> label_index("pos", ["neg", "pos"], where="reviews.csv")
-    1
+    >>> read_as(find_labels(["1.0", "0.0"], where="reviews.csv"))
+    {'1.0': '1', '0.0': '0'}
+    >>> read_as(find_labels(["1.0", "1"], where="reviews.csv"))
+    {'1.0': '1.0', '1': '1'}
     """
-    number = None if is_missing(value) else _whole_number(value)
-    name = value.strip() if isinstance(value, str) else str(number)
-    if name in names:
-        return names.index(name)
-    if str(number) in names:
-        return names.index(str(number))
-    if number is not None and 0 <= number < len(names) and not all(map(_is_number, names)):
-        return number
-    raise DataError(
-        f"{where}: label {value!r} is none of the {len(names)} classes: {', '.join(names[:20])}."
-        + near_matches(str(value), names)
-    )
+    labels = [label for label in found.rows if label is not None]
+    as_floats = all(label.endswith(".0") and _WHOLE.fullmatch(label[:-2]) for label in labels)
+    return {label: label[:-2] if as_floats else label for label in labels}
+
+
+def is_whole(label: str) -> bool:
+    """Whether a label is a whole number, written without leading zeros."""
+    return _WHOLE.fullmatch(label) is not None
+
+
+def check_none_missing(found: FoundLabels) -> None:
+    """Check that every row has a label."""
+    if None in found.rows:
+        raise DataError(f"{found.where}: row {found.rows[None]} has no label. Fill it in or remove the row.")
+
+
+def checked_names(labels: Iterable[Any]) -> tuple[str, ...]:
+    """Return class names as a tuple of texts.
+
+    Raises:
+        DataError: one text in place of a list, a name twice, or an empty one.
+
+    >>> checked_names(["negative", "positive"])
+    ('negative', 'positive')
+    """
+    if isinstance(labels, str):
+        raise DataError(f"labels must be a list of class names; got the text {labels!r}.")
+    given = list(labels)
+    try:
+        names = [label_text(label) for label in given]
+    except TypeError:
+        raise DataError(f"labels must be a list of class names; got {given!r:.100}.") from None
+    known = tuple(name for name in names if name is not None)
+    if len(known) < len(names):
+        raise DataError(f"Every class needs a name; got {given!r:.100}.")
+    twice = [name for name in known if known.count(name) > 1]
+    if twice:
+        raise DataError(f"The class {twice[0]!r} is named twice in {given!r:.100}. Name each class once.")
+    return known
 
 
 def check_labels(labels: Int[Tensor, " n_texts"], names: Sequence[str], *, may_lack: bool = False) -> None:
@@ -72,40 +194,21 @@ def check_labels(labels: Int[Tensor, " n_texts"], names: Sequence[str], *, may_l
         DataError: another label.
     """
     wrong = labels[(labels >= len(names)) | ((labels < 0) & (not may_lack))]
-    if len(wrong):
+    if not len(wrong):
+        return
+    if int(wrong.max()) == -1:
         raise DataError(
-            f"The data has label {int(wrong[0])}, but the model knows {len(names)} classes: {', '.join(names)}. "
-            f"Pass rows such as {{'text': ..., 'label': 0}} with labels from 0 to {len(names) - 1}; -1 stands for none."
+            f"{len(wrong):,} of the texts have label -1, which stands for none, as where labels are hidden. They "
+            'cannot be scored; leave them out, as in [row for row in rows if row["label"] != -1].'
         )
+    raise DataError(
+        f"The data has label {int(wrong[0])}, but the model knows {len(names)} classes: {', '.join(names)}. "
+        f"Pass rows such as {{'text': ..., 'label': 0}} with labels from 0 to {len(names) - 1}; -1 stands for none."
+    )
 
 
 def is_missing(value: Any) -> bool:
     """Whether a cell holds nothing: None, NaN or blanks."""
-    return value is None or (isinstance(value, float) and math.isnan(value)) or str(value).strip() == ""
-
-
-def _checked(names: tuple[str, ...], n_rows: int, where: str) -> tuple[str, ...]:
-    if len(names) < 2:
-        only = f"one class only ({names[0]!r})" if names else "no row at all"
-        raise DataError(f"{where}: a classifier needs at least two classes, but the label column has {only}.")
-    if len(names) > MAX_CLASSES or (len(names) > 20 and len(names) > n_rows / 2):
-        raise DataError(
-            f"{where}: {len(names):,} different labels in {n_rows:,} rows are too many for classes. "
-            "Is it the right column? Name it with --label-column."
-        )
-    return names
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return True
-
-
-def _whole_number(value: Any) -> int | None:
-    if not _is_number(value):
-        return None
-    number = float(value)
-    return int(number) if math.isfinite(number) and number == int(number) else None
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from datasets import Dataset, Features, IterableDataset, Value
+from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
 
 from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column
 from safr_lens.data.dataset import SPLITS, TextData
-from safr_lens.data.files import SUFFIXES, folder_files, missing_file, read_rows
-from safr_lens.data.hub import HUB_ID, class_names, read_hub
-from safr_lens.data.labels import is_missing, label_index, label_names
+from safr_lens.data.files import SUFFIXES, declared_features, folder_files, missing_file, read_rows
+from safr_lens.data.hub import HUB_ID, read_hub
+from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
+from safr_lens.data.labels import HIDDEN_ADVICE, FoundLabels, find_labels, is_missing
 from safr_lens.data.reviews import LABELS, REVIEWS, read_reviews
 from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_shared, hash_share, text_key
 from safr_lens.data.tokenizer import without_surrogates
@@ -31,6 +33,7 @@ class _Raw:
     where: str
     rows: Callable[[], Iterable[Mapping[str, Any]]]
     class_names: tuple[str, ...] | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_data(
@@ -38,7 +41,8 @@ def load_data(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
-    labels: Iterable[str] | None = None,
+    labels: Labels | None = None,
+    classes: Sequence[str] | None = None,
     streaming: bool = False,
     cut_missing: bool = True,
     split_seed: int = 0,
@@ -54,7 +58,9 @@ def load_data(
             ``"org/name:config"``), a csv, tsv, jsonl or parquet file, a folder with train/validation/test files, or
             a mapping from split to file.
         text_column, label_column: names of the columns, where they are not the usual ones.
-        labels: class names in the order of their integers; by default those of the data.
+        labels: what the labels mean: a mapping from label to class, or class names of which the one at i means label
+            i; by default the labels of train are the classes.
+        classes: of the model that the data is for; labels mean the classes of the same name.
         streaming: read the rows anew at each pass instead of keeping them. Missing splits are then cut by the hash
             alone, which is stratified only on average.
         cut_missing: whether to cut missing splits; without it, a single file becomes one split, ``test``.
@@ -69,7 +75,7 @@ def load_data(
     >>> data.labels
     ('negative', 'positive')
     """
-    raw = _find(source, label_column=label_column, streaming=streaming)
+    raw = _find(source, streaming=streaming)
     columns = {}
     for split, part in raw.items():
         first = next(iter(part.rows()), None)
@@ -79,18 +85,45 @@ def load_data(
             find_column(list(first), text_column, TEXT_NAMES, role="text", where=part.where),
             find_column(list(first), label_column, LABEL_NAMES, role="label", where=part.where),
         )
-    if isinstance(labels, str):
-        raise DataError(f"labels must be a list of class names; got the text {labels!r}.")
-    names = tuple(labels) if labels is not None else _class_names(raw, columns)
-    parts = {split: partial(_examples, part, *columns[split], names) for split, part in raw.items()}
+    found = {split: _labels(part, columns[split][1], streaming=streaming) for split, part in raw.items()}
+    hidden = _hidden_splits(source, found)
+    readers = label_readers({s: one for s, one in found.items() if s not in hidden}, labels=labels, classes=classes)
+    parts = {split: partial(_examples, raw[split], columns[split], reader) for split, reader in readers.items()}
     if not cut_missing and set(parts) == {"train"}:
         parts = {"test": parts["train"]}
+    names = next(iter(readers.values())).names
     build = _stream if streaming else _in_memory
-    splits, notes = build(parts, cut_missing=cut_missing, seed=split_seed)
-    return TextData(source=_name(source), labels=names, splits=splits, notes=tuple(notes))
+    splits, notes = build(parts, names, cut_missing=cut_missing, seed=split_seed)
+    whole = readers.get("train", next(iter(readers.values())))
+    return TextData(
+        source=_name(source),
+        labels=names,
+        splits=splits,
+        notes=(*(f"{split} has no labels and was left out." for split in hidden), *notes),
+        label_mapping={split: readers.get(split, whole).mapping for split in splits},
+    )
 
 
-def _find(source: Any, *, label_column: str | None, streaming: bool) -> dict[str, _Raw]:
+def _labels(part: _Raw, column: str, *, streaming: bool) -> FoundLabels:
+    values: Iterable[Any] = (row.get(column) for row in part.rows())
+    feature = part.features.get(column)
+    names = tuple(feature.names) if isinstance(feature, ClassLabel) else part.class_names
+    if names is not None and streaming:  # its names are known, so it is not read twice
+        values = itertools.islice(values, 1)
+    return find_labels(values, where=part.where, names=names)
+
+
+def _hidden_splits(source: Any, found: Mapping[str, FoundLabels]) -> list[str]:
+    """Return the splits of a data set whose labels are kept secret; a split that the user names must have labels."""
+    if isinstance(source, Mapping):
+        return []
+    hidden = [split for split, labels in found.items() if labels.hidden]
+    if len(hidden) == len(found):
+        raise DataError(f"{_name(source)!r}: no split has labels, all are missing or -1. -1 {HIDDEN_ADVICE}")
+    return hidden
+
+
+def _find(source: Any, *, streaming: bool) -> dict[str, _Raw]:
     if isinstance(source, Mapping):
         if not source:
             raise DataError(f"Expected a file for at least one of {', '.join(SPLITS)}; got an empty mapping.")
@@ -114,7 +147,7 @@ def _find(source: Any, *, label_column: str | None, streaming: bool) -> dict[str
         and path.suffix.lower() not in SUFFIXES
         and not name.startswith(".")
     ):
-        return _hub(name, label_column=label_column, streaming=streaming)
+        return _hub(name, streaming=streaming)
     if len(path.parts) == 1 and not path.suffix:
         raise DataError(f"Unknown data set {name!r}.{near_matches(name, REVIEWS) or _EXPECTED}")
     raise missing_file(path)
@@ -127,35 +160,20 @@ _EXPECTED = (
 
 
 def _file(path: Path) -> _Raw:
-    return _Raw(str(path), partial(read_rows, path))
+    return _Raw(str(path), partial(read_rows, path), features=declared_features(path))
 
 
-def _hub(name: str, *, label_column: str | None, streaming: bool) -> dict[str, _Raw]:
+def _hub(name: str, *, streaming: bool) -> dict[str, _Raw]:
     raw = {}
     for split, rows in read_hub(name, streaming=streaming).items():
         where = f"{name}, split {split}"
-        column = find_column(
-            rows.column_names or list(next(iter(rows), {})), label_column, LABEL_NAMES, role="label", where=where
-        )
-        names = class_names(rows, column)
-        labelled = names is None or any(row[column] is not None and row[column] >= 0 for row in rows.take(1))
-        if labelled:  # some public test splits carry -1 in place of their labels
-            raw[split] = _Raw(where, rows.__iter__, names)
-    if not raw:
-        raise DataError(f"{name!r}: no split has labels.")
+        raw[split] = _Raw(where, rows.__iter__, features=rows.features or {})
     return raw
 
 
-def _class_names(raw: Mapping[str, _Raw], columns: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
-    split = "train" if "train" in raw else next(iter(raw))
-    part = raw[split]
-    if part.class_names is not None:
-        return part.class_names
-    return label_names((row.get(columns[split][1]) for row in part.rows()), where=part.where)
-
-
-def _examples(part: _Raw, text_column: str, label_column: str, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _examples(part: _Raw, columns: tuple[str, str], labels: LabelReader) -> Iterator[dict[str, Any]]:
     """Yield checked text and label of each row."""
+    text_column, label_column = columns
     for number, row in enumerate(part.rows(), start=1):
         text = row.get(text_column)
         if is_missing(text):
@@ -165,19 +183,16 @@ def _examples(part: _Raw, text_column: str, label_column: str, names: tuple[str,
                 f"{part.where}: row {number}, column {text_column!r} holds {type(text).__name__}, not text. "
                 "Name the right column with --text-column."
             )
-        label = _label(row.get(label_column), part.class_names, names, where=f"{part.where}, row {number}")
-        yield {"text": without_surrogates(text), "label": label}
+        yield {"text": without_surrogates(text), "label": labels.read(row.get(label_column), row=number)}
 
 
-def _label(value: Any, own_names: tuple[str, ...] | None, names: tuple[str, ...], *, where: str) -> int:
-    """A number of data that bring class names is an index into these, whatever they are."""
-    if own_names is not None and str(value).isdigit() and int(value) < len(own_names):
-        own = own_names[int(value)]
-        return names.index(own) if own in names else label_index(value, names, where=where)
-    return label_index(value, names, where=where)
+def _features(names: Sequence[str]) -> Features:
+    return Features({**FEATURES, "label": ClassLabel(names=list(names))})
 
 
-def _in_memory(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tuple[dict[str, Dataset], list[str]]:
+def _in_memory(
+    parts: Mapping[str, Any], names: Sequence[str], *, cut_missing: bool, seed: int
+) -> tuple[dict[str, Dataset], list[str]]:
     frames = {split: pd.DataFrame(list(rows())) for split, rows in parts.items()}
     notes = []
     for split, held_out in (("validation", ["test"]), ("train", ["validation", "test"])):
@@ -194,34 +209,39 @@ def _in_memory(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tup
     empty = [split for split, frame in frames.items() if frame.empty]
     if empty:
         raise DataError(f"Split {empty[0]!r} is empty after cutting. Provide more rows, or give the split as a file.")
-    splits = {s: Dataset.from_pandas(frames[s], features=FEATURES, preserve_index=False) for s in SPLITS if s in frames}
+    features = _features(names)
+    splits = {s: Dataset.from_pandas(frames[s], features=features, preserve_index=False) for s in SPLITS if s in frames}
     return splits, notes
 
 
-def _stream(parts: Mapping[str, Any], *, cut_missing: bool, seed: int) -> tuple[dict[str, IterableDataset], list[str]]:
+def _stream(
+    parts: Mapping[str, Any], names: Sequence[str], *, cut_missing: bool, seed: int
+) -> tuple[dict[str, IterableDataset], list[str]]:
     held_out = [split for split in ("test", "validation") if split in parts]
     keys = {split: {text_key(row["text"]) for row in parts[split]()} for split in held_out if len(parts) > 1}
     taken = set().union(*keys.values())
-    bounds, low = {}, 0.0
+    cut, low = {}, 0.0
     if cut_missing and "train" in parts:
         for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
             if split not in parts:
                 share *= 1.0 - low
-                bounds[split] = (low, low + share)
+                cut[split] = (low, low + share)
                 low += share
     others = {"test": set(), "validation": keys.get("test", set())}
-    splits = {split: _iterable(parts[split], taken=others[split]) for split in held_out}
-    splits |= {split: _iterable(parts["train"], seed=seed, bounds=b, taken=taken) for split, b in bounds.items()}
+    make = partial(_iterable, features=_features(names), seed=seed)
+    splits = {split: make(parts[split], taken=others[split]) for split in held_out}
+    splits |= {split: make(parts["train"], bounds=bounds, taken=taken) for split, bounds in cut.items()}
     if "train" in parts:
-        splits["train"] = _iterable(parts["train"], seed=seed, bounds=(low, 1.0), taken=taken)
-    notes = [f"{split} is cut from train by a hash of the text." for split in bounds]
+        splits["train"] = make(parts["train"], bounds=(low, 1.0), taken=taken)
+    notes = [f"{split} is cut from train by a hash of the text." for split in cut]
     return {split: splits[split] for split in SPLITS if split in splits}, notes
 
 
 def _iterable(
     rows: Callable[[], Iterable[dict[str, Any]]],
     *,
-    seed: int = 0,
+    features: Features,
+    seed: int,
     bounds: tuple[float, float] = (0.0, 1.0),
     taken: Iterable[str] = (),
 ) -> IterableDataset:
@@ -233,7 +253,7 @@ def _iterable(
             if inside and text_key(row["text"]) not in known:
                 yield row
 
-    return IterableDataset.from_generator(chosen, features=FEATURES)
+    return IterableDataset.from_generator(chosen, features=features)
 
 
 def _name(source: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from safr_lens.analysis import Analysis, Difference, compare
 from safr_lens.data.dataset import SPLITS, TextData
+from safr_lens.data.label_mapping import Labels, merged
 from safr_lens.data.load import load_data
 from safr_lens.errors import CheckpointError
 from safr_lens.reporting import ReportedRun, load_run
@@ -35,12 +36,14 @@ class DemoResult:
     differences: list[Difference]
     warnings: list[str]
     report: Path
+    label_mapping: dict[str, str]
 
 
 def run_demo(
     out: Path,
     *,
     data: str = "rotten_tomatoes",
+    labels: Labels | None = None,
     word_vectors: str | None = None,
     word_vectors_from: str | None = None,
     seed: int = 0,
@@ -56,7 +59,7 @@ def run_demo(
 
     Args:
         out: folder for both runs and the report.
-        data: as in :func:`safr_lens.load_data`.
+        data, labels: as in :func:`safr_lens.load_data`.
         word_vectors: a file of the word vectors that both methods start from.
         word_vectors_from: or data whose training split gives them; by default the packaged imdb reviews.
         seed: of both methods.
@@ -73,7 +76,7 @@ def run_demo(
         raise CheckpointError(
             f"{out / REPORT} exists already. Open it, name another folder with --out, or --overwrite."
         )
-    loaded = _limited(load_data(data), limit)
+    loaded = _limited(load_data(data, labels=labels), limit)
     common = {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, "embedding_start": "words"}
     if word_vectors is None and word_vectors_from is None:
         word_vectors_from = PACKAGED_VECTORS
@@ -97,18 +100,31 @@ def run_demo(
             title=name,
         )
     runs = [load_run(out / name.lower(), name=name) for name in METHODS]
-    measured = MeasuredData(loaded["test"], (loaded["train"],), f"the training split of {data}")
+    mapping = merged(loaded.label_mapping)
+    measured = MeasuredData(loaded["test"], (loaded["train"],), f"the training split of {data}", label_mapping=mapping)
     analyses = analyze_reported(runs, measured, **FAITHFULNESS, stages=stages)
     facts = {
         "data": f"the test split of {loaded.source}",
         "word vectors of the MS score": "PPMI-SVD of the training split",
     }
-    view = build_report(runs, loaded["test"], analyses, measured=facts, title="What SAFR changed in a text classifier")
+    view = build_report(
+        runs,
+        loaded["test"],
+        analyses,
+        measured=facts,
+        label_mapping=mapping,
+        title="What SAFR changed in a text classifier",
+    )
     view.save(out / REPORT)
     by_name = dict(zip(METHODS, analyses, strict=True))
     [differences] = compare({name: [found] for name, found in by_name.items()}).values()
     return DemoResult(
-        dict(zip(METHODS, runs, strict=True)), by_name, differences, view.content["warnings"], out / REPORT
+        dict(zip(METHODS, runs, strict=True)),
+        by_name,
+        differences,
+        view.content["warnings"],
+        out / REPORT,
+        mapping,
     )
 
 

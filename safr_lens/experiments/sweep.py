@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from safr_lens.atomic import write_json
 from safr_lens.data.dataset import TextData
+from safr_lens.data.label_mapping import merged
 from safr_lens.errors import ConfigError
 from safr_lens.json_values import without_nan
 from safr_lens.measures.measurement import Inputs
@@ -57,11 +58,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep found: the baseline, the strengths in rising order, and the strongest within the budget."""
+    """What a sweep found: the baseline, the strengths in rising order, and the strongest within the budget.
+
+    ``label_mapping`` has the class that each label of the data means.
+    """
 
     steps: tuple[Step, ...]
     budget: float
     seeds: tuple[int, ...]
+    label_mapping: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def chosen(self) -> Step | None:
@@ -82,6 +87,7 @@ class Sweep:
                 "split": "validation",
                 "budget": self.budget,
                 "seeds": list(self.seeds),
+                "label_mapping": dict(self.label_mapping),
                 "chosen": None if chosen is None else {"strength": chosen.strength, "runs": list(chosen.runs)},
                 "steps": steps,
             }
@@ -146,8 +152,9 @@ def sweep(
         # half a text of slack, since a budget of one text in n is rarely a float of its own
         within = lost <= budget + 0.5 / len(data["validation"]) / len(seeds)
         steps.append(Step(strength, folders, accuracy, lost, lost_without_mlp, neurons, within))
-        write_json(out / SUMMARY, Sweep(tuple(steps), budget, tuple(seeds)).to_dict())
-    return Sweep(tuple(steps), budget, tuple(seeds))
+        result = Sweep(tuple(steps), budget, tuple(seeds), merged(data.label_mapping))
+        write_json(out / SUMMARY, result.to_dict())
+    return result
 
 
 def at_strength(penalty: SafrPenalty, strength: float) -> SafrPenalty:

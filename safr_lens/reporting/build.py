@@ -29,6 +29,7 @@ def build_report(
     analyses: Sequence[Analysis],
     *,
     measured: Mapping[str, str],
+    label_mapping: Mapping[str, str] | None = None,
     title: str | None = None,
 ) -> View:
     """Put a report together.
@@ -38,6 +39,7 @@ def build_report(
         split: the texts that were measured.
         analyses: of each run, over these texts.
         measured: how it was measured, as names and values to read.
+        label_mapping: the class that each label of the data means.
         title: of the page.
     """
     run, analysis = runs[-1], analyses[-1]
@@ -61,6 +63,7 @@ def build_report(
         "texts": _texts(runs, split, analyses),
         "metadata": [*((one.name, run_metadata(one)) for one in runs), ("this evaluation", dict(measured))],
     }
+    content["label_mapping"] = dict(label_mapping or {})
     default = f"How {run.name} reads text" + (f", compared with {runs[0].name}" if runs[1:] else "")
     return View(title or default, "report", content)
 

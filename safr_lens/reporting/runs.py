@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safr_lens.data.label_mapping import merged
 from safr_lens.errors import CheckpointError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.training.run_folder import HISTORY, METRICS
@@ -32,6 +33,11 @@ class ReportedRun:
     def source(self) -> str | None:
         """The data that it was trained on, if its record says so."""
         return self.metrics.get("settings", {}).get("data", {}).get("source")
+
+    @property
+    def label_mapping(self) -> dict[str, str] | None:
+        """What the labels of these data mean, if the record says so."""
+        return merged(self.metrics.get("label_mapping", {})) or None
 
 
 def load_run(run: str | Path, *, name: str | None = None) -> ReportedRun:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safr_lens.analysis import Analysis
+from safr_lens.data.label_mapping import differing
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.reporting.build import build_report
 from safr_lens.reporting.runs import ReportedRun, load_run
@@ -43,7 +44,7 @@ def report(
         seed: of permutations and resamples.
         overwrite: replace ``out`` if it exists.
         stages: gives, for the name of a run, what :func:`safr_lens.analyze` takes as ``stages``.
-        **columns: ``text_column``, ``label_column`` and ``streaming``, as in :func:`safr_lens.load_data`.
+        **columns: ``labels``, ``text_column``, ``label_column`` and ``streaming``, as in :func:`safr_lens.load_data`.
 
     Returns:
         A view: it shows itself in a notebook, and ``save`` writes it as a page.
@@ -59,10 +60,12 @@ def report(
     source = data or runs[-1].source
     if source is None:
         raise ConfigError(f"{run} does not record the data that it was trained on; name some with data (--data).")
+    if data is None and columns.get("labels") is None:
+        columns["labels"] = runs[-1].label_mapping
     measured = measured_data(
         source,
         split,
-        labels=runs[-1].model.labels,
+        classes=runs[-1].model.labels,
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         **columns,
@@ -72,9 +75,10 @@ def report(
         "data": f"the {split} split of {source}",
         "word vectors of the MS score": ("" if measured.vectors else "PPMI-SVD of ") + measured.vectors_name,
         "seed of permutations and resamples": str(seed),
+        "labels": differing(measured.label_mapping) or "named as the classes",
         "command": f"safr-lens report {run}" + (f" --baseline {baseline}" if baseline else ""),
     }
-    view = build_report(runs, measured.split, analyses, measured=facts)
+    view = build_report(runs, measured.split, analyses, measured=facts, label_mapping=measured.label_mapping)
     if out is not None:
         view.save(out)
     return view

@@ -8,6 +8,7 @@ from typing import Any
 
 from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import Split
+from safr_lens.data.label_mapping import Labels
 from safr_lens.data.texts import Texts
 from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import evaluate
@@ -45,11 +46,12 @@ def analyze_runs(
     word_vectors: str | Path | None = None,
     word_vectors_from: str | None = None,
     stages: Callable[[str], Any],
+    labels: Labels | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
     streaming: bool = False,
     **options: Any,
-) -> dict[str, Analysis]:
+) -> tuple[dict[str, Analysis], MeasuredData]:
     """Analyze several runs on the same data; all are loaded before the first is measured.
 
     Raises:
@@ -57,18 +59,19 @@ def analyze_runs(
         ConfigError: runs with other labels.
     """
     models = {run: HookedClassifier.from_pretrained(run) for run in runs}
-    labels = {model.labels for model in models.values()}
-    if len(labels) > 1:
-        raise ConfigError(f"The runs know other classes: {' and '.join(', '.join(one) for one in sorted(labels))}.")
-    columns = {"text_column": text_column, "label_column": label_column, "streaming": streaming}
+    classes = {model.labels for model in models.values()}
+    if len(classes) > 1:
+        raise ConfigError(f"The runs know other classes: {' and '.join(', '.join(one) for one in sorted(classes))}.")
+    columns = {"labels": labels, "text_column": text_column, "label_column": label_column, "streaming": streaming}
     data = measured_data(
         source,
         split,
-        labels=labels.pop(),
+        classes=classes.pop(),
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         **columns,
     )
-    return {
+    analyses = {
         run: analyze_run(model, data, at_init=False, stages=stages(run), **options) for run, model in models.items()
     }
+    return analyses, data

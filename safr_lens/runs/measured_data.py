@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from safr_lens.errors import DataError, near_matches
 from safr_lens.word_vectors.resolve import check_one_source
 
 
-def held_out_split(source: str, split: str, *, labels: Sequence[str], **columns: Any) -> Split:
-    """Return one split of some data for a trained model; a single file is used whole.
+def held_out_split(
+    source: str, split: str, *, classes: Sequence[str], **columns: Any
+) -> tuple[Split, Mapping[str, str]]:
+    """Return one split of some data for a trained model, and the class of each label; a single file is used whole.
 
     Args:
         source: as in :func:`safr_lens.load_data`.
         split: which split.
-        labels: the model's classes.
-        **columns: ``text_column``, ``label_column``, ``streaming``.
+        classes: of the model.
+        **columns: ``labels``, ``text_column``, ``label_column``, ``streaming``.
 
     Raises:
         DataError: data that cannot be used, or that lacks the split.
@@ -28,8 +31,9 @@ def held_out_split(source: str, split: str, *, labels: Sequence[str], **columns:
     if split not in SPLITS:
         raise DataError(f"Unknown split {split!r}; expected {', '.join(SPLITS)}.{near_matches(split, SPLITS)}")
     single_file = Path(source).is_file()
-    data = load_data(source, labels=labels, cut_missing=not single_file, **columns)
-    return data["test" if single_file else split]
+    data = load_data(source, classes=classes, cut_missing=not single_file, **columns)
+    name = "test" if single_file else split
+    return data[name], data.label_mapping[name]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class MeasuredData:
         vectors_name: where the vectors come from.
         vectors: a file of vectors, which is used instead of the texts.
         vectors_from: the data that the user named for word vectors, if any.
+        label_mapping: the class that each label of the data means.
     """
 
     split: Split
@@ -49,13 +54,14 @@ class MeasuredData:
     vectors_name: str
     vectors: Path | None = None
     vectors_from: str | None = None
+    label_mapping: Mapping[str, str] = field(default_factory=dict)
 
 
 def measured_data(
     source: str,
     split: str,
     *,
-    labels: Sequence[str],
+    classes: Sequence[str],
     word_vectors: str | Path | None = None,
     word_vectors_from: str | None = None,
     **columns: Any,
@@ -68,14 +74,14 @@ def measured_data(
         DataError: data that cannot be used, or that lacks the split.
     """
     check_one_source(word_vectors, word_vectors_from)
-    chosen = held_out_split(source, split, labels=labels, **columns)
+    chosen, mapping = held_out_split(source, split, classes=classes, **columns)
+    measured = partial(MeasuredData, chosen, label_mapping=mapping)
     if word_vectors is not None:
-        return MeasuredData(chosen, (), f"the file {word_vectors}", Path(word_vectors))
+        return measured((), f"the file {word_vectors}", Path(word_vectors))
     if word_vectors_from is not None:
         others = load_data(word_vectors_from, cut_missing=False)
-        name = f"all texts of {word_vectors_from}"
-        return MeasuredData(chosen, tuple(others.values()), name, vectors_from=word_vectors_from)
+        return measured(tuple(others.values()), f"all texts of {word_vectors_from}", vectors_from=word_vectors_from)
     if Path(source).is_file() or split == "train":
-        return MeasuredData(chosen, (chosen,), "the measured texts")
-    train_texts = held_out_split(source, "train", labels=labels, **columns)
-    return MeasuredData(chosen, (train_texts,), f"the training split of {source}")
+        return measured((chosen,), "the measured texts")
+    train_texts, _ = held_out_split(source, "train", classes=classes, **columns)
+    return measured((train_texts,), f"the training split of {source}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from safr_lens.checks import check_choice, check_flag, check_number
+from safr_lens.data.label_mapping import stated_labels
 from safr_lens.data.tokenizer import KINDS
 from safr_lens.errors import ConfigError, near_matches
 from safr_lens.models.config import ModelConfig
@@ -31,6 +32,8 @@ class DataConfig:
     Attributes:
         data: packaged reviews, a Hub id, a file or a folder.
         test_data: a file that becomes the test split.
+        labels: what the labels mean, a mapping from label to class or a list of names, as in
+            :func:`safr_lens.load_data`.
         text_column, label_column: where they are not the usual ones.
         streaming: read the data anew at each pass.
         tokenizer: ``"word"`` or ``"bpe"``.
@@ -43,6 +46,7 @@ class DataConfig:
 
     data: str | None = None
     test_data: str | None = None
+    labels: Mapping[Any, Any] | Sequence[Any] | None = None
     text_column: str | None = None
     label_column: str | None = None
     streaming: bool = False
@@ -52,6 +56,8 @@ class DataConfig:
     word_vectors_from: str | None = None
 
     def __post_init__(self) -> None:
+        if self.labels is not None:
+            stated_labels(self.labels)
         check_one_source(self.word_vectors, self.word_vectors_from)
         check_flag("streaming", self.streaming)
         check_choice("tokenizer", self.tokenizer, KINDS)

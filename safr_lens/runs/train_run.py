@@ -126,5 +126,9 @@ def load_settings_data(config: DataConfig) -> TextData:
             raise DataError(f"--test-data goes with a single file as --data; {source!r} is none.")
         source = {"train": source, "test": config.test_data}
     return load_data(
-        source, text_column=config.text_column, label_column=config.label_column, streaming=config.streaming
+        source,
+        labels=config.labels,
+        text_column=config.text_column,
+        label_column=config.label_column,
+        streaming=config.streaming,
     )

@@ -314,9 +314,14 @@ def _copy(model: torch.nn.Module) -> Weights:
 def _check_data(model: HookedClassifier, data: TextData) -> None:
     for split in ("train", "validation", "test"):
         data[split]  # raises where it is missing
-    unnamed = tuple(data.labels) == tuple(str(index) for index in range(len(model.labels)))
-    if tuple(data.labels) != model.labels and not unnamed:
+    if tuple(data.labels) != model.labels:
+        how = (
+            "Load the data with classes=model.labels, which orders them as the model does."
+            if set(data.labels) == set(model.labels)
+            else "State what the labels mean when you load the data: labels=model.labels if label 0 is the class "
+            f"{model.labels[0]!r} and so on, else labels={{{data.labels[0]!r}: {model.labels[0]!r}, ...}}."
+        )
         raise DataError(
             f"The data has {len(data.labels)} classes ({', '.join(data.labels)}), but the model has "
-            f"{len(model.labels)} ({', '.join(model.labels)}). Load the data with labels=model.labels."
+            f"{len(model.labels)} ({', '.join(model.labels)}). {how}"
         )

@@ -73,6 +73,7 @@ def final_metrics(
         "seed": settings["train"]["seed"],
         "seconds": round(seconds, 1),
         "labels": list(model.labels),
+        "label_mapping": {split: dict(mapping) for split, mapping in data.label_mapping.items()},
         "data_notes": list(data.notes),
         "word_vectors": word_vectors,
         "compared_pairs": None if model.compared is None else model.compared.to_dict(),

@@ -100,8 +100,8 @@ def test_packaged_reviews_stream_the_same_rows_as_they_load():
 
 def test_a_model_trains_on_a_streamed_file(tmp_path):
     path = write(tmp_path / "a.csv", [(row["text"], row["label"]) for row in rows(120, seed=1)])
-    data = load_data(path, streaming=True)
     model = tiny_classifier()
+    data = load_data(path, labels=model.labels, streaming=True)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     config = TrainConfig(epochs=1, batch_size=16)
     result = train(model, data, config, penalty=SafrPenalty(), progress=False)

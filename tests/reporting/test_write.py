@@ -35,7 +35,7 @@ def view(runs):
 
 def test_every_figure_is_the_one_that_was_measured(view, runs):
     loaded = [load_run(runs / name) for name in ("plain", "safr")]
-    data = measured_data(loaded[1].source, "test", labels=loaded[1].model.labels)
+    data = measured_data(loaded[1].source, "test", classes=loaded[1].model.labels)
     found = analyze_reported(loaded, data, faithfulness_texts=3)
     assert [row.key for row in view.content["rows"]] == [name for name in MEASURES if name in found[0].measurements]
     for row in view.content["rows"]:
@@ -145,7 +145,7 @@ def test_an_unregularised_run_names_the_weights_that_it_used(runs):
 
 def test_each_model_reads_each_example_once(runs, monkeypatch):
     loaded = [load_run(runs / name) for name in ("plain", "safr")]
-    data = measured_data(loaded[1].source, "test", labels=loaded[1].model.labels)
+    data = measured_data(loaded[1].source, "test", classes=loaded[1].model.labels)
     found = analyze_reported(loaded, data, faithfulness_texts=0)
     # dashboards stream all texts, so they are left out here
     monkeypatch.setattr(build, "_dashboards", lambda *args: [])
