@@ -106,7 +106,7 @@ def train(
 ) -> None:
     """Train a classifier with SAFR, or with a baseline.
 
-    Writes model.safetensors, config.json, tokenizer.json, compared_pairs.safetensors, metrics.json and
+    Writes model.safetensors, config.json, tokenizer.json, compared_pairs.safetensors, rows.parquet, metrics.json and
     history.jsonl to --out. The --config file may contain any setting of model, training and penalty, named
     as here (with underscores).
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from datasets import Dataset, IterableDataset
 
@@ -25,6 +25,7 @@ class TextData(Mapping[str, Split]):
         splits: the splits by name.
         notes: what was done to the raw data (rows dropped, splits cut), one sentence each.
         label_mapping: of each split, the class that each label of the raw data means.
+        origin: how :func:`safr_lens.load_data` was called, with absolute paths; None for data in memory.
     """
 
     source: str
@@ -32,6 +33,7 @@ class TextData(Mapping[str, Split]):
     splits: Mapping[str, Split]
     notes: tuple[str, ...] = field(default=())
     label_mapping: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    origin: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         checked_names(self.labels)

@@ -18,6 +18,7 @@ from safr_lens.data.files import SUFFIXES, declared_features, folder_files, miss
 from safr_lens.data.hub import HUB_ID, read_hub
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
 from safr_lens.data.labels import HIDDEN_ADVICE, FoundLabels, find_labels, is_missing
+from safr_lens.data.origin import remembered
 from safr_lens.data.reviews import LABELS, REVIEWS, read_reviews
 from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_shared, hash_share, text_key
 from safr_lens.data.tokenizer import without_surrogates
@@ -36,6 +37,7 @@ class _Raw:
     features: Mapping[str, Any] = field(default_factory=dict)
 
 
+@remembered
 def load_data(
     source: str | Path | Mapping[str, str | Path],
     *,

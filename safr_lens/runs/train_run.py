@@ -16,6 +16,7 @@ from safr_lens.training.config import uses_words
 from safr_lens.training.loop import TrainResult, train
 from safr_lens.training.metrics import describe
 from safr_lens.training.run_folder import METRICS, check_same
+from safr_lens.training.trained_rows import check_same_rows, fingerprints, read_rows
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 from safr_lens.word_vectors.table import checksum
 
@@ -114,7 +115,10 @@ def finished_run(
     used = None
     if word_vectors is not None:
         used = checksum(word_vectors, embedding_table(word_vectors, settings_tokenizer(settings, data)))
-    check_same(found, describe(settings.model, data, settings.train, settings.penalty, used), folder)
+    kept = read_rows(folder)
+    check_same_rows(kept, fingerprints(data), folder)
+    asked = describe(settings.model, data, settings.train, settings.penalty, used)
+    check_same(found, asked, folder, same_rows=kept is not None)
     return HookedClassifier.from_pretrained(folder)
 
 

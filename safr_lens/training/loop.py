@@ -33,6 +33,7 @@ from safr_lens.training.progress import TrainProgress
 from safr_lens.training.repeatable import mixed_seed, repeatable
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.step import batch_terms, weighted_sum
+from safr_lens.training.trained_rows import fingerprints
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 from safr_lens.word_vectors.table import checksum
 
@@ -124,7 +125,9 @@ def train(
     found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)
     vectors = None if found is None else embedding_table(found, model.tokenizer)
     settings = describe(model.config, data, config, penalty, None if found is None else checksum(found, vectors))
-    folder = RunFolder(Path(out), settings, resume=resume, overwrite=overwrite) if out is not None else None
+    folder = None
+    if out is not None:
+        folder = RunFolder(Path(out), settings, fingerprints(data), resume=resume, overwrite=overwrite)
     model.compared = penalty.compared(vectors, None if found is None else found.source)
     trainer = _Trainer(model, data, config, penalty, folder, vectors)
     kept = kept_vectors(model, data, penalty, vectors_folder, accelerator=trainer.accelerator, shown=progress)

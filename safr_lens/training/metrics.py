@@ -75,6 +75,7 @@ def final_metrics(
         "labels": list(model.labels),
         "label_mapping": {split: dict(mapping) for split, mapping in data.label_mapping.items()},
         "data_notes": list(data.notes),
+        "data_origin": data.origin,
         "word_vectors": word_vectors,
         "compared_pairs": None if model.compared is None else model.compared.to_dict(),
         "settings": settings,

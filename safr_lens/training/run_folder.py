@@ -19,6 +19,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.learned import learned_state, load_learned
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.history import EpochRecord, write_history
+from safr_lens.training.trained_rows import Fingerprints, check_same_rows, read_rows, write_rows
 
 METRICS, HISTORY = "metrics.json", "history.jsonl"
 RESUME, STATE, TENSORS = "resume", "state.json", "state.safetensors"
@@ -58,6 +59,7 @@ class RunFolder:
     Args:
         path: the folder; it need not exist.
         settings: of this training, which a resumed one must share.
+        rows: fingerprints of its data, which a resumed one must share too.
         resume: resume an unfinished training.
         overwrite: replace what is there.
 
@@ -65,16 +67,21 @@ class RunFolder:
         CheckpointError: the folder holds a finished or unfinished training and neither was asked for.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any], rows: Fingerprints, *, resume: bool, overwrite: bool
+    ) -> None:
         self.path = path
+        self.rows = rows
         self.state = path / RESUME
         self.settings = settings
         self.resumed: Resumed | None = None
         if path.exists() and not path.is_dir():
             raise CheckpointError(f"{path} is a file; expected a folder for the run.")
         finished, unfinished = (path / METRICS).exists(), self.state.exists()
-        if resume:
-            self.resumed = _load_state(self.state, settings)
+        if resume and unfinished:
+            kept = read_rows(path)
+            check_same_rows(kept, rows, path)
+            self.resumed = _load_state(self.state, settings, same_rows=kept is not None)
         if finished and not overwrite:
             mend = "It is finished; there is nothing to resume." if resume else "Name another, or use --overwrite."
             raise CheckpointError(f"{path} already holds a trained run. {mend}")
@@ -96,6 +103,8 @@ class RunFolder:
     ) -> None:
         """After an epoch: write the history and the state to resume from, whose JSON comes last and makes it valid."""
         write_history(self.path / HISTORY, records)
+        if len(records) == 1:
+            write_rows(self.path, self.rows)
         parts = {"model": learned_state(model), "best": best, "average": average.state_dict() if average else {}}
         parts |= {f"optimizer/{index}": state for index, state in optimizer.state_dict()["state"].items()}
         tensors = {
@@ -115,6 +124,7 @@ class RunFolder:
     def finish(self, model: HookedClassifier, metrics: dict[str, Any]) -> None:
         """Write the final weights, then the metrics, whose presence says that the run is finished."""
         model.save_pretrained(self.path)
+        write_rows(self.path, self.rows)
         write_json(self.path / METRICS, metrics)
         self._remove_state()
 
@@ -122,22 +132,24 @@ class RunFolder:
         shutil.rmtree(self.state, ignore_errors=True)
 
 
-def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
+def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path, *, same_rows: bool = False) -> None:
     """Raise a CheckpointError that names the first setting in which two trainings differ.
 
-    The number of epochs may differ: that is the same training, longer or shorter.
+    The number of epochs may differ: that is the same training, longer or shorter. Where the rows are known to be the
+    same, so may the place that they come from.
     """
+    free = {"epochs", "source", "rows"} if same_rows else {"epochs"}
     for part in sorted(saved.keys() | asked.keys()):
         old, new = saved.get(part) or {}, asked.get(part) or {}
         for name in sorted(old.keys() | new.keys()):
-            if name != "epochs" and old.get(name) != new.get(name):
+            if name not in free and old.get(name) != new.get(name):
                 raise CheckpointError(
                     f"{folder} holds a training with other settings: {name} was {old.get(name)!r}, now "
                     f"{new.get(name)!r}. Use the old setting, name another folder, or use --overwrite."
                 )
 
 
-def _load_state(folder: Path, settings: dict[str, Any]) -> Resumed | None:
+def _load_state(folder: Path, settings: dict[str, Any], *, same_rows: bool) -> Resumed | None:
     """Return the state of an unfinished training, or None where there is none.
 
     Raises:
@@ -153,7 +165,7 @@ def _load_state(folder: Path, settings: dict[str, Any]) -> Resumed | None:
         saved = dict(state["settings"])
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise _damaged(folder, error) from None
-    check_same(saved, settings, folder)
+    check_same(saved, settings, folder, same_rows=same_rows)
     optimizer: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer/"):

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 RUN_FILES = {"model.safetensors", "config.json", "tokenizer.json", "compared_pairs.safetensors"}
-RUN_FILES |= {"metrics.json", "history.jsonl"}
+RUN_FILES |= {"metrics.json", "history.jsonl", "rows.parquet"}
 
 
 def test_train_writes_exactly_the_files_of_a_run(run):

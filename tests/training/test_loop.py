@@ -383,6 +383,7 @@ def test_finished_folder_holds_the_run_and_nothing_else(trained):
         "history.jsonl",
         "metrics.json",
         "model.safetensors",
+        "rows.parquet",
         "tokenizer.json",
     ]
 
