@@ -37,6 +37,8 @@ def analyze(
     labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
+    header: options.Header = None,
+    encoding: options.Encoding = None,
     streaming: options.Streaming = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an analysis in --out.")] = False,
     quiet: options.Quiet = False,
@@ -63,6 +65,8 @@ def analyze(
         "labels": stated(labels),
         "text_column": text_column,
         "label_column": label_column,
+        "header": header,
+        "encoding": encoding,
         "streaming": streaming,
     }
     chosen = measured_data(

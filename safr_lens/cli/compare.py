@@ -31,6 +31,8 @@ def compare(
     labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
+    header: options.Header = None,
+    encoding: options.Encoding = None,
     streaming: options.Streaming = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -53,6 +55,8 @@ def compare(
         "labels": stated(labels),
         "text_column": text_column,
         "label_column": label_column,
+        "header": header,
+        "encoding": encoding,
         "streaming": streaming,
     }
     analyses, measured = analyze_runs(
@@ -65,7 +69,7 @@ def compare(
         faithfulness_texts=faithfulness_texts,
         seed=seed,
         stages=lambda run: stages(run, shown=not quiet),
-        **columns,
+        columns=columns,
     )
     differences = compare_groups({name: [analyses[run] for run in members] for name, members in groups.items()})
     if as_json:

@@ -18,9 +18,7 @@ from safr_lens.cli.stages import stages
 @guarded
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for both runs and report.html.")] = Path("safr-lens-demo"),
-    data: Annotated[str, typer.Option(help="Data, as for safr-lens train; by default the packaged reviews.")] = (
-        "rotten_tomatoes"
-    ),
+    data: options.Data = "rotten_tomatoes",
     labels: options.Labels = None,
     word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
@@ -31,6 +29,10 @@ def demo(
     limit: Annotated[
         int | None, typer.Option(min=50, help="Maximum number of texts per split, for a quick look.")
     ] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    header: options.Header = None,
+    encoding: options.Encoding = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON on standard output.")] = False,
@@ -52,6 +54,7 @@ def demo(
         seed=seed,
         epochs=epochs,
         limit=limit,
+        columns={"text_column": text_column, "label_column": label_column, "header": header, "encoding": encoding},
         overwrite=overwrite,
         progress=not quiet,
         stages=lambda name: stages(name, shown=not quiet),

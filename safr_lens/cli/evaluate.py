@@ -17,6 +17,8 @@ def evaluate(
     labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
+    header: options.Header = None,
+    encoding: options.Encoding = None,
     streaming: options.Streaming = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -38,6 +40,8 @@ def evaluate(
         labels=stated(labels),
         text_column=text_column,
         label_column=label_column,
+        header=header,
+        encoding=encoding,
         streaming=streaming,
     )
     metrics = evaluate_run(model, chosen)

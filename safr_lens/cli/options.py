@@ -6,8 +6,12 @@ from typing import Annotated
 
 import typer
 
+from safr_lens.data.sources import sources_help
+
+DATA = sources_help()
 Run = Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")]
-Data = Annotated[str, typer.Option(help="rotten_tomatoes, imdb, a Hub id, a csv/tsv/jsonl/parquet file, or a folder.")]
+Data = Annotated[str, typer.Option(help=f"{DATA}.")]
+TrainingData = Annotated[str | None, typer.Option("--data", help=f"{DATA}.")]
 Split = Annotated[str, typer.Option(help="Split to use; a single file is used as a whole.")]
 Layer = Annotated[int, typer.Option(help="Layer whose neurons are measured; -1 is the last.")]
 WordVectors = Annotated[
@@ -24,6 +28,14 @@ Labels = Annotated[
 ]
 TextColumn = Annotated[str | None, typer.Option(help="Text column; detected automatically by default.")]
 LabelColumn = Annotated[str | None, typer.Option(help="Label column; detected automatically by default.")]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether csv and tsv files begin with column names; detected by default. Without, columns are 1, 2, ...",
+    ),
+]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of text files, such as cp1251; detected by default.")]
 Streaming = Annotated[bool, typer.Option("--streaming", help="Stream the data instead of holding it in memory.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]

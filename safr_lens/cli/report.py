@@ -22,7 +22,7 @@ def report(
         str | None, typer.Option(help="Another run to compare with, usually the unregularised one.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Data to measure on; by default the data that the run was trained on.")
+        str | None, typer.Option(help=f"{options.DATA}; by default the data that the run was trained on.")
     ] = None,
     split: options.Split = "test",
     word_vectors: options.WordVectors = None,
@@ -37,6 +37,8 @@ def report(
     labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
+    header: options.Header = None,
+    encoding: options.Encoding = None,
     streaming: options.Streaming = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
     quiet: options.Quiet = False,
@@ -63,6 +65,8 @@ def report(
         labels=stated(labels),
         text_column=text_column,
         label_column=label_column,
+        header=header,
+        encoding=encoding,
         streaming=streaming,
     )
     content = view.content

@@ -26,10 +26,7 @@ COLUMNS = (
 
 @guarded
 def sweep(
-    data: Annotated[
-        str | None,
-        typer.Option(help="rotten_tomatoes, imdb, a Hub id (org/name), a csv/tsv/jsonl/parquet file, or a folder."),
-    ] = None,
+    data: options.TrainingData = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the runs and sweep.json.")] = None,
     budget: Annotated[float, typer.Option(min=0, help="Points of validation accuracy that may be lost.")] = 0.5,
     strengths: Annotated[
@@ -48,6 +45,10 @@ def sweep(
         str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs for each run.")] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    header: options.Header = None,
+    encoding: options.Encoding = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the runs in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
@@ -65,6 +66,7 @@ def sweep(
 
     chosen: dict[str, Any] = {"data": data, "preset": preset, "epochs": epochs, "labels": stated(labels)}
     chosen |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
+    chosen |= {"text_column": text_column, "label_column": label_column, "header": header, "encoding": encoding}
     from_file = read_settings(config) if config else {}
     settings = make_settings(from_file | {name: value for name, value in chosen.items() if value is not None})
     if settings.data.data is None:

@@ -18,10 +18,7 @@ NOT_SETTINGS = ("out", "config", "resume", "overwrite", "quiet", "as_json")
 @guarded
 def train(
     context: typer.Context,
-    data: Annotated[
-        str | None,
-        typer.Option(help="rotten_tomatoes, imdb, a Hub id (org/name), a csv/tsv/jsonl/parquet file, or a folder."),
-    ] = None,
+    data: options.TrainingData = None,
     out: Annotated[Path | None, typer.Option(help="Output folder of the run.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with settings; command-line options override it.")
@@ -95,6 +92,8 @@ def train(
     labels: options.Labels = None,
     text_column: Annotated[str | None, typer.Option(help="Text column; detected automatically by default.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Label column; detected automatically by default.")] = None,
+    header: options.Header = None,
+    encoding: options.Encoding = None,
     streaming: Annotated[
         bool, typer.Option("--streaming", help="Read the data again each epoch instead of holding it in memory.")
     ] = False,
@@ -121,8 +120,9 @@ def train(
     from safr_lens.runs.settings import make_settings, read_settings
     from safr_lens.runs.train_run import train_run
 
-    # every option but those that say what to do with the run is a setting of the same name
-    chosen = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS and value is not False}
+    # every option but those that say what to do with the run is a setting of the same name; flags not set are none
+    chosen = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS}
+    chosen = {name: value for name, value in chosen.items() if value is not False or name == "header"}
     chosen["labels"] = stated(labels)
     from_file = read_settings(config) if config else {}
     settings = make_settings(from_file | {name: value for name, value in chosen.items() if value is not None})

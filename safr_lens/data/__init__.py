@@ -1,5 +1,6 @@
 """Reviews, Hub data sets and local files, as splits of text and label, and the batches made from them."""
 
+import safr_lens.data.readers  # noqa: F401  (registers the readers of the package)
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data

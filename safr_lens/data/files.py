@@ -1,138 +1,167 @@
-"""Rows of local csv, tsv, jsonl and parquet files, one at a time."""
+"""Local files: their formats, and how one is opened, packed or not."""
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import gzip
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
 
 import pyarrow
-import pyarrow.parquet
-from datasets import Features
 
+from safr_lens.data.encodings import find_encoding, name_it
+from safr_lens.data.packed import PACKED, gunzipped, zipped_bytes, zipped_name
+from safr_lens.data.sources import Part, ReadLog, ReadOptions, missing_file, quoted
 from safr_lens.errors import DataError, near_matches
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing"),
+REFUSED = {
+    **dict.fromkeys(
+        (".pkl", ".pickle"),
+        "A pickle can run code when it is loaded. Load it yourself where you trust it, and save the table with "
+        "table.to_parquet('data.parquet').",
+    ),
+    **dict.fromkeys(
+        (".xlsx", ".xls", ".ods"),
+        "Save the sheet as CSV UTF-8, or in Python: pandas.read_excel(...).to_csv('data.csv', index=False).",
+    ),
+    **dict.fromkeys(
+        (".arrow", ".feather"), "Name the folder that save_to_disk wrote, or save the table with to_parquet."
+    ),
 }
-csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one file as mappings from column to value.
+@dataclass(frozen=True)
+class FileFormat:
+    """A file format.
 
-    A tsv file has no quoting. A csv or tsv file may lack its header when it has two columns, text and a
-    whole-number label.
-
-    Raises:
-        DataError: a file that is missing, of another type, not UTF-8, or not what its ending says.
+    Attributes:
+        suffixes: endings of its files, the usual one first.
+        rows: reads the rows of one file.
+        text: whether it is text, which may have an encoding and be gzipped.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(
-            f"{path}: expected a file ending in {', '.join(SUFFIXES)}.{near_matches(path.suffix, SUFFIXES)}"
-        )
-    if not path.is_file():
-        raise missing_file(path)
-    reader = {".jsonl": _jsonl_rows, ".parquet": _parquet_rows}.get(path.suffix.lower(), _csv_rows)
+
+    suffixes: tuple[str, ...]
+    rows: Callable[[DataFile, ReadOptions, ReadLog], Iterator[Mapping[str, Any]]]
+    text: bool = True
+    features: Callable[[DataFile], Mapping[str, Any]] = lambda file: {}
+
+
+FORMATS: dict[str, FileFormat] = {}
+
+
+def register_format(form: FileFormat) -> FileFormat:
+    """Add a file format: from then on it is read alone, packed, in folders and in shards."""
+    FORMATS.update(dict.fromkeys(form.suffixes, form))
+    return form
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of rows.
+
+    Attributes:
+        where: what to call it in a message.
+        name: its name without the ending that says how it is packed.
+        form: its format.
+        open_bytes: opens it.
+    """
+
+    where: str
+    name: str
+    form: FileFormat
+    open_bytes: Callable[[], BinaryIO]
+
+    @cached_property
+    def _encodings(self) -> dict[str | None, str]:
+        return {}
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the file, in lower case."""
+        return Path(self.name).suffix.lower()
+
+    @contextmanager
+    def text(self, options: ReadOptions, log: ReadLog) -> Iterator[io.TextIOWrapper]:
+        """Open the file as text, with its line ends as they are."""
+        if options.encoding not in self._encodings:
+            self._encodings[options.encoding] = find_encoding(self.open_bytes, self.where, options.encoding)
+        encoding = self._encodings[options.encoding]
+        if options.encoding is None and encoding != "utf-8-sig":
+            log.assume(f"read as {'Windows-1252 (cp1252)' if encoding == 'cp1252' else encoding.upper()}")
+        with self.open_bytes() as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+            yield text
+
+    def part(self, options: ReadOptions) -> Part:
+        """Return the file as one split."""
+        return Part(self.where, lambda log: self.rows(options, log), self._features())
+
+    def rows(self, options: ReadOptions, log: ReadLog) -> Iterator[Mapping[str, Any]]:
+        """Read the rows.
+
+        Raises:
+            DataError: a file that is not what its ending says.
+        """
+        with _explained(self):
+            yield from self.form.rows(self, options, log)
+
+    def _features(self) -> Mapping[str, Any]:
+        with _explained(self):
+            return self.form.features(self)
+
+
+@contextmanager
+def _explained(file: DataFile) -> Iterator[None]:
     try:
-        yield from reader(path)
+        yield
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} is not UTF-8 text (byte 0x{error.object[error.start]:02x}, {error.reason}). "
-            f"Convert it, e.g. iconv -f latin1 -t utf-8 {path.name} > utf8{path.suffix}"
+            f"{file.where} is no {error.encoding} text (byte 0x{error.object[error.start]:02x}, {error.reason}). "
+            + (name_it("cp1252") if error.encoding.startswith("utf") else "Leave --encoding out to have it looked up.")
         ) from None
-    except (csv.Error, pyarrow.ArrowException) as error:
-        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from None
+    except (pyarrow.ArrowException, EOFError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise DataError(f"{file.where} cannot be read as {file.suffix[1:]}: {error}. Fetch it anew.") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{file.where} cannot be read: {error.strerror or error}") from None
 
 
-def declared_features(path: Path) -> dict[str, Any]:
-    """Return the types that ``datasets`` declared for the columns of a parquet file, such as class names."""
-    if path.suffix.lower() != ".parquet" or not path.is_file():
-        return {}
-    try:
-        schema = pyarrow.parquet.read_schema(path)
-    except (pyarrow.ArrowException, OSError):  # said when the rows are read
-        return {}
-    return dict(Features.from_arrow_schema(schema)) if b"huggingface" in (schema.metadata or {}) else {}
+def open_file(path: Path) -> DataFile:
+    """Return a file by its path; a zip file stands for the one data file in it.
+
+    Raises:
+        DataError: a file that is missing, of another type, or packed in a way that is not read.
+    """
+    if not path.is_file():
+        raise missing_file(path)
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
+        member = zipped_name(path, FORMATS)
+        form = FORMATS[PurePosixPath(member).suffix.lower()]
+        return DataFile(f"{path}, {member}", PurePosixPath(member).name, form, lambda: zipped_bytes(path, member))
+    name = path.stem if suffix == ".gz" else path.name
+    found = FORMATS.get(Path(name).suffix.lower())
+    if found is None:
+        raise DataError(_unknown(path, name))
+    if suffix == ".gz" and not found.text:
+        raise DataError(f"{path}: a {found.suffixes[0]} file is compressed already. Unpack it: gunzip {quoted(path)}")
+    return DataFile(str(path), name, found, lambda: gunzipped(path) if suffix == ".gz" else path.open("rb"))
 
 
-def folder_files(folder: Path) -> dict[str, Path]:
-    """Return the file of each split in a folder: ``train.*``, ``validation.*`` (or dev, val, valid), ``test.*``."""
-    paths: dict[str, Path] = {}
-    for split, names in SPLIT_NAMES.items():
-        files = [p for p in sorted(folder.iterdir()) if p.stem.lower() in names and p.suffix.lower() in SUFFIXES]
-        if len(files) > 1:
-            raise DataError(f"{folder} has more than one {split} file: {', '.join(p.name for p in files)}. Keep one.")
-        if files:
-            paths[split] = files[0]
-    if "train" not in paths and "test" not in paths:
-        have = ", ".join(sorted(p.name for p in folder.iterdir())[:10]) or "nothing"
-        raise DataError(
-            f"{folder}: expected train, validation or test files ending in {', '.join(SUFFIXES)}; it holds {have}."
-        )
-    return paths
+def _unknown(path: Path, name: str) -> str:
+    suffix = Path(name).suffix.lower()
+    expected = f"{path}: expected a file ending in {', '.join(FORMATS)}, also with .gz or in a .zip."
+    if suffix in REFUSED:
+        return f"{expected} {REFUSED[suffix]}"
+    if near := near_matches(suffix, FORMATS) if suffix else "":
+        return expected + near
+    with path.open("rb") as file:
+        tabs = b"\t" in file.read(1 << 12).partition(b"\n")[0]
+    return f"{expected} If it is a table of text, rename it: {quoted(path.name + ('.tsv' if tabs else '.csv'))}"
 
 
-def missing_file(path: Path) -> DataError:
-    """Return the error for a path that does not exist, with near matches from its folder."""
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    return DataError(f"{path}: no such file or folder.{near_matches(path.name, siblings)}")
-
-
-def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
-    dialect: dict[str, Any] = {"delimiter": ","}
-    if path.suffix.lower() == ".tsv":
-        dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, **dialect)
-        first = next(reader, None)
-        if first is None:
-            raise DataError(f"{path} is empty.")
-        repeated = [column for column in first if first.count(column) > 1]
-        header = _headerless_columns(first)
-        if repeated and header is None:
-            raise DataError(f"{path} has more than one column {repeated[0]!r}. Rename or remove one.")
-        if header is not None:
-            yield dict(zip(header, first, strict=True))
-        header = header or first
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                raise DataError(f"{path}, line {reader.line_num}: expected {len(header)} columns, found {len(cells)}.")
-            yield dict(zip(header, cells, strict=True))
-
-
-def _headerless_columns(first: list[str]) -> list[str] | None:
-    numbers = [cell.strip().isdigit() for cell in first]
-    if len(first) != 2 or not any(numbers):
-        return None
-    return ["label", "text"] if numbers == [True, False] else ["text", "label"]
-
-
-def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number}: not JSON ({error.msg}).") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{path}, line {number}: expected an object, found {type(row).__name__}.")
-            yield row
-
-
-def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with pyarrow.parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            yield from batch.to_pylist()
+NO_HUB_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", *PACKED, *REFUSED})
+"""Endings of what is meant as a file and is therefore never looked for on the Hub."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,27 +13,15 @@ from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
 
 from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column
 from safr_lens.data.dataset import SPLITS, TextData
-from safr_lens.data.files import SUFFIXES, declared_features, folder_files, missing_file, read_rows
-from safr_lens.data.hub import HUB_ID, read_hub
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
 from safr_lens.data.labels import HIDDEN_ADVICE, FoundLabels, find_labels, is_missing
 from safr_lens.data.origin import remembered
-from safr_lens.data.reviews import LABELS, REVIEWS, read_reviews
+from safr_lens.data.sources import Part, ReadOptions, find_parts
 from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_shared, hash_share, text_key
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError, near_matches
 
 FEATURES = Features({"text": Value("string"), "label": Value("int64")})
-
-
-@dataclass(frozen=True)
-class _Raw:
-    """One split as it was found: how to read its rows again, and what to call it in a message."""
-
-    where: str
-    rows: Callable[[], Iterable[Mapping[str, Any]]]
-    class_names: tuple[str, ...] | None = None
-    features: Mapping[str, Any] = field(default_factory=dict)
 
 
 @remembered
@@ -45,6 +32,8 @@ def load_data(
     label_column: str | None = None,
     labels: Labels | None = None,
     classes: Sequence[str] | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
     streaming: bool = False,
     cut_missing: bool = True,
     split_seed: int = 0,
@@ -57,12 +46,16 @@ def load_data(
 
     Args:
         source: ``"rotten_tomatoes"`` or ``"imdb"`` (packaged, no network), a Hub id (``"org/name"`` or
-            ``"org/name:config"``), a csv, tsv, jsonl or parquet file, a folder with train/validation/test files, or
-            a mapping from split to file.
+            ``"org/name:config"``), a csv, tsv, json, jsonl or parquet file, also packed (``.gz``, ``.zip``), a folder
+            with train/validation/test files, with shards or written by ``save_to_disk``, or a mapping from split to
+            one of these.
         text_column, label_column: names of the columns, where they are not the usual ones.
         labels: what the labels mean: a mapping from label to class, or class names of which the one at i means label
             i; by default the labels of train are the classes.
         classes: of the model that the data is for; labels mean the classes of the same name.
+        header: whether csv and tsv files begin with the names of their columns; by default this is looked up.
+            Without a header, columns are named "1", "2" and so on.
+        encoding: of text files; by default UTF-8, UTF-16 or Windows-1252, whichever they are written in.
         streaming: read the rows anew at each pass instead of keeping them. Missing splits are then cut by the hash
             alone, which is stratified only on average.
         cut_missing: whether to cut missing splits; without it, a single file becomes one split, ``test``.
@@ -77,7 +70,8 @@ def load_data(
     >>> data.labels
     ('negative', 'positive')
     """
-    raw = _find(source, streaming=streaming)
+    named = text_column is not None or label_column is not None
+    raw = _find(source, ReadOptions(header=header, encoding=encoding, streaming=streaming, named_columns=named))
     columns = {}
     for split, part in raw.items():
         first = next(iter(part.rows()), None)
@@ -106,10 +100,10 @@ def load_data(
     )
 
 
-def _labels(part: _Raw, column: str, *, streaming: bool) -> FoundLabels:
+def _labels(part: Part, column: str, *, streaming: bool) -> FoundLabels:
     values: Iterable[Any] = (row.get(column) for row in part.rows())
     feature = part.features.get(column)
-    names = tuple(feature.names) if isinstance(feature, ClassLabel) else part.class_names
+    names = tuple(feature.names) if isinstance(feature, ClassLabel) else None
     if names is not None and streaming:  # its names are known, so it is not read twice
         values = itertools.islice(values, 1)
     return find_labels(values, where=part.where, names=names)
@@ -125,55 +119,26 @@ def _hidden_splits(source: Any, found: Mapping[str, FoundLabels]) -> list[str]:
     return hidden
 
 
-def _find(source: Any, *, streaming: bool) -> dict[str, _Raw]:
-    if isinstance(source, Mapping):
-        if not source:
-            raise DataError(f"Expected a file for at least one of {', '.join(SPLITS)}; got an empty mapping.")
-        unknown = [name for name in source if name not in SPLITS]
-        if unknown:
-            raise DataError(
-                f"Unknown split {unknown[0]!r}; expected {', '.join(SPLITS)}.{near_matches(unknown[0], SPLITS)}"
-            )
-        return {split: _file(Path(source[split])) for split in SPLITS if split in source}
-    name = str(source)
-    if name in REVIEWS:
-        return {"train": _Raw(name, partial(read_reviews, name), LABELS)}
-    path = Path(name)
-    if path.is_dir():
-        return {split: _file(file) for split, file in folder_files(path).items()}
-    if path.is_file():
-        return {"train": _file(path)}
-    if (
-        HUB_ID.match(name)
-        and not path.parent.is_dir()
-        and path.suffix.lower() not in SUFFIXES
-        and not name.startswith(".")
-    ):
-        return _hub(name, streaming=streaming)
-    if len(path.parts) == 1 and not path.suffix:
-        raise DataError(f"Unknown data set {name!r}.{near_matches(name, REVIEWS) or _EXPECTED}")
-    raise missing_file(path)
+def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
+    if not isinstance(source, Mapping):
+        return find_parts(source, options)
+    if not source:
+        raise DataError(f"Expected a file for at least one of {', '.join(SPLITS)}; got an empty mapping.")
+    unknown = [name for name in source if name not in SPLITS]
+    if unknown:
+        raise DataError(
+            f"Unknown split {unknown[0]!r}; expected {', '.join(SPLITS)}.{near_matches(str(unknown[0]), SPLITS)}"
+        )
+    found = {}
+    for split in [split for split in SPLITS if split in source]:
+        parts = find_parts(source[split], options)
+        if set(parts) != {"train"}:
+            raise DataError(f"{source[split]} has the splits {', '.join(parts)}; expected one alone for {split!r}.")
+        found[split] = parts["train"]
+    return found
 
 
-_EXPECTED = (
-    f" Expected {' or '.join(REVIEWS)}, a Hub id such as stanfordnlp/sst2, a file ending in {', '.join(SUFFIXES)}, "
-    "or a folder with such files."
-)
-
-
-def _file(path: Path) -> _Raw:
-    return _Raw(str(path), partial(read_rows, path), features=declared_features(path))
-
-
-def _hub(name: str, *, streaming: bool) -> dict[str, _Raw]:
-    raw = {}
-    for split, rows in read_hub(name, streaming=streaming).items():
-        where = f"{name}, split {split}"
-        raw[split] = _Raw(where, rows.__iter__, features=rows.features or {})
-    return raw
-
-
-def _examples(part: _Raw, columns: tuple[str, str], labels: LabelReader) -> Iterator[dict[str, Any]]:
+def _examples(part: Part, columns: tuple[str, str], labels: LabelReader) -> Iterator[dict[str, Any]]:
     """Yield checked text and label of each row."""
     text_column, label_column = columns
     for number, row in enumerate(part.rows(), start=1):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 from safr_lens.data.dataset import TextData
-from safr_lens.data.reviews import REVIEWS
+from safr_lens.data.readers.reviews import REVIEWS
 
 P = ParamSpec("P")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ def run_demo(
     seed: int = 0,
     epochs: int = 12,
     limit: int | None = None,
+    columns: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: bool = True,
     stages: Any = None,
@@ -65,6 +67,7 @@ def run_demo(
         seed: of both methods.
         epochs: at most so many for each method.
         limit: use at most so many texts of each split, for a quick look.
+        columns: ``text_column``, ``label_column``, ``header`` and ``encoding``, as in :func:`safr_lens.load_data`.
         overwrite: replace an earlier demo.
         progress: show progress on standard error.
         stages: as in :func:`safr_lens.report`.
@@ -76,11 +79,11 @@ def run_demo(
         raise CheckpointError(
             f"{out / REPORT} exists already. Open it, name another folder with --out, or --overwrite."
         )
-    loaded = _limited(load_data(data, labels=labels), limit)
+    loaded = _limited(load_data(data, labels=labels, **(columns or {})), limit)
     common = {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, "embedding_start": "words"}
     if word_vectors is None and word_vectors_from is None:
         word_vectors_from = PACKAGED_VECTORS
-    common |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
+    common |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from, **(columns or {})}
     methods = {name: make_settings({**common, **choice}) for name, choice in METHODS.items()}
     vectors = _vectors(methods["SAFR"], loaded, stages)
     missing = [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import Split
-from safr_lens.data.label_mapping import Labels
 from safr_lens.data.texts import Texts
 from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import evaluate
@@ -46,10 +45,7 @@ def analyze_runs(
     word_vectors: str | Path | None = None,
     word_vectors_from: str | None = None,
     stages: Callable[[str], Any],
-    labels: Labels | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    streaming: bool = False,
+    columns: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> tuple[dict[str, Analysis], MeasuredData]:
     """Analyze several runs on the same data; all are loaded before the first is measured.
@@ -62,14 +58,13 @@ def analyze_runs(
     classes = {model.labels for model in models.values()}
     if len(classes) > 1:
         raise ConfigError(f"The runs know other classes: {' and '.join(', '.join(one) for one in sorted(classes))}.")
-    columns = {"labels": labels, "text_column": text_column, "label_column": label_column, "streaming": streaming}
     data = measured_data(
         source,
         split,
         classes=classes.pop(),
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
-        **columns,
+        **(columns or {}),
     )
     analyses = {
         run: analyze_run(model, data, at_init=False, stages=stages(run), **options) for run, model in models.items()

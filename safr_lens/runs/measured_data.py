@@ -23,7 +23,7 @@ def held_out_split(
         source: as in :func:`safr_lens.load_data`.
         split: which split.
         classes: of the model.
-        **columns: ``labels``, ``text_column``, ``label_column``, ``streaming``.
+        **columns: ``labels``, ``text_column``, ``label_column``, ``header``, ``encoding``, ``streaming``.
 
     Raises:
         DataError: data that cannot be used, or that lacks the split.

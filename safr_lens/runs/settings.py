@@ -35,6 +35,8 @@ class DataConfig:
         labels: what the labels mean, a mapping from label to class or a list of names, as in
             :func:`safr_lens.load_data`.
         text_column, label_column: where they are not the usual ones.
+        header: whether csv and tsv files begin with the names of their columns; None to look.
+        encoding: of text files; None to look.
         streaming: read the data anew at each pass.
         tokenizer: ``"word"`` or ``"bpe"``.
         min_frequency: words seen less often are unknown.
@@ -49,6 +51,8 @@ class DataConfig:
     labels: Mapping[Any, Any] | Sequence[Any] | None = None
     text_column: str | None = None
     label_column: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
     streaming: bool = False
     tokenizer: str = "word"
     min_frequency: int = 2
@@ -60,6 +64,8 @@ class DataConfig:
             stated_labels(self.labels)
         check_one_source(self.word_vectors, self.word_vectors_from)
         check_flag("streaming", self.streaming)
+        if self.header is not None:
+            check_flag("header", self.header)
         check_choice("tokenizer", self.tokenizer, KINDS)
         check_number("min_frequency", self.min_frequency, low=1, whole=True)
 

@@ -134,5 +134,7 @@ def load_settings_data(config: DataConfig) -> TextData:
         labels=config.labels,
         text_column=config.text_column,
         label_column=config.label_column,
+        header=config.header,
+        encoding=config.encoding,
         streaming=config.streaming,
     )

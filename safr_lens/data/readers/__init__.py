@@ -1,0 +1,7 @@
+"""The readers of the package, one file each; every file here is found and registered by itself."""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

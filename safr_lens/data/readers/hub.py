@@ -1,0 +1,66 @@
+"""Data sets of the Hugging Face Hub (or its local cache), by id: ``org/name`` or ``org/name:config``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets import Dataset, DatasetDict, IterableDataset
+
+from safr_lens.data.files import NO_HUB_SUFFIXES
+from safr_lens.data.sources import SPLIT_NAMES, Part, ReadOptions, Source, register_source
+from safr_lens.errors import DataError
+
+HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(:[\w.-]+)?$")
+
+
+def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDataset]:
+    """Return the train, validation and test splits that a Hub data set has.
+
+    Raises:
+        DataError: when it cannot be had, with the reason that ``datasets`` gives.
+    """
+    path, _, config = source.partition(":")
+    try:
+        dataset = datasets.load_dataset(path, config or None, streaming=streaming)
+    except Exception as error:  # datasets raises many unrelated types for one user-facing fact
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(
+            f"{source!r} is no local file or folder, and it could not be loaded as a Hub data set: {reason}"
+        ) from error
+    splits = usual_splits(dataset)
+    if not splits:
+        raise DataError(f"{source!r} has no train, validation or test split; it has {', '.join(dataset)}.")
+    return splits
+
+
+def usual_splits(dataset: DatasetDict) -> dict[str, Dataset | IterableDataset]:
+    """Return the train, validation and test splits among those of a data set, whatever their spelling."""
+    by_name = {name.lower(): split for name, split in dataset.items()}
+    found = {}
+    for split, names in SPLIT_NAMES.items():
+        present = [by_name[name] for name in names if name in by_name]
+        if present:
+            found[split] = present[0]
+    return found
+
+
+def _takes(data: Any) -> bool:
+    name = str(data)
+    path = Path(name)
+    is_id = isinstance(data, (str, Path)) and HUB_ID.match(name) and not name.startswith(".")
+    return bool(is_id) and not path.parent.is_dir() and path.suffix.lower() not in NO_HUB_SUFFIXES
+
+
+def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
+    return {
+        split: Part(
+            f"{data}, split {split}", lambda log, rows=rows: iter(rows), rows.features or {}, remote=options.streaming
+        )
+        for split, rows in read_hub(str(data), streaming=options.streaming).items()
+    }
+
+
+register_source(Source("hub", lambda: "a Hub id (such as stanfordnlp/sst2)", _takes, _parts, order=30))

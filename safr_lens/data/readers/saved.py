@@ -1,0 +1,47 @@
+"""Folders that ``save_to_disk`` of ``datasets`` wrote: a ``Dataset`` or a ``DatasetDict``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from datasets import Dataset, load_from_disk
+
+from safr_lens.data.readers.hub import usual_splits
+from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source
+from safr_lens.errors import DataError
+
+MARKS = ("dataset_dict.json", "state.json")
+
+
+def _takes(data: Any) -> bool:
+    return isinstance(data, (str, Path)) and any((Path(data) / mark).is_file() for mark in MARKS)
+
+
+def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
+    try:
+        found = load_from_disk(str(data))
+    except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{data} is damaged, or no folder that save_to_disk wrote: {reason}. Save it anew.") from None
+    if isinstance(found, Dataset):
+        return {"train": _part(str(data), found)}
+    splits = usual_splits(found)
+    if not splits:
+        raise DataError(
+            f"{data} has no train, validation or test split; it has {', '.join(found)}. Name the folder of one of them."
+        )
+    return {split: _part(f"{data}, split {split}", rows) for split, rows in splits.items()}
+
+
+def _part(where: str, rows: Dataset) -> Part:
+    def read(log: ReadLog) -> Iterator[Mapping[str, Any]]:
+        for table in rows.with_format("arrow").iter(1000):
+            yield from table.to_pylist()
+
+    return Part(where, read, rows.features)
+
+
+register_source(Source("saved", lambda: "a folder that save_to_disk wrote", _takes, _parts, order=70))
