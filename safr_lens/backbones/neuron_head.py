@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.encoder import Encoder
 from safr_lens.backbones.freezing import Freeze, freeze_encoder
+from safr_lens.backbones.headed import HeadedEncoder
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.backbones.protocol import Capabilities
 from safr_lens.backbones.readout import Readout
@@ -63,25 +63,6 @@ class NeuronHead(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos n_classes"]:
         return self.hook_mlp_out(self.mlp(self.ln(x)))
-
-
-class HeadedEncoder(nn.Module):
-    """An encoder's weights and a head; what is frozen as a whole stays in evaluation mode, without dropout."""
-
-    def __init__(self, encoder: nn.Module, head: NeuronHead, *, frozen: bool) -> None:
-        super().__init__()
-        self.encoder, self.head, self.frozen = encoder, head, frozen
-
-    @property
-    def cfg(self) -> Any:
-        """The encoder's own configuration."""
-        return self.encoder.config
-
-    def train(self, mode: bool = True) -> HeadedEncoder:
-        super().train(mode)
-        if self.frozen:
-            self.encoder.eval()
-        return self
 
 
 class NeuronHeadAdapter:

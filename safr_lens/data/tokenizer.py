@@ -131,8 +131,13 @@ class TextTokenizer:
         self.tokenizer.save(str(path))
 
     @classmethod
-    def load(cls, path: Path, *, add_special_tokens: bool = False) -> TextTokenizer:
+    def load(cls, path: Path, *, pad_id: int | None = None, add_special_tokens: bool = False) -> TextTokenizer:
         """Read a ``tokenizer.json``, ours or a pretrained model's.
+
+        Args:
+            path: of the file.
+            pad_id: the id of padding; by default that of its usual names.
+            add_special_tokens: see :class:`TextTokenizer`.
 
         Raises:
             CheckpointError: a missing or foreign file.
@@ -143,7 +148,8 @@ class TextTokenizer:
             raise CheckpointError(f"{path} is missing. Is this a folder written by safr-lens train?") from None
         except Exception as error:  # the library raises a bare Exception for a foreign file
             raise CheckpointError(f"{path} is not a tokenizer.json: {error!s:.120}") from None
-        pad_id = next((i for i in map(tokenizer.token_to_id, (PAD, "<pad>", "<|endoftext|>")) if i is not None), 0)
+        if pad_id is None:
+            pad_id = next((i for i in map(tokenizer.token_to_id, (PAD, "<pad>", "<|endoftext|>")) if i is not None), 0)
         return cls(tokenizer, pad_id=pad_id, add_special_tokens=add_special_tokens)
 
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from safr_lens.atomic import replacing, write_json
+from safr_lens.backbones.pretrained.load import PADDING_ID
 from safr_lens.backbones.versions import readable_here, weights_as
 from safr_lens.checks import strict_kwargs
 from safr_lens.data.tokenizer import TextTokenizer
@@ -73,7 +74,7 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
     """
     folder = _folder(source)
     config = _read_config(folder)
-    tokenizer = TextTokenizer.load(folder / TOKENIZER)
+    tokenizer = _tokenizer(folder / TOKENIZER, config["model"].get("encoder"))
     if len(config["labels"]) < 2:
         raise CheckpointError(f"{folder / CONFIG} names {len(config['labels'])} labels; a classifier has at least two.")
     try:
@@ -129,6 +130,12 @@ def _download(repo_id: str) -> Path:
     except Exception as error:  # many unrelated types for one user-facing fact
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{repo_id!r} is no local folder, and the Hub did not give it: {reason}") from error
+
+
+def _tokenizer(path: Path, encoder: Any) -> TextTokenizer:
+    if not isinstance(encoder, dict):
+        return TextTokenizer.load(path)
+    return TextTokenizer.load(path, pad_id=encoder.get(PADDING_ID), add_special_tokens=True)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

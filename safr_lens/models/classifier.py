@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from safr_lens.backbones import make_backbone
+from safr_lens.backbones import Freeze, make_backbone
 from safr_lens.backbones.edits import is_edited, make_editable
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.data.batching import pad
@@ -27,6 +27,7 @@ from safr_lens.models.evaluating import evaluating
 from safr_lens.models.hook_api import CheckedHooks
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.models.pooling import masked_mean
+from safr_lens.models.pretrained import on_pretrained_encoder
 from safr_lens.models.vmask import TypeLogOdds, VMask, sample_gate
 
 GATE, POOLED = "hook_mask", "hook_pooled"
@@ -89,6 +90,51 @@ class HookedClassifier(CheckedHooks):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return cls(config, tokenizer=tokenizer, labels=labels)
+
+    @classmethod
+    def from_pretrained_backbone(
+        cls,
+        source: str | PathLike[str],
+        *,
+        labels: Sequence[str],
+        readout: str = "neuron_head",
+        layers: int | None = None,
+        d_mlp: int = 1024,
+        d_vmask: int = 0,
+        freeze: Freeze | None = None,
+        n_ctx: int | None = None,
+        seed: int = 0,
+    ) -> HookedClassifier:
+        """Return a classifier on a pretrained encoder (BERT, RoBERTa, DistilBERT, ModernBERT), ready to be trained.
+
+        Args:
+            source: a folder with ``config.json``, ``tokenizer.json`` and safetensors weights, or a Hub id. Nothing is
+                unpickled.
+            labels: class names.
+            readout: what the class is read from. ``"neuron_head"``: ReLU neurons of a new MLP on the token vectors;
+                ``"neurons"``: the encoder's own last MLP, ahead of its last norm; ``"residual"``: the token vectors,
+                which can answer without any neuron.
+            layers: how many of the encoder's blocks to keep, the lowest first; by default all.
+            d_mlp: neurons of the head.
+            d_vmask: hidden units of VMASK; 0 leaves it out.
+            freeze: ``"all"``, ``"none"``, or how many of the encoder's lowest blocks are not trained; by default all
+                with a neuron head, else none.
+            n_ctx: longest text in tokens, special ones included; by default what the encoder can read.
+            seed: of what is new.
+
+        Raises:
+            CheckpointError: a source that is missing, incomplete or damaged.
+            ConfigError: a family of models that does not work here, or a setting without meaning.
+        """
+        settings = {
+            "layers": layers,
+            "d_mlp": d_mlp,
+            "d_vmask": d_vmask,
+            "freeze": freeze,
+            "n_ctx": n_ctx,
+            "seed": seed,
+        }
+        return on_pretrained_encoder(cls.from_config, source, labels=labels, readout=readout, **settings)
 
     def setup(self) -> None:
         """List hook points: the backbone's under its own names, and ours."""

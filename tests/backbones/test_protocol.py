@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from safr_lens import HookedClassifier, ModelConfig
 from safr_lens.backbones import BackboneAdapter, make_backbone, register_backbone, registered_backbones
+<<<<<<< HEAD
 from safr_lens.backbones.versions import has_hooked_transformer
 from safr_lens.errors import CheckpointError, ConfigError, HookError
+=======
+from safr_lens.backbones.pretrained import FAMILIES
+from safr_lens.errors import CheckpointError, ConfigError
+>>>>>>> 497cd3d (Classifiers on pretrained encoders: through a neuron head, the encoder's last MLP or its token vectors)
 from tests.backbones import toy, toy_encoder  # noqa: F401  (registers them)
+from tests.backbones.pretrained.encoders import small_configs
 
 TEXT = "the acting is warm and the story is moving"
 
 
+<<<<<<< HEAD
 GONE = () if has_hooked_transformer() else ("hooked_transformer",)  # TransformerLens 4 removed the class
 KINDS = [kind for kind in registered_backbones() if kind not in GONE]
 
@@ -27,14 +36,38 @@ HEADS = ("toy_head",)  # one layer of neurons, and no residual stream around the
 SHAPES = [
     (kind, readout, n_layers)
     for kind in KINDS
+=======
+ON_ENCODERS = ("pretrained", "neuron_head")  # one kind for each family of encoders
+HEADS = ("toy_head", "neuron_head")  # one layer of neurons, and no residual stream around them
+KINDS = [(kind, family) for kind in registered_backbones() for family in (FAMILIES if kind in ON_ENCODERS else [None])]
+SHAPES = [
+    (kind, family, readout, n_layers)
+    for kind, family in KINDS
+>>>>>>> 497cd3d (Classifiers on pretrained encoders: through a neuron head, the encoder's last MLP or its token vectors)
     for readout, n_layers in [("neurons", 1), ("neurons", 2), ("residual", 2)][: 1 if kind in HEADS else None]
 ]
 
 
-@pytest.fixture(params=SHAPES, ids="{0[0]}-{0[1]}-{0[2]}".format)
-def model(request, make_model) -> HookedClassifier:
-    kind, readout, n_layers = request.param
-    return make_model(readout, n_layers=n_layers, backbone=kind)
+@pytest.fixture
+def make_kind(make_model, tokenizer) -> Callable[..., HookedClassifier]:
+    def make(kind: str, family: str | None, readout: str, n_layers: int = 1) -> HookedClassifier:
+        options = {}
+        if family is not None:
+            configs = small_configs(vocab_size=tokenizer.d_vocab, n_layers=n_layers, n_ctx=32)
+            options = {"encoder": {**configs[family], "special_token_ids": []}, "freeze": "none"}
+        return make_model(readout, n_layers=n_layers, backbone=kind, **options)
+
+    return make
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: "-".join(filter(None, kind)))
+def kind(request) -> tuple[str, str | None]:
+    return request.param
+
+
+@pytest.fixture(params=SHAPES, ids=lambda shape: "-".join(str(part) for part in shape if part))
+def model(request, make_kind) -> HookedClassifier:
+    return make_kind(*request.param)
 
 
 def test_it_has_all_that_the_protocol_asks_for(model):
@@ -94,8 +127,8 @@ def test_padding_changes_nothing(model):
 
 
 @pytest.mark.parametrize("point", ["attention_scores", "attention_pattern"])
-def test_edits_reach_the_logits_where_it_says_so(make_model, kind, point):
-    model = make_model("neurons" if kind in HEADS else "residual", backbone=kind)
+def test_edits_reach_the_logits_where_it_says_so(make_kind, kind, point):
+    model = make_kind(*kind, "neurons" if kind[0] in HEADS else "residual")
     capable = model.adapter.capabilities
     name = getattr(model.adapter, point)(0)
     noise = torch.randn(9, 9, generator=torch.Generator().manual_seed(0))
@@ -105,6 +138,7 @@ def test_edits_reach_the_logits_where_it_says_so(make_model, kind, point):
     assert ((edited - model(TEXT).logits).abs().max() > 1e-3) == can
 
 
+<<<<<<< HEAD
 def test_gradients_reach_every_weight_and_every_point_on_the_way(model):
     backbone, layers = model.adapter, range(model.config.n_layers)
     names = [at(layer) for layer in layers for at in (backbone.neurons, backbone.residual, backbone.mlp_output)]
@@ -134,6 +168,10 @@ def test_an_unknown_point_is_refused_with_the_near_match(model):
 
 def test_writing_to_the_embedding_changes_the_network(make_model, kind):
     model = make_model(backbone=kind)
+=======
+def test_writing_to_the_embedding_changes_the_network(make_kind, kind):
+    model = make_kind(*kind, "neurons")
+>>>>>>> 497cd3d (Classifiers on pretrained encoders: through a neuron head, the encoder's last MLP or its token vectors)
     before = model(TEXT).logits
     with torch.no_grad():
         model.adapter.embedding[model.to_tokens("story")[0].item()] += torch.linspace(-1, 1, 16)

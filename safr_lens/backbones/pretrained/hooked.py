@@ -21,7 +21,9 @@ class HookedEncoder:
 
     Where blocks end with a norm (BERT, RoBERTa, DistilBERT), ``hook_resid_mid`` and ``hook_resid_post`` are what the
     norms behind attention and MLP make: what the next part reads and adds to. ``hook_attn_out`` and ``hook_mlp_out``
-    are ahead of these norms, as what is added. With rotary positions, ``hook_q`` and ``hook_k`` are turned already.
+    are ahead of these norms, as what is added. Where norms come first (ModernBERT), an edit of ``hook_resid_mid``
+    changes what the MLP reads, not what its output is added to. With rotary positions, ``hook_q`` and ``hook_k`` are
+    turned already.
 
     Args:
         module: the encoder of ``transformers``, in whose modules hook points are put; its state dict stays as it is.
@@ -62,6 +64,7 @@ class HookedEncoder:
             self._add(prefix + "hook_mlp_out", block.get_submodule(family.mlp_output), "out")
             self._add(prefix + "hook_resid_post", block, "out")
         self._add("ln_final.hook_in", self.final_norm, "in")
+        self._add("ln_final.hook_scale", self.final_norm, "scale")
         self._add("ln_final.hook_out", self.final_norm, "out")
 
     def _add(self, name: str, module: nn.Module, side: str) -> None:
@@ -70,7 +73,7 @@ class HookedEncoder:
         if side == "in":
             module.register_forward_pre_hook(_Entering(point))
         else:
-            module.register_forward_hook(_Leaving(point))
+            module.register_forward_hook(_Scaled(point) if side == "scale" else _Leaving(point))
 
     def _name(self, name: str, point: HookPoint) -> HookPoint:
         point.name = name
@@ -92,6 +95,10 @@ class HookedEncoder:
     @property
     def embedding(self) -> Float[Tensor, "d_vocab d_model"]:
         return self.embedder.weight
+
+    def linear(self, layer: int, name: str) -> nn.Linear:
+        """Return the linear layer ahead of a block's neurons (``"w_in"``) or behind them (``"w_out"``)."""
+        return self.blocks[layer].get_submodule(getattr(self.family, name))
 
     def attention_scores(self, layer: int) -> str:
         return f"blocks.{layer}.attn.hook_attn_scores"
@@ -124,6 +131,18 @@ class _Entering:
 
     def __call__(self, module: nn.Module, args: tuple) -> tuple:
         return (self.point(args[0]), *args[1:])
+
+
+class _Scaled:
+    """Computes a LayerNorm anew, whose scale passes a hook point."""
+
+    def __init__(self, point: HookPoint) -> None:
+        self.point = point
+
+    def __call__(self, norm: nn.LayerNorm, args: tuple, output: Tensor) -> Tensor:
+        centred = args[0] - args[0].mean(-1, keepdim=True)
+        normalized = centred / self.point((centred.square().mean(-1, keepdim=True) + norm.eps).sqrt()) * norm.weight
+        return normalized if norm.bias is None else normalized + norm.bias
 
 
 class _Leaving:

@@ -14,11 +14,14 @@ from tokenizers import Tokenizer
 from transformers.utils import logging
 
 from safr_lens.backbones.pretrained.families import family_of
+from safr_lens.backbones.pretrained.family import Family
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
+from safr_lens.checks import check_number
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import CheckpointError, ConfigError, near_matches
 
-CONFIG, TOKENIZER, SPECIAL_IDS = "config.json", "tokenizer.json", "special_token_ids"
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+SPECIAL_IDS, PADDING_ID = "special_token_ids", "padding_token_id"  # what we add to a configuration
 FILES = (
     CONFIG,
     TOKENIZER,
@@ -29,24 +32,30 @@ FILES = (
 )
 
 
-def load_encoder(source: str | PathLike[str]) -> tuple[HookedEncoder, TextTokenizer, dict[str, Any]]:
+def load_encoder(
+    source: str | PathLike[str], *, layers: int | None = None
+) -> tuple[HookedEncoder, TextTokenizer, dict[str, Any]]:
     """Return a pretrained encoder in evaluation mode, its tokenizer, and what :func:`make_encoder` makes another from.
 
     Args:
         source: a folder with ``config.json``, ``tokenizer.json`` and safetensors weights, for which no connection is
             made; or a Hub id. Nothing is unpickled and no code of the model's is run.
+        layers: how many of its blocks to keep, the lowest first; by default all.
 
     Raises:
         CheckpointError: a source that is missing, incomplete or damaged.
-        ConfigError: a family of models that does not work here.
+        ConfigError: a family of models that does not work here, or more layers than there are.
     """
     folder = encoder_folder(source)
     config = read_config(folder)
     family = family_of(config.get("model_type"), where=str(folder / CONFIG))
+    if layers is not None:
+        config = _lowest(config, family, layers)
     tokenizer = read_tokenizer(folder, config)
-    module = read_weights(folder, family.model_class, **family.without)
     config = {name: value for name, value in config.items() if not name.startswith("_") and name != "architectures"}
-    config[SPECIAL_IDS] = list(tokenizer.special_ids)
+    settings = family.model_class.config_class.from_dict(dict(config))
+    module = read_weights(folder, family.model_class, config=settings, **family.without)
+    config |= {SPECIAL_IDS: list(tokenizer.special_ids), PADDING_ID: tokenizer.pad_id}
     encoder = HookedEncoder(module, family, tokenizer.special_ids)
     d_vocab = len(encoder.embedding)
     if tokenizer.d_vocab > d_vocab:
@@ -67,7 +76,7 @@ def make_encoder(config: Mapping[str, Any]) -> HookedEncoder:
         ConfigError: a family of models that does not work here, or a configuration without meaning.
     """
     family = family_of(config.get("model_type"), where="The configuration of the encoder")
-    plain = {name: value for name, value in config.items() if name != SPECIAL_IDS}
+    plain = {name: value for name, value in config.items() if name not in (SPECIAL_IDS, PADDING_ID)}
     try:
         module = family.model_class(family.model_class.config_class.from_dict(plain), **family.without)
     except Exception as error:  # of many unrelated types
@@ -75,6 +84,13 @@ def make_encoder(config: Mapping[str, Any]) -> HookedEncoder:
             f"The configuration of the encoder makes no {config.get('model_type')} model: {error}"
         ) from None
     return HookedEncoder(module.eval(), family, config.get(SPECIAL_IDS, ()))
+
+
+def _lowest(config: dict[str, Any], family: Family, layers: int) -> dict[str, Any]:
+    there = getattr(family.model_class.config_class.from_dict(dict(config)), family.sizes[0])
+    check_number("layers", layers, low=1, high=there, whole=True)
+    cut = {**config, family.sizes[0]: layers}
+    return cut | ({"layer_types": config["layer_types"][:layers]} if config.get("layer_types") else {})
 
 
 def encoder_folder(source: str | PathLike[str]) -> Path:

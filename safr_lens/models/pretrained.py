@@ -1,0 +1,54 @@
+"""Classifiers on pretrained encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from safr_lens.backbones.freezing import Freeze
+from safr_lens.backbones.pretrained.load import load_encoder
+from safr_lens.checks import check_choice, check_number
+from safr_lens.models.config import READOUTS, ModelConfig
+
+if TYPE_CHECKING:
+    from safr_lens.models.classifier import HookedClassifier
+
+BACKBONE_READOUTS = ("neuron_head", *READOUTS)
+
+
+def on_pretrained_encoder(
+    make: Callable[..., HookedClassifier],
+    source: str | PathLike[str],
+    *,
+    labels: Sequence[str],
+    readout: str,
+    layers: int | None,
+    d_mlp: int,
+    d_vmask: int,
+    freeze: Freeze | None,
+    n_ctx: int | None,
+    seed: int,
+) -> HookedClassifier:
+    """Return what ``make`` makes on an encoder; see ``HookedClassifier.from_pretrained_backbone``."""
+    check_choice("readout", readout, BACKBONE_READOUTS)
+    encoder, tokenizer, encoder_config = load_encoder(source, layers=layers)
+    if n_ctx is not None:
+        check_number("n_ctx", n_ctx, low=3, high=encoder.n_ctx, whole=True)
+    head = readout == "neuron_head"
+    config = ModelConfig(
+        backbone="neuron_head" if head else "pretrained",
+        encoder=encoder_config,
+        freeze=freeze if freeze is not None else "all" if head else "none",
+        n_layers=1 if head else encoder.n_layers,
+        d_model=encoder.d_model,
+        n_heads=encoder.module.config.num_attention_heads,
+        d_mlp=d_mlp if head else encoder.d_mlp,
+        n_ctx=n_ctx or encoder.n_ctx,
+        d_vmask=d_vmask,
+        dropout=0.0,
+        readout="neurons" if head else readout,
+    )
+    model = make(config, tokenizer=tokenizer, labels=labels, seed=seed)
+    model.adapter.module.encoder.load_state_dict(encoder.module.state_dict())
+    return model
