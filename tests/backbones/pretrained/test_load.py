@@ -14,18 +14,12 @@ from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig, Ro
 from safr_lens.backbones.pretrained import load_encoder, make_encoder
 from safr_lens.data.batching import pad
 from safr_lens.errors import CheckpointError, ConfigError
-from tests.backbones.pretrained.encoders import MINILM, SMALL
+from tests.backbones.pretrained.encoders import MINILM, SMALL, write_small_bert
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """MiniLM's tokenizer beside a small BERT with random weights."""
-    target = tmp_path / "small-bert"
-    model = BertModel(BertConfig(**{**SMALL, "vocab_size": 30522}, max_position_embeddings=24))
-    model.save_pretrained(target)
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(MINILM / name, target)
-    return target
+    return write_small_bert(tmp_path / "small-bert")
 
 
 def rewrite(path: Path, **values) -> None:
