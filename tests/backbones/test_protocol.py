@@ -9,41 +9,27 @@ import torch
 
 from safr_lens import HookedClassifier, ModelConfig
 from safr_lens.backbones import BackboneAdapter, make_backbone, register_backbone, registered_backbones
-<<<<<<< HEAD
+from safr_lens.backbones.pretrained import FAMILIES
 from safr_lens.backbones.versions import has_hooked_transformer
 from safr_lens.errors import CheckpointError, ConfigError, HookError
-=======
-from safr_lens.backbones.pretrained import FAMILIES
-from safr_lens.errors import CheckpointError, ConfigError
->>>>>>> 497cd3d (Classifiers on pretrained encoders: through a neuron head, the encoder's last MLP or its token vectors)
 from tests.backbones import toy, toy_encoder  # noqa: F401  (registers them)
 from tests.backbones.pretrained.encoders import small_configs
 
 TEXT = "the acting is warm and the story is moving"
 
 
-<<<<<<< HEAD
 GONE = () if has_hooked_transformer() else ("hooked_transformer",)  # TransformerLens 4 removed the class
-KINDS = [kind for kind in registered_backbones() if kind not in GONE]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request) -> str:
-    return request.param
-
-
-HEADS = ("toy_head",)  # one layer of neurons, and no residual stream around them
-SHAPES = [
-    (kind, readout, n_layers)
-    for kind in KINDS
-=======
 ON_ENCODERS = ("pretrained", "neuron_head")  # one kind for each family of encoders
 HEADS = ("toy_head", "neuron_head")  # one layer of neurons, and no residual stream around them
-KINDS = [(kind, family) for kind in registered_backbones() for family in (FAMILIES if kind in ON_ENCODERS else [None])]
+KINDS = [
+    (kind, family)
+    for kind in registered_backbones()
+    for family in (FAMILIES if kind in ON_ENCODERS else [None])
+    if kind not in GONE
+]
 SHAPES = [
     (kind, family, readout, n_layers)
     for kind, family in KINDS
->>>>>>> 497cd3d (Classifiers on pretrained encoders: through a neuron head, the encoder's last MLP or its token vectors)
     for readout, n_layers in [("neurons", 1), ("neurons", 2), ("residual", 2)][: 1 if kind in HEADS else None]
 ]
 
@@ -138,7 +124,6 @@ def test_edits_reach_the_logits_where_it_says_so(make_kind, kind, point):
     assert ((edited - model(TEXT).logits).abs().max() > 1e-3) == can
 
 
-<<<<<<< HEAD
 def test_gradients_reach_every_weight_and_every_point_on_the_way(model):
     backbone, layers = model.adapter, range(model.config.n_layers)
     names = [at(layer) for layer in layers for at in (backbone.neurons, backbone.residual, backbone.mlp_output)]
@@ -166,12 +151,8 @@ def test_an_unknown_point_is_refused_with_the_near_match(model):
         model(TEXT, capture=[f"{known}s"])
 
 
-def test_writing_to_the_embedding_changes_the_network(make_model, kind):
-    model = make_model(backbone=kind)
-=======
 def test_writing_to_the_embedding_changes_the_network(make_kind, kind):
     model = make_kind(*kind, "neurons")
->>>>>>> 497cd3d (Classifiers on pretrained encoders: through a neuron head, the encoder's last MLP or its token vectors)
     before = model(TEXT).logits
     with torch.no_grad():
         model.adapter.embedding[model.to_tokens("story")[0].item()] += torch.linspace(-1, 1, 16)
