@@ -86,7 +86,10 @@ def noise(value, hook):
 def test_the_same_seed_gives_the_same_weights(tokenizer, tiny_config, positions):
     hooked, native = (
         HookedClassifier.from_config(
-            tiny_config(backbone=kind, positional_embedding_type=positions), tokenizer=tokenizer, labels="ab", seed=3
+            tiny_config(backbone=kind, positional_embedding_type=positions),
+            tokenizer=tokenizer,
+            labels=["a", "b"],
+            seed=3,
         )
         for kind in KINDS
     )
