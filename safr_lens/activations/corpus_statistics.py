@@ -12,6 +12,7 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.stream import Data, text_batches
 from safr_lens.data.labels import check_labels
+from safr_lens.data.unknown import is_unknown
 from safr_lens.errors import DataError
 from safr_lens.models.classifier import HookedClassifier
 
@@ -25,12 +26,14 @@ class CorpusStatistics:
         offsets: number of tokens in all texts before each text, and at the end the number of all tokens.
         labels: of each text; -1 where there is none.
         n_cut: how many texts were cut to the context.
+        unknown_tokens: share of the tokens that the vocabulary lacks.
     """
 
     type_counts: Int[Tensor, " d_vocab"]
     offsets: Int[Tensor, " n_texts_and_1"]
     labels: Int[Tensor, " n_texts"]
     n_cut: int
+    unknown_tokens: float = 0.0
 
     @property
     def n_texts(self) -> int:
@@ -72,4 +75,11 @@ def corpus_statistics(model: HookedClassifier, data: Data) -> CorpusStatistics:
     ordered = torch.cat(labels)[order]
     check_labels(ordered, model.labels, may_lack=True)
     ends = torch.cat(lengths)[order].cumsum(0)
-    return CorpusStatistics(counts, torch.cat([torch.zeros(1, dtype=torch.long), ends]), ordered, n_cut)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.long), ends])
+    return CorpusStatistics(counts, offsets, ordered, n_cut, _unknown_tokens(model, counts))
+
+
+def _unknown_tokens(model: HookedClassifier, counts: Int[Tensor, " d_vocab"]) -> float:
+    ids = torch.arange(len(counts))
+    special = torch.isin(ids, ids.new_tensor(model.tokenizer.special_ids))
+    return int(counts[is_unknown(model.tokenizer, ids)].sum()) / int(counts[~special].sum())

@@ -15,6 +15,7 @@ from safr_lens.analysis.sample import affordable, rows_at
 from safr_lens.atomic import replacing, write_json
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenized import tokenized_once
+from safr_lens.data.unknown import corpus_warning
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.json_values import without_nan
 from safr_lens.measures.faithfulness import Faithfulness, faithfulness
@@ -66,8 +67,10 @@ class Analysis:
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before believing the measurements."""
+        unknown = corpus_warning(self.facts["unknown_tokens"])
         left_out = [f"{MEASURES[name].title} is not measured: {why}" for name, why in self.not_measured.items()]
-        return left_out + _warnings(self.measurements, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
+        said = _warnings(self.measurements, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
+        return [*([unknown] if unknown else []), *left_out, *said]
 
     def statistics_of(self, layer: int) -> NeuronStatistics:
         """Return the statistics, after checking that they are of a layer.
@@ -209,6 +212,7 @@ def _facts(statistics: NeuronStatistics, vectors: Tensor | None, seed: int) -> d
         "n_texts": corpus.n_texts,
         "n_tokens": corpus.n_tokens,
         "n_cut": corpus.n_cut,
+        "unknown_tokens": corpus.unknown_tokens,
         "n_types": int((corpus.type_counts > 0).sum()),
         "n_types_measured": len(types),
         "n_types_with_vector": 0 if vectors is None else int(vectors[types].isfinite().all(1).sum()),

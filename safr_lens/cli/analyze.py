@@ -11,7 +11,7 @@ from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.measure_rows import AT_INIT, COLUMNS, measure_rows
-from safr_lens.cli.output import print_json, print_table, say
+from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.stages import stages
 
 
@@ -97,7 +97,8 @@ def analyze(
         return
     facts = analysis.facts
     print_table(
-        f"{run} on {facts['n_texts']:,} texts of {data}, {facts['n_tokens']:,} tokens, layer {facts['layer']}",
+        f"{run} on {facts['n_texts']:,} texts of {data}, {facts['n_tokens']:,} tokens "
+        f"({points(facts['unknown_tokens'])} % unknown), layer {facts['layer']}",
         [*COLUMNS, AT_INIT] if at_init else COLUMNS,
         measure_rows(analysis.measurements, analysis.at_init),
     )

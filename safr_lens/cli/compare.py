@@ -9,7 +9,7 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
-from safr_lens.cli.output import print_json, print_table, say
+from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.stages import stages
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def _show_runs(analyses: dict, data: str) -> None:
     ]
     texts = next(iter(analyses.values())).facts["n_texts"]
     print_table(f"On {texts:,} texts of {data}", ["run", *(one.short for one in shown)], rows)
+    unknown = (f"{run} {points(analysis.facts['unknown_tokens'])} %" for run, analysis in analyses.items())
+    say(f"Unknown tokens: {', '.join(unknown)}.")
 
 
 def _explain(rows: list[Difference]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
-from safr_lens.cli.output import print_json, print_table
+from safr_lens.cli.output import print_json, print_table, say
 from safr_lens.cli.train import metric_rows
 
 
@@ -50,3 +50,4 @@ def evaluate(
     else:
         print_table(f"{run} on {data}", ["measure", split], metric_rows(metrics))
         say_labels(mapping)
+        say(*(f"Warning: {warning}" for warning in metrics["warnings"]))

@@ -37,13 +37,19 @@ def predict(
 
 
 def _show(answer: dict[str, Any]) -> None:
-    say("", answer["text"], f"{answer['label']}, {points(answer['probability'])} %")
+    share = answer["unknown_tokens"]
+    verdict = f"{answer['label']}, {points(answer['probability'])} %"
+    if share == 1:  # an answer to nothing that the model knows must not look like one
+        verdict = f"It answers every text of as many unknown words alike: {verdict}"
+    elif share:
+        verdict += f" ({points(share)} % of the tokens are unknown)"
+    say("", answer["text"], *([f"Warning: {answer['warning']}"] if answer["warning"] else []), verdict)
     print_table(
         "Tokens behind it",
         ["token", "importance", "evidence, logits", "neurons for half of it", "first neurons"],
         [
             [
-                token["token"],
+                token["token"] + (" (unknown)" if token["unknown"] else ""),
                 f"{token['importance']:.2f}",
                 f"{token['evidence']:+.3f}",
                 str(token["neurons_for_half"]),

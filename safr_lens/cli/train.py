@@ -138,6 +138,7 @@ def train(
         return
     print_table("Trained", ["measure", "test"], metric_rows(result.metrics))
     say_labels(merged(result.metrics["label_mapping"]))
+    say(*(f"Warning: {warning}" for warning in result.metrics["warnings"]))
     say(f'Written to {out}. Next: safr-lens predict {out} "your text"')
 
 
@@ -155,6 +156,8 @@ def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
         rows.insert(1, ["(always the largest class, %)", points(test["majority_class"])])
     if "best_epoch" in metrics:
         rows.append(["best epoch, of", f"{metrics['best_epoch']}, {metrics['epochs']}"])
+    if "unknown_tokens" in test:
+        rows.append(["unknown tokens, %", points(test["unknown_tokens"])])
     if test["n_cut"]:
         rows.append(["texts cut to the context", f"{test['n_cut']:,}"])
     if not reliance["carried"]:

@@ -209,7 +209,10 @@ def train_tokenizer(
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
     tokenizer.train_from_iterator(map(without_surrogates, texts), trainer)
     if tokenizer.get_vocab_size() <= len(special):
-        raise DataError(f"No word stands at least {min_frequency} times in the training texts; nothing to learn from.")
+        pieces = " The tokenizer bpe (--tokenizer bpe) counts pieces of words instead." if kind == "word" else ""
+        raise DataError(
+            f"No word stands at least {min_frequency} times in the training texts; nothing to learn from.{pieces}"
+        )
     return TextTokenizer(_without_added_tokens(tokenizer))
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from safr_lens.activations.stream import text_batches
 from safr_lens.data.labels import check_labels
+from safr_lens.data.unknown import counted
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 
@@ -26,12 +27,14 @@ class Predictions:
         labels: the right class.
         loss: cross-entropy in nats.
         n_cut: how many of the texts were cut to the context.
+        unknown_tokens: share of all tokens that the vocabulary lacks, in [0, 1].
     """
 
     predicted: Int[Tensor, " n_texts"]
     labels: Int[Tensor, " n_texts"]
     loss: Float[Tensor, " n_texts"]
     n_cut: int = 0
+    unknown_tokens: float = 0.0
 
     @property
     def correct(self) -> Bool[Tensor, " n_texts"]:
@@ -48,12 +51,14 @@ class Evaluation:
         loss: mean cross-entropy in nats.
         n: number of texts.
         n_cut: how many of them were longer than the context and were cut.
+        unknown_tokens: share of all tokens that the vocabulary lacks, in [0, 1].
     """
 
     accuracy: float
     loss: float
     n: int
     n_cut: int = 0
+    unknown_tokens: float = 0.0
 
 
 def predict_split(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Predictions:
@@ -62,7 +67,7 @@ def predict_split(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> P
     Raises:
         DataError: an empty split, or labels that the model does not know.
     """
-    examples, predicted, labels, losses, n_cut = [], [], [], [], 0
+    examples, predicted, labels, losses, n_cut, counts = [], [], [], [], 0, []
     for batch in text_batches(model, split):
         check_labels(batch.labels, model.labels)
         batch = batch.to(model.device)
@@ -73,8 +78,11 @@ def predict_split(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> P
         labels.append(batch.labels.cpu())
         losses.append(F.cross_entropy(logits, batch.labels, reduction="none").double().cpu())
         n_cut += batch.n_cut
+        counts.append(counted(model.tokenizer, batch.tokens[batch.mask]))
+    n_unknown, n_tokens = (sum(column) for column in zip(*counts, strict=True))
     order = torch.cat(examples).argsort()
-    return Predictions(torch.cat(predicted)[order], torch.cat(labels)[order], torch.cat(losses)[order], n_cut)
+    values = (torch.cat(column)[order] for column in (predicted, labels, losses))
+    return Predictions(*values, n_cut, n_unknown / n_tokens)
 
 
 def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evaluation:
@@ -98,6 +106,7 @@ def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evalua
         loss=predictions.loss.mean().item(),
         n=len(predictions.labels),
         n_cut=predictions.n_cut,
+        unknown_tokens=predictions.unknown_tokens,
     )
 
 

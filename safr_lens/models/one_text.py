@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool
 from torch import Tensor
 
+from safr_lens.data.unknown import is_unknown
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 
@@ -18,11 +19,13 @@ class OneText:
     Attributes:
         words: the tokens as they stand in the text.
         mask: True at every token, with a batch dimension of 1.
+        unknown: tokens that the vocabulary lacks.
         values: by hook point, with a batch dimension of 1.
     """
 
     words: list[str]
     mask: Bool[Tensor, "1 pos"]
+    unknown: list[bool]
     values: dict[str, Tensor]
 
     def __getitem__(self, name: str) -> Tensor:
@@ -41,4 +44,5 @@ def text_activations(model: HookedClassifier, text: str, names: list[str], *, tr
         values = model.activations(tokens, mask, names=names)
     kept = model.adapter.text_positions(tokens, mask)
     at_text = {name: value[kept].unsqueeze(0) for name, value in values.items()}
-    return OneText(model.to_str_tokens(text, truncate=truncate), kept[kept].unsqueeze(0), at_text)
+    unknown = is_unknown(model.tokenizer, tokens[kept]).tolist()
+    return OneText(model.to_str_tokens(text, truncate=truncate), kept[kept].unsqueeze(0), unknown, at_text)

@@ -8,6 +8,7 @@ from typing import Any
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from safr_lens.data.unknown import is_unknown, named_tokens, text_warning
 from safr_lens.errors import ConfigError
 from safr_lens.measures.attribution import Attribution, attribution, margin
 from safr_lens.measures.formulas.superposition import capacity
@@ -62,6 +63,26 @@ class TextExplanation:
         """The probability of the predicted class."""
         return self.probabilities[self.predicted].item()
 
+    @property
+    def unknown(self) -> list[bool]:
+        """Which tokens the vocabulary lacks; to the model all of them are one word."""
+        return is_unknown(self.model.tokenizer, self.ids).tolist()
+
+    @property
+    def lacking(self) -> str:
+        """The first few unknown tokens, as a list to read."""
+        return named_tokens([token for token, lacks in zip(self.tokens, self.unknown, strict=True) if lacks])
+
+    @property
+    def unknown_tokens(self) -> float:
+        """The share of the tokens that the vocabulary lacks."""
+        return sum(self.unknown) / len(self.unknown)
+
+    @property
+    def warning(self) -> str:
+        """What to know of unknown tokens before the prediction is believed; empty where they are few."""
+        return text_warning(self.tokens, self.unknown)
+
     def capacity(self, layer: int = -1) -> Float[Tensor, " pos"]:
         """Return each token's capacity among the tokens of the text, see :func:`safr_lens.measures.capacity`."""
         return capacity(self.neurons[layer])
@@ -77,7 +98,7 @@ class TextExplanation:
     def to_dict(self, *, top: int = 6) -> dict[str, Any]:
         """Return the prediction and the ``top`` tokens and neurons behind it as plain values, ready for JSON."""
         found, by_neuron = self.attribution, self.attribution.evidence.sum(0)
-        half = found.neurons_for_half()
+        half, unknown = found.neurons_for_half(), self.unknown
 
         def token_row(position: int) -> dict[str, Any]:
             shares, neurons = found.share[position].topk(min(3, found.share.shape[1]))
@@ -85,6 +106,7 @@ class TextExplanation:
             return {
                 "token": self.tokens[position],
                 "position": position,
+                "unknown": unknown[position],
                 "importance": self.importance[position].item(),
                 "evidence": self.evidence[position].item(),
                 "neurons_for_half": half[position],
@@ -101,6 +123,8 @@ class TextExplanation:
             "text": self.text,
             "label": self.label,
             "probability": self.probability,
+            "unknown_tokens": self.unknown_tokens,
+            "warning": self.warning,
             "probabilities": dict(zip(self.model.labels, self.probabilities.tolist(), strict=True)),
             "tokens": [token_row(position) for position in strongest_tokens],
             "neurons": [neuron_row(neuron) for neuron in strongest_neurons if by_neuron[neuron] != 0],

@@ -28,6 +28,7 @@ def token_table(
         One row a token, in the order of the text:
 
         - ``position`` and ``token``, as it stands in the text;
+        - ``unknown``: whether the vocabulary lacks it, so that it is read as any other unknown word;
         - ``importance``: VMASK's keep-probability q, in [0, 1];
         - ``capacity`` of its neurons among those of the text's tokens (:func:`safr_lens.measures.capacity`): 1 where it
           has neurons of its own, NaN where all are silent;
@@ -57,6 +58,7 @@ def token_table(
         {
             "position": range(len(seen.tokens)),
             "token": seen.tokens,
+            "unknown": seen.unknown,
             "importance": seen.importance.tolist(),
             "capacity": seen.capacity().tolist(),
             "active": (neurons > 0).sum(1).tolist(),

@@ -85,7 +85,8 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
     if runs[1:]:
         said.append(f"It is compared with {runs[0].name}, on the same texts.")
     said.append(
-        f"All measurements are on {facts['n_texts']:,} texts ({facts['n_tokens']:,} tokens) of {measured['data']}."
+        f"All measurements are on {facts['n_texts']:,} texts ({facts['n_tokens']:,} tokens, "
+        f"{100 * facts['unknown_tokens']:.1f} % of them unknown) of {measured['data']}."
         + (
             " Always predicting the most frequent class would give an accuracy of "
             f"{100 * majority_share(row['label'] for row in split):.1f} %."

@@ -9,6 +9,7 @@ from typing import Any
 from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import Split
 from safr_lens.data.texts import Texts
+from safr_lens.data.unknown import corpus_warning
 from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
@@ -19,9 +20,14 @@ from safr_lens.word_vectors.resolve import Embeddings, vectors_of_texts
 
 
 def evaluate_run(model: HookedClassifier, split: Split) -> dict[str, Any]:
-    """Return accuracy, loss and reliance as JSON holds them."""
+    """Return accuracy, loss, reliance and warnings as JSON holds them."""
     test = evaluate(model, split)
-    return {"test": as_dict(test), "reliance": reliance(model, split, intact=test).to_dict()}
+    warning = corpus_warning(test.unknown_tokens)
+    return {
+        "test": as_dict(test),
+        "reliance": reliance(model, split, intact=test).to_dict(),
+        "warnings": [warning] if warning else [],
+    }
 
 
 def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, **options: Any) -> Analysis:

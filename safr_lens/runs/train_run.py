@@ -9,6 +9,7 @@ from typing import Any
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
+from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.errors import CheckpointError, DataError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.runs.settings import DataConfig, Settings
@@ -81,14 +82,21 @@ def run_vectors(settings: Settings, data: TextData, tokenizer: TextTokenizer | N
     Raises:
         ConfigError, DataError: texts that give no useful vectors, or are named for nothing.
     """
-    return training_vectors(
-        data,
-        tokenizer or settings_tokenizer(settings, data),
-        used=uses_words(settings.train, settings.penalty),
-        widest=settings.model.d_model,
-        given=settings.data.word_vectors,
-        from_data=settings.data.word_vectors_from,
-    )
+    tokenizer = tokenizer or settings_tokenizer(settings, data)
+    try:
+        return training_vectors(
+            data,
+            tokenizer,
+            used=uses_words(settings.train, settings.penalty),
+            widest=settings.model.d_model,
+            given=settings.data.word_vectors,
+            from_data=settings.data.word_vectors_from,
+        )
+    except DataError as error:
+        # texts that the tokenizer cannot read give no vectors either, and that must come first
+        raise DataError(
+            " ".join(filter(None, [tokenizer_warning(tokenizer, data["validation"]), str(error)]))
+        ) from None
 
 
 def finished_run(

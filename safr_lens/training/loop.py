@@ -14,9 +14,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from rich.console import Console
+from rich.text import Text
 
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
+from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.errors import DataError, TrainingError
 from safr_lens.measures.predictions import evaluate
 from safr_lens.models.classifier import HookedClassifier
@@ -119,6 +122,9 @@ def train(
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
     penalty.hook_names(model.adapter)  # raises where a layer is missing
     _check_data(model, data)
+    warning = tokenizer_warning(model.tokenizer, data["validation"])
+    if warning and progress:
+        Console(stderr=True).print(Text(f"Warning: {warning}"))
     used = uses_words(config, penalty)
     if used and word_vectors is None and model.config.encoder is not None:
         word_vectors = encoder_word_vectors(model)
@@ -141,7 +147,12 @@ def train(
         ):
             trainer.run(bar)
         seconds = time.perf_counter() - started
-        metrics = trainer.finish(settings, seconds=seconds, word_vectors=None if found is None else found.source)
+        metrics = trainer.finish(
+            settings,
+            seconds=seconds,
+            word_vectors=None if found is None else found.source,
+            warnings=[warning] if warning else [],
+        )
     return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
 
 
@@ -288,7 +299,9 @@ class _Trainer:
         while len(group := list(itertools.islice(all_batches, n))) == n:
             yield group[mine]
 
-    def finish(self, settings: dict[str, Any], *, seconds: float, word_vectors: str | None) -> dict[str, Any]:
+    def finish(
+        self, settings: dict[str, Any], *, seconds: float, word_vectors: str | None, warnings: list[str]
+    ) -> dict[str, Any]:
         """Restore the best weights, measure them on the test split, and write everything down."""
         self.model = self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
         load_learned(self.model, self.best)
@@ -303,6 +316,7 @@ class _Trainer:
             layers=layers,
             seconds=seconds,
             word_vectors=word_vectors,
+            warnings=warnings,
         )
         if self.folder and self.is_main:
             self.folder.finish(self.model, metrics)

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from safr_lens.data.dataset import TextData
+from safr_lens.data.unknown import corpus_warning
 from safr_lens.measures.predictions import Evaluation, evaluate, majority_share
 from safr_lens.measures.reliance import reliance
 from safr_lens.models.classifier import HookedClassifier
@@ -50,6 +51,7 @@ def final_metrics(
     layers: Iterable[int] | None,
     seconds: float,
     word_vectors: str | None,
+    warnings: list[str],
 ) -> dict[str, Any]:
     """Measure a trained classifier on its test split.
 
@@ -61,6 +63,7 @@ def final_metrics(
         layers: whose MLPs are ablated for the reliance.
         seconds: how long the training took.
         word_vectors: where those that it used come from, if it used any.
+        warnings: what to know before the metrics are believed; that of the test split's unknown tokens joins them.
     """
     test = evaluate(model, data["test"])
     best = max((record for record in records if record.best), key=lambda record: record.epoch)
@@ -76,6 +79,7 @@ def final_metrics(
         "label_mapping": {split: dict(mapping) for split, mapping in data.label_mapping.items()},
         "data_notes": list(data.notes),
         "data_origin": data.origin,
+        "warnings": [*warnings, *filter(None, [corpus_warning(test.unknown_tokens)])],
         "word_vectors": word_vectors,
         "compared_pairs": None if model.compared is None else model.compared.to_dict(),
         "settings": settings,
@@ -85,7 +89,7 @@ def final_metrics(
 
 def as_dict(found: Evaluation) -> dict[str, float | int]:
     """Return an evaluation as JSON holds it."""
-    return {"accuracy": found.accuracy, "loss": found.loss, "n": found.n, "n_cut": found.n_cut}
+    return dataclasses.asdict(found)
 
 
 def _version(package: str) -> str:

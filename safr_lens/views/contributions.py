@@ -61,7 +61,10 @@ def contributions(
         "origin": named.origin,
         "token_sum": list(zip(seen.tokens, by_token.tolist(), strict=True)),
         "heatmaps": [
-            (name, signed_token_heatmap(seen.tokens, by_token[:, number].tolist(), largest=largest))
+            (
+                name,
+                signed_token_heatmap(seen.tokens, by_token[:, number].tolist(), largest=largest, unknown=seen.unknown),
+            )
             for number, name in enumerate(model.labels)
         ],
         "token_bars": bars(

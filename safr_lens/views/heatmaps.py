@@ -21,10 +21,12 @@ class TokenHeatmap:
     Attributes:
         component: the circuitsvis component.
         fallback: each token with its background colour.
+        unknown: tokens that the model does not know, which are outlined.
     """
 
     component: Component
     fallback: list[tuple[str, str]]
+    unknown: list[bool]
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,28 @@ class Heatmap:
 
 
 def token_heatmap(
-    tokens: Sequence[str], values: Sequence[float], *, high: float = 1.0, color: str = IMPORTANCE
+    tokens: Sequence[str],
+    values: Sequence[float],
+    *,
+    high: float = 1.0,
+    color: str = IMPORTANCE,
+    unknown: Sequence[bool] = (),
 ) -> TokenHeatmap:
-    """Return tokens coloured from 0 (white) to ``high``."""
-    return _token_heatmap(tokens, values, high=high, positive=color, negative="#ffffff")
+    """Return tokens coloured from 0 (white) to ``high``; those that are ``unknown`` are outlined."""
+    return _token_heatmap(tokens, values, unknown, high=high, positive=color, negative="#ffffff")
 
 
 def signed_token_heatmap(
-    tokens: Sequence[str], values: Sequence[float], *, largest: float | None = None
+    tokens: Sequence[str],
+    values: Sequence[float],
+    *,
+    largest: float | None = None,
+    unknown: Sequence[bool] = (),
 ) -> TokenHeatmap:
-    """Return tokens coloured by signed evidence, relative to ``largest`` or to the strongest of them."""
+    """Return tokens coloured by signed evidence, relative to ``largest`` or to the strongest; ``unknown`` outlined."""
     if largest is None or not math.isfinite(largest):
         largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    return _token_heatmap(tokens, values, high=max(largest, 1e-12), positive=FOR, negative=AGAINST)
+    return _token_heatmap(tokens, values, unknown, high=max(largest, 1e-12), positive=FOR, negative=AGAINST)
 
 
 def heatmap(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]]) -> Heatmap:
@@ -77,11 +88,17 @@ def heatmap(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequen
 
 
 def _token_heatmap(
-    tokens: Sequence[str], values: Sequence[float], *, high: float, positive: str, negative: str
+    tokens: Sequence[str],
+    values: Sequence[float],
+    unknown: Sequence[bool],
+    *,
+    high: float,
+    positive: str,
+    negative: str,
 ) -> TokenHeatmap:
     component = token_colors(tokens, values, low=-high, high=high, positive=positive, negative=negative)
     colors = [_mixed(value, high, positive, negative) for value in values]
-    return TokenHeatmap(component, list(zip(tokens, colors, strict=True)))
+    return TokenHeatmap(component, list(zip(tokens, colors, strict=True)), list(unknown) or [False] * len(tokens))
 
 
 def _mixed(value: float, high: float, positive: str, negative: str) -> str:

@@ -133,7 +133,8 @@ def _examples(
         seen = text_activations(model, texts[row["example"]], [name], truncate=True)
         start, end = max(0, row["position"] - window), row["position"] + window + 1
         values = seen[name][0, start:end, number].tolist()
-        heatmap = token_heatmap(seen.words[start:end], values, high=high, color=ACTIVATION)
+        unknown = seen.unknown[start:end]
+        heatmap = token_heatmap(seen.words[start:end], values, high=high, color=ACTIVATION, unknown=unknown)
         examples.append(row | {"excerpt": start > 0 or end < len(seen.words), "heatmap": heatmap})
     return examples
 

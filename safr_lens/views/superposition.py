@@ -62,7 +62,7 @@ def superposition(
         "mean_capacity": defined.mean().item() if len(defined) else float("nan"),
         # of as many random directions
         "random_capacity": 1 / (1 + (len(words) - 1) / model.config.d_mlp),
-        "heatmap": token_heatmap(words, shares.tolist(), color="#b39ddb"),
+        "heatmap": token_heatmap(words, shares.tolist(), color="#b39ddb", unknown=seen.unknown),
         "bars": bars({f"{i + 1} {words[i]}": shares[i].item() for i in sorted(least)}, label="capacity, 0 to 1"),
         "n_bars": len(least),
         "matrix": pair_matrix(

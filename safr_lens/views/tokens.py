@@ -58,22 +58,22 @@ def tokens(
             (
                 "Importance",
                 "VMASK's keep-probability, 0 to 1",
-                token_heatmap(seen.tokens, seen.importance.tolist()),
+                token_heatmap(seen.tokens, seen.importance.tolist(), unknown=seen.unknown),
             ),
             (
                 "Capacity",
                 "fraction of a dimension not shared with the other tokens of the text, 0 to 1",
-                token_heatmap(seen.tokens, table["capacity"].tolist(), color="#b39ddb"),
+                token_heatmap(seen.tokens, table["capacity"].tolist(), color="#b39ddb", unknown=seen.unknown),
             ),
             (
                 "Active neurons",
                 f"of {model.config.d_mlp:,}; darkest: {max(active):,}",
-                token_heatmap(seen.tokens, active, high=max(1, max(active)), color="#e0b341"),
+                token_heatmap(seen.tokens, active, high=max(1, max(active)), color="#e0b341", unknown=seen.unknown),
             ),
             (
                 "Evidence",
                 "logits, against (orange) or for (blue) the predicted class",
-                signed_token_heatmap(seen.tokens, seen.evidence.tolist()),
+                signed_token_heatmap(seen.tokens, seen.evidence.tolist(), unknown=seen.unknown),
             ),
         ],
         "table": table,

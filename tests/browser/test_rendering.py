@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from tests.browser.pages import BLANK, ILLEGIBLE, PAGES, UNDRAWN, VIEWS, notebook_page, screenshot, wait_until_drawn
+from safr_lens import views
+from tests.browser.pages import (
+    BLANK,
+    ILLEGIBLE,
+    PAGES,
+    UNDRAWN,
+    VIEWS,
+    notebook_page,
+    plain,
+    screenshot,
+    wait_until_drawn,
+)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -35,3 +46,21 @@ def test_a_blank_page_would_be_seen(open_page, tmp_path):
     page = open_page(tmp_path / "blank.html")
     assert page.evaluate(UNDRAWN) == 2
     assert page.evaluate(BLANK) == 1
+
+
+OUTLINED = """all => all.filter((one) => getComputedStyle(one).outlineStyle === "dotted").map((one) => one.innerText)"""
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_unknown_words_are_outlined_and_stay_so(model, open_page, scripts):
+    view = views.allocation(model, "a gripping zygotic film")
+    page = open_page(view, scripts=scripts)
+    place = ".view > .static > span"
+    if scripts:
+        wait_until_drawn(page)
+        place = ".colored-tokens > span"
+        page.locator(place).nth(2).hover()
+        page.locator(".choice select").nth(1).select_option(index=1)
+    found = [plain(text).strip() for text in page.eval_on_selector_all(place, OUTLINED)]
+    assert found == ["zygotic"] * (3 if scripts else 2)
+    assert page.bad == []

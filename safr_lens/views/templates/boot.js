@@ -17,6 +17,8 @@ window.safrLens ??= (() => {
       const color = legible(getComputedStyle(element).backgroundColor);
       if (element.style.color !== color) element.style.color = color;
     }
+    const tokens = target.querySelectorAll(".colored-tokens > span");
+    for (const number of target.dataset.unknown?.trim().split(" ") ?? []) tokens[number]?.classList.add("unknown");
     for (const heading of target.querySelectorAll("h2, h3, h4")) heading.setAttribute("role", "presentation");
     for (const select of target.querySelectorAll("select:not([data-mended])")) {
       const label = target.querySelector(`label[for="${select.id}"]`);
