@@ -82,11 +82,24 @@ def model(request, make_model) -> HookedClassifier:
 
 @pytest.fixture(scope="session")
 def hooks_left() -> Callable[[HookedClassifier], list[str]]:
-    """A function: the names of the modules of a model that carry a hook of any kind, PyTorch's or TransformerLens's."""
+    """A function: the names of the modules of a model that carry a hook of any kind, PyTorch's or TransformerLens's.
+
+    Those that a bridge hangs on its own modules at its first pass, for good, are not counted. Hook points of the
+    backbone have the names that the backbone gives them.
+    """
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "fwd_hooks", "bwd_hooks")
 
+    def is_bridges_own(hook) -> bool:
+        return getattr(hook, "__module__", "").startswith("transformer_lens.model_bridge")
+
+    def is_hooked(module) -> bool:
+        hooks = [getattr(module, kind, ()) for kind in kinds]
+        found = [hook for some in hooks for hook in (some.values() if isinstance(some, dict) else some)]
+        return any(not is_bridges_own(hook) for hook in found)
+
     def find(model: HookedClassifier) -> list[str]:
-        return [name for name, module in model.named_modules() if any(getattr(module, kind, ()) for kind in kinds)]
+        points = {point: f"backbone.{name}" for name, point in model.adapter.hook_points.items()}
+        return [points.get(module, name) for name, module in model.named_modules() if is_hooked(module)]
 
     return find
 

@@ -42,6 +42,10 @@ class NativeBridgeAdapter(PreNormAdapter):
     def hookable(self) -> Mapping[str, nn.Module]:
         return self._points
 
+    @property
+    def embedder(self) -> nn.Module:
+        return self.module.embed.original_component  # the bridge's own module ends behind VMASK's gate
+
     def w_in(self, layer: int) -> Float[Tensor, "d_model d_mlp"]:
         return getattr(self.module.blocks[layer].mlp, "in").weight.T
 

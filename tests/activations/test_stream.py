@@ -11,6 +11,7 @@ from torch.utils.data import IterableDataset as TorchStream
 
 from safr_lens import HookedClassifier, TextData
 from safr_lens.activations import stream_activations
+from safr_lens.backbones.versions import has_hooked_transformer
 from safr_lens.errors import ConfigError, DataError, HookError, TextError
 from tests.training.corpus import rows
 
@@ -328,6 +329,7 @@ def test_no_hook_point_is_an_error(make_model, texts):
         list(stream_activations(make_model(), texts, []))
 
 
+@pytest.mark.skipif(not has_hooked_transformer(), reason="only HookedTransformer has points that no pass meets")
 @pytest.mark.parametrize("asked", ["blocks.0.hook_q_input", [NEURONS, "blocks.0.attn.hook_result"]])
 def test_a_hook_point_that_is_switched_off_is_an_error(make_model, texts, hooks_left, asked):
     model = make_model()

@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from transformer_lens import HookedTransformer
 
 from safr_lens import HookedClassifier
 from safr_lens.errors import ConfigError, TextError
@@ -275,9 +274,11 @@ def test_a_fresh_model_is_in_evaluation_mode(model):
     assert not any(module.training for module in model.modules())
 
 
-def test_the_backbone_is_an_unmodified_bidirectional_hooked_transformer(make_model):
+def test_the_backbone_is_an_unmodified_bidirectional_transformer_of_transformer_lens(make_model):
     model = make_model(labels=["a", "b", "c"])
-    assert type(model.backbone) is HookedTransformer
+    expected = {"hooked_transformer": "HookedTransformer", "native_bridge": "TransformerBridge"}
+    assert type(model.backbone).__name__ == expected[model.config.backbone]
+    assert type(model.backbone).__module__.startswith("transformer_lens.")
     assert model.cfg is model.backbone.cfg
     assert model.cfg.attention_dir == "bidirectional" and model.cfg.normalization_type == "LN"
     assert model.cfg.d_vocab_out == 3 == model.backbone.W_U.shape[1]

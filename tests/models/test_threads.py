@@ -138,10 +138,13 @@ def test_a_model_called_within_a_hook_is_not_edited_twice(make_model):
 def test_copies_of_a_model_are_models_of_their_own(make_model, texts):
     model = make_model()
     twin = copy.deepcopy(model)
-    file = BytesIO()
-    torch.save(model, file)
-    file.seek(0)
-    for other in (twin, torch.load(file, weights_only=False)):
+    others = [twin]
+    if model.config.backbone != "native_bridge":  # TransformerLens 4 cannot pickle a bridge
+        file = BytesIO()
+        torch.save(model, file)
+        file.seek(0)
+        others.append(torch.load(file, weights_only=False))
+    for other in others:
         intact = model(list(texts)).logits
         assert torch.equal(other(list(texts)).logits, intact)
         with ablate(other, range(32)):

@@ -65,15 +65,15 @@ def test_activations_are_the_same_as_without(make_model, texts, name):
             torch.testing.assert_close(text.activations[name], expected, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("where", ["hook_ungated_embed", "embed"])
+@pytest.mark.parametrize("where", ["hook_ungated_embed", "embedder"])
 def test_a_hook_on_the_embedding_is_heard_by_vmask(make_model, texts, where):
     model = make_model()
 
     def change(embed):
         return embed * torch.linspace(-2, 2, embed.shape[1]).view(1, -1, 1)
 
-    if where == "embed":
-        handle = model.backbone.embed.register_forward_hook(lambda module, inputs, output: change(output))
+    if where == "embedder":
+        handle = model.adapter.embedder.register_forward_hook(lambda module, inputs, output: change(output))
         (batch,) = stream_activations(model, texts[:1], "hook_mask")
         expected = model(texts[0]).importance[0]
         handle.remove()
