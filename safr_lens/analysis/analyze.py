@@ -146,7 +146,7 @@ def analyze(
         layer: whose neurons; by default the last.
         at_init: also measure the architecture at random initialisation: what a measure gives without training.
         faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none. By default 100,
-            fewer where texts are long, since a text of n tokens takes 6 n forward passes.
+            fewer where texts are long, since a text of n tokens takes 6 n forward passes; none without VMASK.
         naopc_texts: of these, how many for the normalised AOPC, whose bounds take most of the time; 0 for none. By
             default 20, fewer where texts are long; texts that are too long for it alone are passed over.
         seed: of permutations, resamples and the random initialisation.
@@ -168,7 +168,7 @@ def analyze(
         vectors = table if table.isfinite().any() else None
     with stages("ablating MLPs"):
         inputs = _inputs(model, data, statistics, vectors, seed)
-    if faithfulness_texts != 0:
+    if faithfulness_texts != 0 and model.vmask is not None:
         with stages("faithfulness") as on_step:
             numbers, n_bounded = affordable(statistics.corpus.offsets.diff(), faithfulness_texts)
             rows = rows_at(data, numbers)

@@ -12,7 +12,7 @@ from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import points, print_json, print_table, say
 
-NOT_SETTINGS = ("out", "config", "resume", "overwrite", "quiet", "as_json")
+NOT_SETTINGS = ("out", "config", "vectors_folder", "resume", "overwrite", "quiet", "as_json")
 
 
 @guarded
@@ -74,8 +74,23 @@ def train(
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
     ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Pretrained encoder: a folder or Hub id (BERT, RoBERTa, DistilBERT, ModernBERT).")
+    ] = None,
+    freeze: Annotated[
+        str | None,
+        typer.Option(help="Of the encoder: all (default with a neuron head), none, or how many of its lowest blocks."),
+    ] = None,
+    vectors_folder: Annotated[
+        Path | None,
+        typer.Option(help="Where token vectors of a frozen encoder are kept (default ~/.cache/safr_lens/token_vectors)."),
+    ] = None,
     readout: Annotated[
-        str | None, typer.Option(help="Input of the output layer: neurons (last MLP only, default) or residual.")
+        str | None,
+        typer.Option(
+            help="Input of the output layer: neurons (last MLP only, default), residual, or, with --backbone, "
+            "neuron_head (new neurons on the token vectors, default there)."
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs (default 100; stops early).")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed (default 0).")] = None,
@@ -112,6 +127,8 @@ def train(
     Examples: safr-lens train --data rotten_tomatoes --out runs/safr
 
     safr-lens train --data rotten_tomatoes --site none --l1-weight 3 --out runs/l1
+
+    safr-lens train --data rotten_tomatoes --backbone path/to/encoder --out runs/head
     """
     from accelerate import PartialState
 
@@ -130,7 +147,9 @@ def train(
         raise ConfigError("No data named. Use --data, e.g. --data rotten_tomatoes.")
     if out is None:
         raise ConfigError("No folder named for the run. Use --out, e.g. --out runs/safr.")
-    result = train_run(settings, out=out, resume=resume, overwrite=overwrite, progress=not quiet)
+    result = train_run(
+        settings, out=out, vectors_folder=vectors_folder, resume=resume, overwrite=overwrite, progress=not quiet
+    )
     if not PartialState().is_main_process:
         return
     if as_json:

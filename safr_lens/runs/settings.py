@@ -19,6 +19,13 @@ from safr_lens.errors import ConfigError, near_matches
 from safr_lens.models.config import ModelConfig
 from safr_lens.penalty.meaning import setting_names
 from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.runs.pretrained_settings import (
+    PretrainedConfig,
+    encoder_penalty,
+    names_encoder,
+    pretrained_config,
+    training_defaults,
+)
 from safr_lens.training.config import TrainConfig
 from safr_lens.word_vectors.resolve import check_one_source
 
@@ -72,10 +79,10 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one training."""
+    """All settings of one training; ``model`` is of a new classifier, or of one on a pretrained encoder."""
 
     data: DataConfig
-    model: ModelConfig
+    model: ModelConfig | PretrainedConfig
     train: TrainConfig
     penalty: SafrPenalty
 
@@ -94,18 +101,28 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     3
     """
     known: dict[str, type] = {field.name: part for part in PARTS for field in dataclasses.fields(part)}
+    del known["encoder"]
     known |= dict.fromkeys(setting_names(), SafrPenalty)
     for key in values:
         if key not in known and key != "preset":
             raise ConfigError(f"Unknown setting {key!r}.{near_matches(key, known)} Known: {', '.join(sorted(known))}.")
     of_penalty = {k: v for k, v in values.items() if known.get(k) is SafrPenalty}
+
+    def of(part: type) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if known.get(name) is part}
+
+    if names_encoder(values):
+        model = pretrained_config({**of(DataConfig), **of(ModelConfig), **of(TrainConfig)}, of(ModelConfig))
+        trained = TrainConfig(**{**training_defaults(model), **of(TrainConfig)})
+        return Settings(
+            DataConfig(**of(DataConfig)), model, trained, encoder_penalty(model, values.get("preset"), of_penalty)
+        )
     if "preset" in values:
         values = {**_word_settings(values["preset"], values), **values}
         penalty = SafrPenalty.preset(values["preset"], **of_penalty)
     else:
         penalty = SafrPenalty(**of_penalty)
-    data, model, train = (part(**{k: v for k, v in values.items() if known.get(k) is part}) for part in PARTS)
-    return Settings(data, model, train, penalty)
+    return Settings(DataConfig(**of(DataConfig)), ModelConfig(**of(ModelConfig)), TrainConfig(**of(TrainConfig)), penalty)
 
 
 def _word_settings(preset: str, values: Mapping[str, Any]) -> dict[str, Any]:

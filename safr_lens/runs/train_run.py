@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
-from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
+from safr_lens.data.tokenizer import train_tokenizer
 from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.errors import CheckpointError, DataError
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.encoder_words import encoder_word_vectors
+from safr_lens.runs.pretrained_settings import PretrainedConfig
 from safr_lens.runs.settings import DataConfig, Settings
 from safr_lens.training.config import uses_words
 from safr_lens.training.loop import TrainResult, train
@@ -28,6 +31,7 @@ def train_run(
     out: Path | None,
     data: TextData | None = None,
     word_vectors: WordVectors | None = None,
+    vectors_folder: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: bool = True,
@@ -40,22 +44,20 @@ def train_run(
         out: folder of the run.
         data: the data, if it is loaded already.
         word_vectors: those that ``settings.data`` names, if they are made already (:func:`run_vectors`).
-        resume, overwrite, progress, title: as in :func:`safr_lens.train`.
+        vectors_folder, resume, overwrite, progress, title: as in :func:`safr_lens.train`.
 
     Raises:
         SafrLensError: whatever is wrong with settings, data or folder; nothing is written then.
     """
     data = data or load_settings_data(settings.data)
-    tokenizer = settings_tokenizer(settings, data)
-    model = HookedClassifier.from_config(
-        settings.model, tokenizer=tokenizer, labels=data.labels, seed=settings.train.seed
-    )
+    model = settings_model(settings, data)
     return train(
         model,
         data,
         settings.train,
         penalty=settings.penalty,
-        word_vectors=word_vectors or run_vectors(settings, data, tokenizer),
+        word_vectors=word_vectors or run_vectors(settings, data, model),
+        vectors_folder=vectors_folder,
         out=out,
         resume=resume,
         overwrite=overwrite,
@@ -64,38 +66,47 @@ def train_run(
     )
 
 
-def settings_tokenizer(settings: Settings, data: TextData) -> TextTokenizer:
-    """Train the tokenizer that settings name on the training split."""
-    return train_tokenizer(
+def settings_model(settings: Settings, data: TextData) -> HookedClassifier:
+    """Return the untrained classifier that settings name, with a tokenizer from the training split or its encoder's."""
+    config, seed = settings.model, settings.train.seed
+    if isinstance(config, PretrainedConfig):
+        chosen = dataclasses.asdict(config)
+        source = chosen.pop("backbone")
+        return HookedClassifier.from_pretrained_backbone(source, labels=data.labels, seed=seed, **chosen)
+    tokenizer = train_tokenizer(
         (row["text"] for row in data["train"]),
         kind=settings.data.tokenizer,
         min_frequency=settings.data.min_frequency,
     )
+    return HookedClassifier.from_config(config, tokenizer=tokenizer, labels=data.labels, seed=seed)
 
 
-def run_vectors(settings: Settings, data: TextData, tokenizer: TextTokenizer | None = None) -> WordVectors | None:
+def run_vectors(settings: Settings, data: TextData, model: HookedClassifier | None = None) -> WordVectors | None:
     """Return the word vectors that a training uses, or None where it uses none.
 
-    They are read from the file ``word_vectors``, or made from the training split of ``word_vectors_from`` or else of
-    the data. They serve all trainings whose settings differ in seed or penalty alone; making them may take seconds.
+    They are read from the file ``word_vectors``, or made from the training split of ``word_vectors_from``, or are the
+    token embeddings of the encoder, or else made from the training split of the data. They serve all trainings whose settings differ in seed or penalty alone; making them may take seconds.
 
     Raises:
         ConfigError, DataError: texts that give no useful vectors, or are named for nothing.
     """
-    tokenizer = tokenizer or settings_tokenizer(settings, data)
+    model = model or settings_model(settings, data)
+    used, given = uses_words(settings.train, settings.penalty), settings.data.word_vectors
+    if used and given is None and settings.data.word_vectors_from is None and model.config.encoder is not None:
+        return encoder_word_vectors(model)
     try:
         return training_vectors(
             data,
-            tokenizer,
-            used=uses_words(settings.train, settings.penalty),
-            widest=settings.model.d_model,
-            given=settings.data.word_vectors,
+            model.tokenizer,
+            used=used,
+            widest=model.config.d_model,
+            given=given,
             from_data=settings.data.word_vectors_from,
         )
     except DataError as error:
         # texts that the tokenizer cannot read give no vectors either, and that must come first
         raise DataError(
-            " ".join(filter(None, [tokenizer_warning(tokenizer, data["validation"]), str(error)]))
+            " ".join(filter(None, [tokenizer_warning(model.tokenizer, data["validation"]), str(error)]))
         ) from None
 
 
@@ -120,12 +131,12 @@ def finished_run(
         found = json.loads(path.read_text(encoding="utf-8"))["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
-    used = None
+    used, model = None, settings_model(settings, data)
     if word_vectors is not None:
-        used = checksum(word_vectors, embedding_table(word_vectors, settings_tokenizer(settings, data)))
+        used = checksum(word_vectors, embedding_table(word_vectors, model.tokenizer))
     kept = read_rows(folder)
     check_same_rows(kept, fingerprints(data), folder)
-    asked = describe(settings.model, data, settings.train, settings.penalty, used)
+    asked = describe(model.config, data, settings.train, settings.penalty, used)
     check_same(found, asked, folder, same_rows=kept is not None)
     return HookedClassifier.from_pretrained(folder)
 

@@ -22,7 +22,13 @@ TIE = 1e-6
 def importance_scores(
     model: HookedClassifier, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch pos"]:
-    """Return VMASK's keep-probability of each token; it is the same whichever class is predicted."""
+    """Return VMASK's keep-probability of each token; it is the same whichever class is predicted.
+
+    Raises:
+        ConfigError: a model without VMASK.
+    """
+    if model.vmask is None:
+        raise ConfigError('This model has no VMASK, so all tokens are equally important; use scores="evidence".')
     with evaluating(model):
         return model(tokens, mask).importance
 

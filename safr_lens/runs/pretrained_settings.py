@@ -1,0 +1,113 @@
+"""Settings of a classifier on a pretrained encoder, and what a training of it does by default."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from safr_lens.backbones import registered_backbones
+from safr_lens.checks import check_choice, check_number
+from safr_lens.errors import ConfigError
+from safr_lens.models.pretrained import BACKBONE_READOUTS
+from safr_lens.penalty.safr import SafrPenalty
+
+HEAD = "neuron_head"
+OF_ENCODER = {
+    "tokenizer": "the encoder brings its own tokenizer",
+    "min_frequency": "the encoder brings its own tokenizer",
+    "embedding_start": "the encoder brings its own token embeddings",
+}
+WEIGHTS = {"importance_weight": 6.0, "interaction_weight": 3.0}
+WORD_THRESHOLD = 0.4  # cosine of the encoder's centred token embeddings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig:
+    """A classifier on a pretrained encoder; see :meth:`safr_lens.HookedClassifier.from_pretrained_backbone`.
+
+    Attributes:
+        backbone: a folder or a Hub id.
+        readout: ``"neuron_head"``, ``"neurons"`` or ``"residual"``.
+        freeze: ``"all"``, ``"none"``, or how many of the lowest blocks; by default all with a neuron head, else none.
+        d_mlp: neurons of the head.
+        d_vmask: hidden units of VMASK; 0 leaves it out.
+        n_ctx: longest text in tokens, special ones included.
+    """
+
+    backbone: str
+    readout: str = HEAD
+    freeze: str | int | None = None
+    d_mlp: int = 1024
+    d_vmask: int = 0
+    n_ctx: int = 128
+
+    def __post_init__(self) -> None:
+        check_choice("readout", self.readout, BACKBONE_READOUTS)
+        if isinstance(self.freeze, str) and self.freeze.isdecimal():
+            object.__setattr__(self, "freeze", int(self.freeze))
+        check_number("d_mlp", self.d_mlp, low=1, whole=True)
+        check_number("d_vmask", self.d_vmask, low=0, whole=True)
+        check_number("n_ctx", self.n_ctx, low=3, whole=True)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing of the encoder is trained."""
+        return self.freeze == "all" or (self.freeze is None and self.readout == HEAD)
+
+
+def names_encoder(values: Mapping[str, Any]) -> bool:
+    """Whether settings name a pretrained encoder, and not a kind of backbone.
+
+    Raises:
+        ConfigError: settings that have a meaning on an encoder alone, without one.
+    """
+    if values.get("backbone") not in (None, *registered_backbones()):
+        return True
+    for name in ("freeze", "readout"):
+        if values.get(name) is not None and (name == "freeze" or values[name] == HEAD):
+            raise ConfigError(
+                f"{name}={values[name]!r} needs a pretrained encoder. Name a folder or a Hub id with backbone "
+                "(--backbone)."
+            )
+    return False
+
+
+def pretrained_config(values: Mapping[str, Any], model_settings: Mapping[str, Any]) -> PretrainedConfig:
+    """Return what settings say of a classifier on an encoder.
+
+    Raises:
+        ConfigError: settings that the encoder leaves without a meaning.
+    """
+    known = {field.name for field in dataclasses.fields(PretrainedConfig)}
+    for name in values:
+        if name in OF_ENCODER:
+            raise ConfigError(f"{name} has no meaning with a pretrained backbone: {OF_ENCODER[name]}. Leave it out.")
+        if name in model_settings and name not in known:
+            raise ConfigError(f"{name} has no meaning with a pretrained backbone, which says itself what it is.")
+    return PretrainedConfig(**{name: value for name, value in values.items() if name in known})
+
+
+def training_defaults(config: PretrainedConfig) -> dict[str, Any]:
+    """Return the settings of a training that differ from those of a small classifier.
+
+    >>> training_defaults(PretrainedConfig(backbone="folder"))["learning_rate"]
+    0.001
+    """
+    return {"learning_rate": 1e-3, "epochs": 20} if config.frozen else {"learning_rate": 5e-5, "epochs": 3}
+
+
+def encoder_penalty(config: PretrainedConfig, preset: str | None, changes: Mapping[str, Any]) -> SafrPenalty:
+    """Return the penalty that settings name.
+
+    By default SAFR's terms as the preset ``"strong"`` weights them, between words that are related by the encoder's own
+    token embeddings, and no information term where there is no VMASK.
+    """
+    penalty = SafrPenalty(**WEIGHTS) if preset is None else SafrPenalty.preset(preset)
+    base = penalty.to_dict()
+    if penalty.pairs is not None and penalty.pairs.pairs == "words":
+        base["word_threshold"] = WORD_THRESHOLD
+    if not config.d_vmask:
+        base["information_weight"] = 0.0
+    return SafrPenalty(**base).changed(**changes)

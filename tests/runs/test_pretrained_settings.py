@@ -1,0 +1,67 @@
+"""Settings of a classifier on a pretrained encoder."""
+
+from __future__ import annotations
+
+import pytest
+
+from safr_lens import ModelConfig
+from safr_lens.errors import ConfigError
+from safr_lens.runs.pretrained_settings import PretrainedConfig
+from safr_lens.runs.settings import make_settings
+
+SOURCE = {"backbone": "some/encoder"}
+
+
+def test_a_folder_or_an_id_means_a_neuron_head_on_a_frozen_encoder():
+    settings = make_settings(SOURCE)
+    assert settings.model == PretrainedConfig(backbone="some/encoder")
+    assert (settings.model.readout, settings.model.frozen, settings.train.learning_rate) == ("neuron_head", True, 1e-3)
+    penalty = settings.penalty
+    assert penalty.weights(0.0) == {"importance": 6.0, "interaction": 3.0}
+    assert penalty.pairs.word_threshold == 0.4
+
+
+def test_own_settings_win_over_these_defaults():
+    settings = make_settings(
+        {**SOURCE, "importance_weight": 1.0, "word_threshold": 0.3, "learning_rate": 1e-4, "d_mlp": 64, "freeze": "2"}
+    )
+    assert settings.penalty.weights(0.0) == {"importance": 1.0, "interaction": 3.0}
+    assert settings.penalty.pairs.word_threshold == 0.3
+    assert (settings.train.learning_rate, settings.model.d_mlp, settings.model.freeze) == (1e-4, 64, 2)
+
+
+def test_the_information_term_is_there_where_vmask_is():
+    assert "information" in make_settings({**SOURCE, "d_vmask": 8}).penalty.weights(0.0)
+    assert make_settings({**SOURCE, "site": "none"}).penalty.weights(0.0) == {}
+    assert make_settings({**SOURCE, "site": "none", "l1_weight": 3.0}).penalty.weights(0.0) == {"l1": 3.0}
+
+
+@pytest.mark.parametrize("preset", ["light", "strong", "attention"])
+def test_a_preset_keeps_its_weights_and_the_encoder_its_words(preset):
+    settings, plain = make_settings({**SOURCE, "preset": preset}), make_settings({"preset": preset})
+    for name in ("importance", "interaction"):
+        assert settings.penalty.schedules[name] == plain.penalty.schedules[name]
+    assert settings.train.embedding_start == "random" and settings.data.word_vectors_from is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"freeze": "all"}, r"freeze='all' needs a pretrained encoder.*--backbone"),
+        ({"readout": "neuron_head"}, r"readout='neuron_head' needs a pretrained encoder.*--backbone"),
+        ({**SOURCE, "readout": "neuron"}, r"readout must be one of neuron_head, .*Did you mean"),
+        ({**SOURCE, "tokenizer": "bpe"}, r"tokenizer has no meaning.*its own tokenizer"),
+        ({**SOURCE, "embedding_start": "words"}, r"embedding_start has no meaning.*its own token embeddings"),
+        ({**SOURCE, "act_fn": "gelu"}, r"act_fn has no meaning with a pretrained backbone"),
+        ({**SOURCE, "d_mlp": 0}, r"d_mlp must be a whole number"),
+        ({"encoder": {}}, r"Unknown setting 'encoder'"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_has_no_meaning_is_an_error(values, message):
+    with pytest.raises(ConfigError, match=message):
+        make_settings(values)
+
+
+def test_a_kind_of_backbone_is_one_still():
+    assert make_settings({"backbone": "hooked_transformer"}).model == ModelConfig()
