@@ -83,7 +83,9 @@ def train(
     ] = None,
     vectors_folder: Annotated[
         Path | None,
-        typer.Option(help="Where token vectors of a frozen encoder are kept (default ~/.cache/safr_lens/token_vectors)."),
+        typer.Option(
+            help="Where token vectors of a frozen encoder are kept (default ~/.cache/safr_lens/token_vectors)."
+        ),
     ] = None,
     readout: Annotated[
         str | None,

@@ -95,7 +95,10 @@ def training_defaults(config: PretrainedConfig) -> dict[str, Any]:
     >>> training_defaults(PretrainedConfig(backbone="folder"))["learning_rate"]
     0.001
     """
-    return {"learning_rate": 1e-3, "epochs": 20} if config.frozen else {"learning_rate": 5e-5, "epochs": 3}
+    if config.frozen:
+        return {"learning_rate": 1e-3, "epochs": 20}
+    fine_tuning = {"backbone_learning_rate": 5e-5, "warmup": 0.1, "weight_decay": 0.01, "average_weights": False}
+    return {"learning_rate": 1e-3, "epochs": 3, **fine_tuning}
 
 
 def encoder_penalty(config: PretrainedConfig, preset: str | None, changes: Mapping[str, Any]) -> SafrPenalty:

@@ -122,7 +122,9 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
         penalty = SafrPenalty.preset(values["preset"], **of_penalty)
     else:
         penalty = SafrPenalty(**of_penalty)
-    return Settings(DataConfig(**of(DataConfig)), ModelConfig(**of(ModelConfig)), TrainConfig(**of(TrainConfig)), penalty)
+    return Settings(
+        DataConfig(**of(DataConfig)), ModelConfig(**of(ModelConfig)), TrainConfig(**of(TrainConfig)), penalty
+    )
 
 
 def _word_settings(preset: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def run_vectors(settings: Settings, data: TextData, model: HookedClassifier | No
     """Return the word vectors that a training uses, or None where it uses none.
 
     They are read from the file ``word_vectors``, or made from the training split of ``word_vectors_from``, or are the
-    token embeddings of the encoder, or else made from the training split of the data. They serve all trainings whose settings differ in seed or penalty alone; making them may take seconds.
+    token embeddings of the encoder, or else made from the training split of the data. They serve all trainings whose
+    settings differ in seed or penalty alone; making them may take seconds.
 
     Raises:
         ConfigError, DataError: texts that give no useful vectors, or are named for nothing.

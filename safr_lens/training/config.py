@@ -22,6 +22,10 @@ class TrainConfig:
             (:class:`~safr_lens.training.WeightAverage`) instead of those of an epoch's last step.
         batch_size: texts a step and process.
         learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
+        backbone_learning_rate: of the weights of a pretrained encoder; by default the same.
+        warmup: share of the training in which learning rates rise linearly, before they fall linearly to 0 at the last
+            of ``epochs``; by default they stay as they are.
+        weight_decay: of AdamW, decoupled from the gradient; by default none.
         max_grad_norm: gradients are clipped to this norm.
         gradient_accumulation_steps: batches an optimizer step.
         mixed_precision: ``"no"`` or ``"bf16"``.
@@ -40,6 +44,9 @@ class TrainConfig:
     average_weights: bool = True
     batch_size: int = 32
     learning_rate: float = 5e-4
+    backbone_learning_rate: float | None = None
+    warmup: float | None = None
+    weight_decay: float | None = None
     max_grad_norm: float = 1.0
     gradient_accumulation_steps: int = 1
     mixed_precision: str = "no"
@@ -51,6 +58,13 @@ class TrainConfig:
             check_number(name, getattr(self, name), low=1, whole=True)
         check_number("seed", self.seed, low=0, high=2**31 - 1, whole=True)
         check_number("learning_rate", self.learning_rate, low=1e-9, high=10.0)
+        for name, low, high in (
+            ("backbone_learning_rate", 1e-9, 10.0),
+            ("warmup", 0.0, 0.99),
+            ("weight_decay", 0.0, 1.0),
+        ):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), low=low, high=high)
         check_number("max_grad_norm", self.max_grad_norm, low=1e-9)
         check_flag("average_weights", self.average_weights)
         check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))

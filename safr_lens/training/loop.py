@@ -20,7 +20,7 @@ from rich.text import Text
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
 from safr_lens.data.unknown import tokenizer_warning
-from safr_lens.errors import DataError, TrainingError
+from safr_lens.errors import ConfigError, DataError, TrainingError
 from safr_lens.measures.predictions import evaluate
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.encoder_words import encoder_word_vectors
@@ -32,6 +32,7 @@ from safr_lens.training.config import TrainConfig, uses_words
 from safr_lens.training.encoder_vectors import kept_vectors
 from safr_lens.training.history import BestEpoch, EpochRecord
 from safr_lens.training.metrics import describe, final_metrics
+from safr_lens.training.optimizer import make_optimizer, set_learning_rates
 from safr_lens.training.progress import TrainProgress
 from safr_lens.training.repeatable import mixed_seed, repeatable
 from safr_lens.training.run_folder import RunFolder
@@ -121,6 +122,7 @@ def train(
     """
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
     penalty.hook_names(model.adapter)  # raises where a layer is missing
+    _check_meaning(model, data, config, penalty)
     _check_data(model, data)
     warning = tokenizer_warning(model.tokenizer, data["validation"])
     if warning and progress:
@@ -177,8 +179,7 @@ class _Trainer:
             start_from_words(model, vectors, seed=config.seed)
         model.to(self.accelerator.device)
         self.vectors = vectors.to(self.accelerator.device) if penalty.needs_words else None
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.Adam(trained, lr=config.learning_rate, fused=True)
+        optimizer = make_optimizer(model, config)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
         self.choice = BestEpoch(config, penalty.settled)
@@ -220,6 +221,7 @@ class _Trainer:
         step = 0
         for group in self._groups(order):
             at = epoch - 1 + step / self.n_steps if self.n_steps else float(epoch - 1)
+            set_learning_rates(self.optimizer, self.config, epoch=at)
             for values in self._step(group, self.penalty.weights(at), epoch):
                 step += 1
                 for name, value in values.items():
@@ -326,6 +328,13 @@ class _Trainer:
 
 def _copy(model: torch.nn.Module) -> Weights:
     return {name: tensor.detach().cpu().clone() for name, tensor in learned_state(model).items()}
+
+
+def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig, penalty: SafrPenalty) -> None:
+    if penalty.site == "embedding" and not model.adapter.embedding.requires_grad:
+        raise ConfigError('site="embedding" would change the token embedding, which is frozen; use site="neurons".')
+    if config.warmup is not None and data.streaming:
+        raise ConfigError("warmup needs data whose number of texts is known; leave out warmup, or streaming.")
 
 
 def _check_data(model: HookedClassifier, data: TextData) -> None:
