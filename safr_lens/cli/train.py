@@ -101,7 +101,10 @@ def train(
     patience: Annotated[int | None, typer.Option(help="Epochs without improvement before stopping (3).")] = None,
     n_ctx: Annotated[
         int | None,
-        typer.Option("--max-length", help="Maximum text length in tokens; longer texts are truncated (default 128)."),
+        typer.Option(
+            "--max-length",
+            help="Maximum text length in tokens; longer texts are truncated (default 128, or what the encoder reads).",
+        ),
     ] = None,
     test_data: Annotated[
         str | None, typer.Option(help="Test data file; by default a fifth of the data is held out.")

@@ -33,7 +33,7 @@ class PretrainedConfig:
         freeze: ``"all"``, ``"none"``, or how many of the lowest blocks; by default all with a neuron head, else none.
         d_mlp: neurons of the head.
         d_vmask: hidden units of VMASK; 0 leaves it out.
-        n_ctx: longest text in tokens, special ones included.
+        n_ctx: longest text in tokens, special ones included; by default what the encoder reads.
     """
 
     backbone: str
@@ -41,7 +41,7 @@ class PretrainedConfig:
     freeze: str | int | None = None
     d_mlp: int = 1024
     d_vmask: int = 0
-    n_ctx: int = 128
+    n_ctx: int | None = None
 
     def __post_init__(self) -> None:
         check_choice("readout", self.readout, BACKBONE_READOUTS)
@@ -49,7 +49,6 @@ class PretrainedConfig:
             object.__setattr__(self, "freeze", int(self.freeze))
         check_number("d_mlp", self.d_mlp, low=1, whole=True)
         check_number("d_vmask", self.d_vmask, low=0, whole=True)
-        check_number("n_ctx", self.n_ctx, low=3, whole=True)
 
     @property
     def frozen(self) -> bool:

@@ -1,0 +1,117 @@
+"""A neuron head on a pretrained encoder: trained from the command line, and what every other command makes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from safr_lens import HookedClassifier
+from safr_lens.models.encoder_words import SOURCE
+from tests.backbones.pretrained.encoders import write_small_bert
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory) -> Path:
+    return write_small_bert(tmp_path_factory.mktemp("encoders") / "small-bert")
+
+
+@pytest.fixture(scope="module")
+def options(corpus, encoder, tmp_path_factory) -> tuple:
+    kept = tmp_path_factory.mktemp("kept")
+    config = tmp_path_factory.mktemp("config") / "head.yaml"
+    config.write_text("d_mlp: 16\nepochs: 2\n")
+    return ("--data", corpus, "--backbone", encoder, "--config", config, "--vectors-folder", kept, "--quiet")
+
+
+@pytest.fixture(scope="module")
+def run(call, options, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "head"
+    result = call("train", *options, "--out", out)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_the_run_says_what_it_is_and_the_encoder_is_as_it_was(run, encoder, options):
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["word_vectors"] == SOURCE
+    assert metrics["settings"]["model"]["backbone"] == "neuron_head"
+    assert metrics["settings"]["model"]["freeze"] == "all"
+    assert metrics["settings"]["penalty"]["word_threshold"] == 0.4
+    start = HookedClassifier.from_pretrained_backbone(encoder, labels=("a", "b"), d_mlp=16).backbone.encoder
+    trained = HookedClassifier.from_pretrained(run).backbone.encoder.state_dict()
+    assert all(torch.equal(trained[name], tensor) for name, tensor in start.state_dict().items())
+
+
+def test_token_vectors_are_shared_by_trainings(call, options, tmp_path, run):
+    folder = options[options.index("--vectors-folder") + 1]
+    before = sorted(folder.rglob("*"))
+    result = call("train", *options, "--site", "none", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert sorted(folder.rglob("*")) == before and len(before) > 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "RUN", "--data", "CORPUS", "--json"),
+        ("predict", "RUN", "a dull film"),
+        ("predict", "RUN", "a dull film", "--json"),
+        ("analyze", "RUN", "--data", "CORPUS", "--quiet", "--json", "--out", "OUT"),
+        ("report", "RUN", "--data", "CORPUS", "--quiet", "--out", "OUT/report.html"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_other_command_works_on_it(call, run, corpus, tmp_path, words):
+    named = {"RUN": run, "CORPUS": corpus, "OUT": tmp_path / "out", "OUT/report.html": tmp_path / "report.html"}
+    result = call(*(named.get(word, word) for word in words))
+    assert result.exit_code == 0, result.output
+
+
+def test_two_of_them_can_be_compared(call, options, run, corpus, tmp_path):
+    other = call("train", *options, "--seed", 1, "--site", "none", "--out", tmp_path / "none")
+    assert other.exit_code == 0, other.output
+    result = call("compare", tmp_path / "none", run, "--data", corpus, "--quiet", "--json")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("freeze", ["1", "none"])
+def test_the_encoder_can_be_trained_too(call, options, tmp_path, freeze):
+    result = call("train", *options, "--freeze", freeze, "--out", tmp_path / "run", "--epochs", 1, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["settings"]["train"]["backbone_learning_rate"] == 5e-5
+
+
+@pytest.mark.parametrize("readout", ["neurons", "residual"])
+def test_the_encoders_own_neurons_can_be_trained(call, options, tmp_path, readout):
+    config = tmp_path / "empty.yaml"
+    config.write_text("epochs: 1\n")
+    words = ("--readout", readout, "--config", config, "--out", tmp_path / "run")
+    result = call("train", *options, *words)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--backbone", "nowhere/at/all"), "nowhere/at/all: no such folder"),
+        (("--freeze", "3"), "freeze is 3, but the encoder has 2 blocks"),
+        (("--freeze", "most"), "freeze must be all, none, or the number of lower blocks"),
+        (("--readout", "neuron-head"), "readout must be one of neuron_head"),
+        (("--tokenizer", "bpe"), "the encoder brings its own tokenizer"),
+        (("--preset", "release"), "the token embedding, which is frozen"),
+        (("--max-length", 999), "n_ctx must be a whole number, from 3 to 24"),
+    ],
+    ids=lambda value: value[0].strip("-") if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(call, options, tmp_path, words, message):
+    result = call("train", *options, *words, "--out", tmp_path / "run")
+    assert result.exit_code == 2 and message in " ".join(result.stderr.split()), result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_readout_through_a_head_needs_an_encoder(call, corpus, tmp_path):
+    result = call("train", "--data", corpus, "--readout", "neuron_head", "--out", tmp_path / "run")
+    assert result.exit_code == 2 and "needs a pretrained encoder" in result.stderr
