@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
+from datasets import ClassLabel
 
 from safr_lens.activations.batch import ActivationBatch, of_texts, positions_in_text
 from safr_lens.data.batching import Batch, batches
+from safr_lens.data.model_labels import NO_LABEL, ModelLabels
 from safr_lens.data.tokenized import TokenizedTexts
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.models.classifier import HookedClassifier
@@ -96,7 +98,7 @@ def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MA
     """
     empty = True
     for batch in batches(
-        _rows(data),
+        _rows(data, model.labels),
         data if isinstance(data, TokenizedTexts) else model.tokenizer,
         n_ctx=model.config.n_ctx,
         batch_size=BATCH_SIZE,
@@ -129,15 +131,17 @@ def activations_of(
     )
 
 
-def _rows(data: Data) -> Iterator[Mapping[str, Any]]:
+def _rows(data: Data, classes: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
     if isinstance(data, (str, Mapping)):
         have = f" It has the splits {', '.join(map(str, data))}." if isinstance(data, Mapping) else ""
         raise DataError(f"Expected texts or rows with a text, as in data['test']; got {type(data).__name__}.{have}")
+    feature = (getattr(data.data if isinstance(data, TokenizedTexts) else data, "features", None) or {}).get("label")
+    labels = ModelLabels(classes, feature.names if isinstance(feature, ClassLabel) else None)
     for number, row in enumerate(data):
         if isinstance(row, str):
-            yield {"text": row, "label": -1}
+            yield {"text": row, "label": NO_LABEL}
         elif isinstance(row, Mapping) and isinstance(row.get("text"), str):
-            yield row if "label" in row else {**row, "label": -1}
+            yield {**row, "label": labels.read(row.get("label"), row=number)}
         else:
             raise DataError(f"Row {number} of the data is no text and has no 'text': {row!r:.80}.")
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from datasets import Dataset, IterableDataset
 
-from safr_lens.data.labels import checked_names
+from safr_lens.data.labels import distinct
 from safr_lens.errors import DataError, near_matches
 
 SPLITS = ("train", "validation", "test")
@@ -36,7 +36,7 @@ class TextData(Mapping[str, Split]):
     origin: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        checked_names(self.labels)
+        distinct(self.labels)
 
     def __getitem__(self, split: str) -> Split:
         if split not in self.splits:

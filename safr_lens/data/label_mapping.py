@@ -146,7 +146,7 @@ def _unknown(
     words += "" if is_whole(first) else near_matches(first, names)
     words += (
         f" State what they mean, with your own pairs in place of these: --labels {options} "
-        f"(in Python: labels={pairs!r})."
+        f"(in Python: load_data(..., labels={pairs!r}))."
     )
     return words + (f" But -1 {HIDDEN_ADVICE}" if HIDDEN in unknown else "")
 

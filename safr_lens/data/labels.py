@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -171,9 +172,7 @@ def checked_names(labels: Iterable[Any]) -> tuple[str, ...]:
     >>> checked_names(["negative", "positive"])
     ('negative', 'positive')
     """
-    if isinstance(labels, str):
-        raise DataError(f"labels must be a list of class names; got the text {labels!r}.")
-    given = list(labels)
+    given = distinct(labels)
     try:
         names = [label_text(label) for label in given]
     except TypeError:
@@ -181,10 +180,23 @@ def checked_names(labels: Iterable[Any]) -> tuple[str, ...]:
     known = tuple(name for name in names if name is not None)
     if len(known) < len(names):
         raise DataError(f"Every class needs a name; got {given!r:.100}.")
-    twice = [name for name in known if known.count(name) > 1]
+    return tuple(distinct(known))
+
+
+def distinct(labels: Iterable[Any]) -> list[Any]:
+    """Return class names as a list.
+
+    Raises:
+        DataError: one text in place of a list, or a name twice.
+    """
+    if isinstance(labels, str):
+        raise DataError(f"labels must be a list of class names; got the text {labels!r}, whose letters are none.")
+    given = list(labels)
+    names = list(map(str, given))
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"The class {twice[0]!r} is named twice in {given!r:.100}. Name each class once.")
-    return known
+    return given
 
 
 def check_labels(labels: Int[Tensor, " n_texts"], names: Sequence[str], *, may_lack: bool = False) -> None:
@@ -196,14 +208,15 @@ def check_labels(labels: Int[Tensor, " n_texts"], names: Sequence[str], *, may_l
     wrong = labels[(labels >= len(names)) | ((labels < 0) & (not may_lack))]
     if not len(wrong):
         return
-    if int(wrong.max()) == -1:
-        raise DataError(
-            f"{len(wrong):,} of the texts have label -1, which stands for none, as where labels are hidden. They "
-            'cannot be scored; leave them out, as in [row for row in rows if row["label"] != -1].'
-        )
+    hidden = (
+        ', as where labels are hidden; leave such rows out, as in [row for row in rows if row["label"] != -1]'
+        if int(wrong.max()) == -1
+        else ""
+    )
     raise DataError(
         f"The data has label {int(wrong[0])}, but the model knows {len(names)} classes: {', '.join(names)}. "
-        f"Pass rows such as {{'text': ..., 'label': 0}} with labels from 0 to {len(names) - 1}; -1 stands for none."
+        f"Pass rows such as {{'text': ..., 'label': 0}} with labels from 0 to {len(names) - 1}; "
+        f"-1 stands for none{hidden}."
     )
 
 

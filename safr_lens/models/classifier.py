@@ -16,7 +16,7 @@ from safr_lens.backbones import Freeze, make_backbone
 from safr_lens.backbones.edits import is_edited, make_editable
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.data.batching import pad
-from safr_lens.data.labels import checked_names
+from safr_lens.data.labels import distinct
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
 from safr_lens.errors import ConfigError, TextError
 from safr_lens.models import checkpoint
@@ -65,7 +65,7 @@ class HookedClassifier(CheckedHooks):
 
     def __init__(self, config: ModelConfig, *, tokenizer: TextTokenizer, labels: Sequence[str]) -> None:
         super().__init__()
-        checked_names(labels)
+        distinct(labels)
         if len(labels) < 2:
             raise ConfigError(f"A classifier needs at least two labels; got {list(labels)!r}.")
         self.config = config

@@ -56,7 +56,9 @@ def test_numbers_of_one_split_are_no_places_among_the_names_of_another(files, st
 def test_the_advice_of_the_error_works_when_followed(files, streaming):
     with pytest.raises(DataError) as error:
         load_data(files, streaming=streaming, cut_missing=False)
-    options, python = re.search(r"--labels (.*) \(in Python: labels=(\{.*\})\)", str(error.value)).groups()
+    options, python = re.search(
+        r"--labels (.*) \(in Python: load_data\(\.\.\., labels=(\{.*\})\)\)", str(error.value)
+    ).groups()
     assert set(stated(shlex.split(options)).values()) == {"great", "terrible"}
     for labels in (stated(shlex.split(options)), ast.literal_eval(python)):
         assert len(read(load_data(files, labels=labels, streaming=streaming, cut_missing=False))) == 2

@@ -22,7 +22,7 @@ def test_accuracy_and_loss_equal_a_hand_loop(model, split):
 
 
 def test_the_answer_of_five_classes_is_the_largest_logit(make_model, split):
-    model = make_model(labels="abcde")
+    model = make_model(labels=list("abcde"))
     many = split.map(lambda row, i: {"label": i % 5}, with_indices=True)
     accuracy, loss = by_hand(model, many)
     found = evaluate(model, many)

@@ -45,7 +45,7 @@ def test_operators_differ(make_model):
         assert abs(one - other) > 1e-3
 
 
-@pytest.mark.parametrize("labels", ["ab", "abc"])
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c"]])
 def test_a_text_without_any_token_has_all_classes_alike(make_model, labels):
     model = make_model(labels=labels)
     tokens = model.to_tokens("a dull film")[0][0]

@@ -62,7 +62,7 @@ def test_a_draw_depends_on_seed_number_and_tokens_alone():
         assert other != first and sorted(other) == list(range(20))
 
 
-@pytest.mark.parametrize("labels", ["ab", "abc"])
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c"]])
 def test_evidence_of_tokens_is_their_share_of_the_margin(make_model, texts, labels):
     model = make_model(labels=labels)
     tokens, mask = model.to_tokens(texts)

@@ -67,7 +67,7 @@ def test_mean_ablation_equals_running_with_the_neuron_at_its_mean(model, texts):
 
 
 def test_five_classes(make_model, texts):
-    model = make_model(labels="abcde")
+    model = make_model(labels=list("abcde"))
     check(streamed(model, rows(texts)), by_running(model, texts, 3, 0.0), 3)
 
 
