@@ -98,9 +98,7 @@ def test_loaded_splits_carry_their_class_names(make_model, tmp_path):
 
 def test_the_advice_for_hidden_labels_in_rows_works(make_model):
     rows = [{"text": "a dull film", "label": -1}, {"text": "a dull film", "label": 0}]
-    with pytest.raises(
-        DataError,
-        match=r'label -1, but the model knows 2 classes.*-1 stands for none.*\[row for row in rows if row\["label"\] != -1\]',
-    ):
+    advice = r'knows 2 classes.*-1 stands for none.*\[row for row in rows if row\["label"\] != -1\]'
+    with pytest.raises(DataError, match=advice):
         evaluate(make_model(), rows)
     assert evaluate(make_model(), [row for row in rows if row["label"] != -1]).n == 1
