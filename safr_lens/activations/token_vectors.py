@@ -49,21 +49,18 @@ class TokenVectors:
         real = self.adapter.text_positions(tokens.unsqueeze(0), torch.ones(1, len(tokens), dtype=torch.bool))[0]
         parts = (one.split(lengths.tolist()) for one in (torch.arange(len(tokens)), tokens, real))
         for rows, ids, text in zip(*parts, strict=True):
-            self._places[_digest(ids[text])] = vectors, rows[text]
+            self._places[digest(ids[text])] = vectors, rows[text]
 
     def __call__(
         self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
     ) -> Float[Tensor, "batch pos d_model"] | None:
         """Return the vectors at the texts' positions and 0 at others, or None where one of the texts is not kept."""
         text = self.adapter.text_positions(tokens, mask)
-        places = [self._places.get(_digest(ids[real])) for ids, real in zip(tokens.cpu(), text.cpu(), strict=True)]
+        places = [self._places.get(digest(ids[real])) for ids, real in zip(tokens.cpu(), text.cpu(), strict=True)]
         if any(place is None for place in places):
             return None
         found = torch.cat([place[0][place[1]] for place in places if place is not None])
-        weight = self.adapter.embedding
-        out = weight.new_zeros(*tokens.shape, found.shape[1])
-        out[text] = found.to(weight.device, weight.dtype)
-        return out
+        return at_text(found, text, self.adapter.embedding)
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -120,9 +117,26 @@ def _texts_name(model: HookedClassifier, data: Any) -> str:
     sha = hashlib.sha256()
     for batch in text_batches(model, data):
         for ids, real in zip(batch.tokens, batch.mask, strict=True):
-            sha.update(_digest(ids[real]))
+            sha.update(digest(ids[real]))
     return sha.hexdigest()
 
 
-def _digest(ids: Int[Tensor, " pos"]) -> Digest:
+def needs_encoder(adapter: NeuronHeadAdapter) -> bool:
+    """Whether the token vectors may change: the encoder is trained, or a hook of the user is in it."""
+    points = adapter.encoder.hook_points.values()
+    hooked = any(getattr(point, "fwd_hooks", ()) or getattr(point, "bwd_hooks", ()) for point in points)
+    return hooked or not adapter.frozen
+
+
+def at_text(
+    vectors: Float[Tensor, "n_tokens d_model"], text: Bool[Tensor, "batch pos"], like: Tensor
+) -> Float[Tensor, "batch pos d_model"]:
+    """Lay vectors out over the positions of texts, with 0 elsewhere, in type and place of another tensor."""
+    out = like.new_zeros(*text.shape, vectors.shape[1])
+    out[text] = vectors.to(like.device, like.dtype)
+    return out
+
+
+def digest(ids: Int[Tensor, " pos"]) -> Digest:
+    """Return the name of a text by its token ids."""
     return hashlib.blake2b(ids.numpy().tobytes(), digest_size=16).digest()

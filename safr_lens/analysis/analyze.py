@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
+from safr_lens.activations.remembered import remembered_vectors
 from safr_lens.analysis.sample import affordable, rows_at
 from safr_lens.atomic import replacing, write_json
 from safr_lens.data.texts import Texts
@@ -160,27 +161,28 @@ def analyze(
         if n_asked is not None and (isinstance(n_asked, bool) or n_asked < 0):
             raise ConfigError(f"Expected 0 or more texts for {name}; got {n_asked!r}.")
     data = tokenized_once(data, model.tokenizer)
-    with stages("reading neurons") as on_texts:
-        statistics = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
-    with stages("word vectors"):
-        texts = Texts(data) if vector_texts is None else vector_texts
-        table = analysis_vectors(model.tokenizer, texts, embeddings, seed=seed)
-        vectors = table if table.isfinite().any() else None
-    with stages("ablating MLPs"):
-        inputs = _inputs(model, data, statistics, vectors, seed)
-    if faithfulness_texts != 0 and model.vmask is not None:
-        with stages("faithfulness") as on_step:
-            numbers, n_bounded = affordable(statistics.corpus.offsets.diff(), faithfulness_texts)
-            rows = rows_at(data, numbers)
-            n_bounded = n_bounded if naopc_texts is None else min(naopc_texts, len(rows))
-            options = {"max_texts": None, "naopc_texts": n_bounded, "seed": seed, "on_step": on_step}
-            inputs = replace(inputs, faithfulness=faithfulness(model, rows, **options))
-    before: dict[str, Measurement] = {}
-    if at_init:
-        with stages("the same at random initialisation") as on_texts:
-            fresh = untrained(model, seed=seed)
-            start = collect_statistics(fresh, data, layer=layer, seed=seed, on_texts=on_texts)
-            before = measurements(_inputs(fresh, data, start, vectors, seed))
+    fresh = untrained(model, seed=seed) if at_init else None
+    with remembered_vectors(model, *([] if fresh is None else [fresh])):
+        with stages("reading neurons") as on_texts:
+            statistics = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
+        with stages("word vectors"):
+            texts = Texts(data) if vector_texts is None else vector_texts
+            table = analysis_vectors(model.tokenizer, texts, embeddings, seed=seed)
+            vectors = table if table.isfinite().any() else None
+        with stages("ablating MLPs"):
+            inputs = _inputs(model, data, statistics, vectors, seed)
+        if faithfulness_texts != 0 and model.vmask is not None:
+            with stages("faithfulness") as on_step:
+                numbers, n_bounded = affordable(statistics.corpus.offsets.diff(), faithfulness_texts)
+                rows = rows_at(data, numbers)
+                n_bounded = n_bounded if naopc_texts is None else min(naopc_texts, len(rows))
+                options = {"max_texts": None, "naopc_texts": n_bounded, "seed": seed, "on_step": on_step}
+                inputs = replace(inputs, faithfulness=faithfulness(model, rows, **options))
+        before: dict[str, Measurement] = {}
+        if fresh is not None:
+            with stages("the same at random initialisation") as on_texts:
+                start = collect_statistics(fresh, data, layer=layer, seed=seed, on_texts=on_texts)
+                before = measurements(_inputs(fresh, data, start, vectors, seed))
     return Analysis(
         measurements=measurements(inputs),
         at_init=before,

@@ -76,6 +76,9 @@ class NeuronHeadAdapter:
         encoder: gives the token vectors.
         head: reads them.
         freeze: which of the encoder's weights are not trained (:func:`~safr_lens.backbones.freezing.freeze_encoder`).
+
+    Attributes:
+        known_vectors: gives the token vectors of a batch instead of the encoder, or None where it does not know them.
     """
 
     n_layers = 1

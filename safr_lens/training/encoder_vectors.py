@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors, vectors_folder
+from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors, needs_encoder, vectors_folder
 from safr_lens.backbones import NeuronHeadAdapter
 from safr_lens.data.dataset import TextData
 from safr_lens.models.classifier import HookedClassifier
@@ -24,11 +24,9 @@ def reads_kept_vectors(model: HookedClassifier, data: TextData, penalty: SafrPen
     whose token vectors may not fit on the disk.
     """
     adapter = model.adapter
-    if not (isinstance(adapter, NeuronHeadAdapter) and adapter.frozen) or data.streaming:
+    if not isinstance(adapter, NeuronHeadAdapter) or data.streaming or needs_encoder(adapter):
         return False
-    inner = adapter.encoder.hook_points
-    hooked = any(getattr(point, "fwd_hooks", ()) or getattr(point, "bwd_hooks", ()) for point in inner.values())
-    return not hooked and not set(penalty.hook_names(adapter)) & set(inner)
+    return not set(penalty.hook_names(adapter)) & set(adapter.encoder.hook_points)
 
 
 @contextmanager
