@@ -9,6 +9,7 @@ from typing import Any
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.hook_points import ActivationCache, HookedRootModule, HookPoint
 from safr_lens.errors import HookError, near_matches
+from safr_lens.models.cache import ClassifierCache
 
 # points that a backbone leaves out unless an option of its configuration is on
 SWITCHES = {
@@ -187,7 +188,8 @@ class CheckedHooks(HookedRootModule):
             *model_args, **kwargs: as for calling the model, and as :meth:`run_with_hooks`.
             names_filter: a name, several names or a function that says which names; by default all.
             device: of the cache.
-            return_cache_object: return TransformerLens's ``ActivationCache``, else a plain dict.
+            return_cache_object: return a :class:`~safr_lens.models.cache.ClassifierCache`, TransformerLens's
+                ``ActivationCache`` with recipes that hold for classifiers, else a plain dict.
             remove_batch_dim: drop the batch dimension of one text.
 
         Raises:
@@ -209,7 +211,7 @@ class CheckedHooks(HookedRootModule):
         if remove_batch_dim:  # here and not by TransformerLens, which cannot do it for points without a width
             cache = {name: value[0] for name, value in cache.items()}
         if return_cache_object:
-            cache = ActivationCache(cache, self.backbone, has_batch_dim=not remove_batch_dim)
+            cache = ClassifierCache(cache, self, has_batch_dim=not remove_batch_dim)
         return output, cache
 
 
