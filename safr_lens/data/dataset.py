@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from datasets import Dataset, IterableDataset
+from datasets import ClassLabel, Dataset, IterableDataset
 
 from safr_lens.data.labels import distinct
 from safr_lens.errors import DataError, near_matches
@@ -37,6 +37,13 @@ class TextData(Mapping[str, Split]):
 
     def __post_init__(self) -> None:
         distinct(self.labels)
+        for name, split in self.splits.items():
+            feature = (getattr(split, "features", None) or {}).get("label")
+            if isinstance(feature, ClassLabel) and tuple(feature.names) != tuple(self.labels):
+                raise DataError(
+                    f"The labels of {name} are indices into {', '.join(feature.names)}, but the data states "
+                    f"{', '.join(self.labels)}. Give the classes in the order of the data."
+                )
 
     def __getitem__(self, split: str) -> Split:
         if split not in self.splits:

@@ -63,7 +63,8 @@ def select_examples(
         choose(fitting & right & ~before, place, "the first text that this model answers right and the baseline wrong")
         choose(fitting & ~right & before, place, "the first text that this model answers wrong and the baseline right")
     rows = {number: row for number, row in enumerate(data) if number in chosen}
-    return [SelectedText(rows[n]["text"], model.labels[rows[n]["label"]], rule) for n, rule in chosen.items()]
+    labels = corpus.labels.tolist()
+    return [SelectedText(rows[n]["text"], model.labels[labels[n]], rule) for n, rule in chosen.items()]
 
 
 def _negated(data: Iterable[Mapping[str, Any]], n_texts: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from safr_lens import load_data
+from safr_lens import TextData, load_data
 from safr_lens.cli.labels import stated
 from safr_lens.data.label_mapping import stated_labels
 from safr_lens.errors import DataError
@@ -218,6 +219,13 @@ def test_class_names_in_parquet_of_datasets(tmp_path, streaming):
     assert read(data) == {"a": "sport", "b": "world", "c": "sport"}
 
 
+def test_classes_stated_in_another_order_than_that_of_the_indices():
+    split = named([("a", 0), ("b", 1)], ["pos", "neg"])
+    with pytest.raises(DataError, match=r"test are indices into pos, neg, but the data states neg, pos"):
+        TextData(source="x", labels=("neg", "pos"), splits={"test": split})
+    assert TextData(source="x", labels=("pos", "neg"), splits={"test": split})["test"] is split
+
+
 HIDDEN = r"-1 usually marks hidden labels"
 
 
@@ -253,3 +261,41 @@ def test_minus_one_may_be_a_class_that_the_user_states(tmp_path):
         load_data(path, classes=["negative", "positive"], cut_missing=False)
     data = load_data(path, labels={-1: "negative", 1: "positive"}, cut_missing=False)
     assert read(data) == {"a": "negative", "b": "positive"}
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+TABLE = DOCUMENT.split("| test is read as |\n|---|---|---|---|\n")[1].split("\n\n")[0].splitlines()
+
+
+def code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]*)`", cell)
+
+
+def as_file(folder: Path, split: str, cell: str) -> Path:
+    """A file with the labels of a cell: jsonl, or parquet where class names stand behind them."""
+    values, *names = [ast.literal_eval(f"[{part}]") for part in code(cell)]
+    if names:
+        path = folder / f"{split}.parquet"
+        named([(f"{split} {i}", value) for i, value in enumerate(values)], names[0]).to_parquet(path)
+    else:
+        path = folder / f"{split}.jsonl"
+        lines = [json.dumps({"text": f"{split} {i}", "label": value}) for i, value in enumerate(values)]
+        path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("row", TABLE, ids=range(len(TABLE)))
+def test_every_row_of_the_documented_table(tmp_path, row, streaming):
+    train, test, stating, read_as = row.strip("|").split("|")
+    files = {"train": as_file(tmp_path, "train", train), "test": as_file(tmp_path, "test", test)}
+    labels = ast.literal_eval(code(stating)[0]) if code(stating) else None
+
+    def loaded() -> list[str]:
+        return list(read(load_data(files, labels=labels, streaming=streaming, cut_missing=False)).values())
+
+    if "refused:" in read_as:
+        with pytest.raises(DataError, match=re.escape(code(read_as)[-1])):
+            loaded()
+    else:
+        assert loaded() == ast.literal_eval(f"[{code(read_as)[0]}]")
