@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -43,5 +45,8 @@ def options(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what a console cannot show is written as an escape sequence there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -18,7 +21,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            with _loads_said():
+                return command(*args, **kwargs)
         except SafrLensError as error:
             _say(f"Error: {error}")
             raise typer.Exit(2) from None
@@ -30,6 +34,36 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(130) from None
 
     return run
+
+
+class _Loads(logging.Handler):
+    """Keeps each message once, in the first of several processes alone."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.messages: dict[str, None] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if os.environ.get("RANK", "0") == "0":
+            self.messages[record.getMessage()] = None
+
+
+@contextmanager
+def _loads_said() -> Iterator[None]:
+    """Say in one line for each load what was read and dropped; where a mistake ends the command, it has the word."""
+    log, loads = logging.getLogger("safr_lens.data"), _Loads()
+    level, propagate = log.level, log.propagate
+    log.addHandler(loads)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+        for message in loads.messages:
+            _say(message)
+    finally:
+        log.removeHandler(loads)
+        log.setLevel(level)
+        log.propagate = propagate
 
 
 def _say(message: str) -> None:

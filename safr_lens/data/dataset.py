@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from datasets import ClassLabel, Dataset, IterableDataset
 
+from safr_lens.data.counts import RowCount
 from safr_lens.data.labels import distinct
 from safr_lens.errors import DataError, near_matches
 
@@ -24,6 +25,7 @@ class TextData(Mapping[str, Split]):
         labels: the name of each class, in the order of the integer labels.
         splits: the splits by name.
         notes: what was done to the raw data (rows dropped, splits cut), one sentence each.
+        rows: how many rows of each split of the source were read and dropped, and why.
         label_mapping: of each split, the class that each label of the raw data means.
         origin: how :func:`safr_lens.load_data` was called, with absolute paths; None for data in memory.
     """
@@ -33,6 +35,7 @@ class TextData(Mapping[str, Split]):
     splits: Mapping[str, Split]
     notes: tuple[str, ...] = field(default=())
     label_mapping: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    rows: Mapping[str, RowCount] = field(default_factory=dict)
     origin: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -58,6 +61,12 @@ class TextData(Mapping[str, Split]):
 
     def __len__(self) -> int:
         return len(self.splits)
+
+    @property
+    def summary(self) -> str:
+        """One line: how many rows were read and dropped, and what was assumed."""
+        counts = "; ".join(f"{split}: {count}" for split, count in self.rows.items())
+        return " ".join([f"{self.source}: {counts}.", *self.notes])
 
     @property
     def streaming(self) -> bool:

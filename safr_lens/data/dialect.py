@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES
-from safr_lens.data.records import BadRecordError, records
+from safr_lens.data.records import BadRecordError, quoting, records
 
 SEPARATORS = (",", ";", "\t", "|")
 SHOWN = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -76,8 +76,8 @@ def _separator(head: list[str], usual: str, *, tsv: bool) -> str:
 
 
 def _sample(head: list[str], separator: str, *, quoted: bool) -> list[list[str]]:
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    rows = [row for row in csv.reader(head, delimiter=separator, quoting=quoting) if any(map(str.strip, row))]
+    found = csv.reader(head, delimiter=separator, quoting=quoting(marks=quoted))
+    rows = [row for row in found if any(map(str.strip, row))]
     return rows if len(head) < SAMPLE or len(rows) == 1 else rows[:-1]  # the last may go on below the sample
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pandas as pd
 from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
 
 from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column
+from safr_lens.data.counts import assumptions, row_counts
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
 from safr_lens.data.labels import HIDDEN_ADVICE, FoundLabels, find_labels, is_missing
@@ -21,6 +24,7 @@ from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError, near_matches
 
+LOG = logging.getLogger(__name__)
 FEATURES = Features({"text": Value("string"), "label": Value("int64")})
 
 
@@ -89,15 +93,23 @@ def load_data(
         parts = {"test": parts["train"]}
     names = next(iter(readers.values())).names
     build = _stream if streaming else _in_memory
-    splits, notes = build(parts, names, cut_missing=cut_missing, seed=split_seed)
+    splits, notes, shared = build(parts, names, cut_missing=cut_missing, seed=split_seed)
     whole = readers.get("train", next(iter(readers.values())))
-    return TextData(
+    rows = row_counts(raw, shared, hidden)
+    data = TextData(
         source=_name(source),
         labels=names,
         splits=splits,
-        notes=(*(f"{split} has no labels and was left out." for split in hidden), *notes),
+        notes=(
+            *assumptions(raw.values()),
+            *(f"{split} has no labels and was left out." for split in hidden),
+            *notes,
+        ),
+        rows=rows if set(raw) != {"train"} or "train" in splits else {"test": rows["train"]},
         label_mapping={split: readers.get(split, whole).mapping for split in splits},
     )
+    LOG.info(data.summary)
+    return data
 
 
 def _labels(part: Part, column: str, *, streaming: bool) -> FoundLabels:
@@ -159,15 +171,18 @@ def _features(names: Sequence[str]) -> Features:
 
 def _in_memory(
     parts: Mapping[str, Any], names: Sequence[str], *, cut_missing: bool, seed: int
-) -> tuple[dict[str, Dataset], list[str]]:
+) -> tuple[dict[str, Dataset], list[str], dict[str, int]]:
     frames = {split: pd.DataFrame(list(rows())) for split, rows in parts.items()}
     notes = []
+    shared = {}
     for split, held_out in (("validation", ["test"]), ("train", ["validation", "test"])):
         others = [frames[name] for name in held_out if name in frames]
         if split in frames and others:
-            frames[split], dropped = drop_shared(frames[split], others)
-            if dropped:
-                notes.append(f"{dropped:,} rows of {split} also stand in {' or '.join(held_out)} and were dropped.")
+            frames[split], shared[split] = drop_shared(frames[split], others)
+            if shared[split]:
+                notes.append(
+                    f"{shared[split]:,} rows of {split} also stand in {' or '.join(held_out)} and were dropped."
+                )
     if cut_missing and "train" in frames:
         for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
             if split not in frames:
@@ -175,15 +190,21 @@ def _in_memory(
                 notes.append(f"{split} was cut from train ({len(frames[split]):,} rows).")
     empty = [split for split, frame in frames.items() if frame.empty]
     if empty:
-        raise DataError(f"Split {empty[0]!r} is empty after cutting. Provide more rows, or give the split as a file.")
+        raise _empty(empty[0])
     features = _features(names)
     splits = {s: Dataset.from_pandas(frames[s], features=features, preserve_index=False) for s in SPLITS if s in frames}
-    return splits, notes
+    return splits, notes, shared
+
+
+def _empty(split: str) -> DataError:
+    return DataError(
+        f"Split {split!r} is empty after cutting. Give more rows, or a folder with train, validation and test files."
+    )
 
 
 def _stream(
     parts: Mapping[str, Any], names: Sequence[str], *, cut_missing: bool, seed: int
-) -> tuple[dict[str, IterableDataset], list[str]]:
+) -> tuple[dict[str, IterableDataset], list[str], dict[str, int]]:
     held_out = [split for split in ("test", "validation") if split in parts]
     keys = {split: {text_key(row["text"]) for row in parts[split]()} for split in held_out if len(parts) > 1}
     taken = set().union(*keys.values())
@@ -195,32 +216,32 @@ def _stream(
                 cut[split] = (low, low + share)
                 low += share
     others = {"test": set(), "validation": keys.get("test", set())}
-    make = partial(_iterable, features=_features(names), seed=seed)
-    splits = {split: make(parts[split], taken=others[split]) for split in held_out}
-    splits |= {split: make(parts["train"], bounds=bounds, taken=taken) for split, bounds in cut.items()}
+    chosen = {split: partial(_chosen, parts[split], seed, taken=others[split]) for split in held_out}
+    chosen |= {split: partial(_chosen, parts["train"], seed, bounds, taken) for split, bounds in cut.items()}
     if "train" in parts:
-        splits["train"] = make(parts["train"], bounds=(low, 1.0), taken=taken)
-    notes = [f"{split} is cut from train by a hash of the text." for split in cut]
-    return {split: splits[split] for split in SPLITS if split in splits}, notes
+        chosen["train"] = partial(_chosen, parts["train"], seed, (low, 1.0), taken)
+    for split, rows in chosen.items():
+        with closing(rows()) as started:
+            if next(started, None) is None:
+                raise _empty(split)
+    features = _features(names)
+    splits = {s: IterableDataset.from_generator(chosen[s], features=features) for s in SPLITS if s in chosen}
+    others["train"] = taken
+    shared = {s: sum(text_key(row["text"]) in others[s] for row in rows()) for s, rows in parts.items() if others[s]}
+    return splits, [f"{split} is cut from train by a hash of the text." for split in cut], shared
 
 
-def _iterable(
+def _chosen(
     rows: Callable[[], Iterable[dict[str, Any]]],
-    *,
-    features: Features,
     seed: int,
     bounds: tuple[float, float] = (0.0, 1.0),
-    taken: Iterable[str] = (),
-) -> IterableDataset:
-    known = frozenset(taken)
-
-    def chosen() -> Iterator[dict[str, Any]]:
-        for row in rows():
-            inside = bounds == (0.0, 1.0) or bounds[0] <= hash_share(row["text"], seed=seed) < bounds[1]
-            if inside and text_key(row["text"]) not in known:
-                yield row
-
-    return IterableDataset.from_generator(chosen, features=features)
+    taken: Container[str] = (),
+) -> Generator[dict[str, Any], None, None]:
+    """Yield the rows whose hash lies within bounds and whose text is not taken."""
+    for row in rows():
+        inside = bounds == (0.0, 1.0) or bounds[0] <= hash_share(row["text"], seed=seed) < bounds[1]
+        if inside and text_key(row["text"]) not in taken:
+            yield row
 
 
 def _name(source: Any) -> str:

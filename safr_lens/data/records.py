@@ -6,6 +6,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from safr_lens.errors import DataError
 
@@ -66,8 +67,7 @@ def records(source: Iterator[str], separator: str, *, quoted: bool, where: str, 
             their own.
     """
     lines = _Lines(source, where)
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=separator, strict=quoted, quoting=quoting)
+    reader = csv.reader(lines, delimiter=separator, strict=quoted, quoting=quoting(marks=quoted))
     suspects = _Suspects(separator, where, wary=wary)
     while True:
         start, lines.kept = lines.number + 1, []
@@ -82,6 +82,11 @@ def records(source: Iterator[str], separator: str, *, quoted: bool, where: str, 
         yield record
         suspects.see(record)
     suspects.check()
+
+
+def quoting(*, marks: bool) -> Literal[0, 3]:
+    """Return how the module ``csv`` calls it whether quotation marks group."""
+    return csv.QUOTE_MINIMAL if marks else csv.QUOTE_NONE
 
 
 def _message(where: str, opened: int, last: int, error: csv.Error) -> str:

@@ -78,6 +78,7 @@ def final_metrics(
         "labels": list(model.labels),
         "label_mapping": {split: dict(mapping) for split, mapping in data.label_mapping.items()},
         "data_notes": list(data.notes),
+        "data_rows": {split: dataclasses.asdict(count) for split, count in data.rows.items()},
         "data_origin": data.origin,
         "warnings": [*warnings, *filter(None, [corpus_warning(test.unknown_tokens)])],
         "word_vectors": word_vectors,

@@ -113,11 +113,11 @@ def _suffix(path: Path) -> str:
     return inner + "".join(packed) if inner in FORMATS else ""
 
 
-def _shard(path: Path) -> dict[str, str | None]:
+def _shard(path: Path) -> dict[str, str]:
     stem = path.name[: -len(_suffix(path))] if _suffix(path) else path.stem
     for suffix in (*FORMATS, *PACKED):
         stem = stem.removesuffix(suffix)
-    return _SHARD.match(stem).groupdict()  # type: ignore[union-attr]
+    return _SHARD.match(stem).groupdict("")  # type: ignore[union-attr]
 
 
 def _nothing(folder: Path) -> str:

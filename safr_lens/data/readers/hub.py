@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import datasets
 from datasets import Dataset, DatasetDict, IterableDataset
 
 from safr_lens.data.files import NO_HUB_SUFFIXES
-from safr_lens.data.sources import SPLIT_NAMES, Part, ReadOptions, Source, register_source
+from safr_lens.data.sources import SPLIT_NAMES, Part, ReadLog, ReadOptions, Source, register_source
 from safr_lens.errors import DataError
 
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(:[\w.-]+)?$")
@@ -55,12 +57,15 @@ def _takes(data: Any) -> bool:
 
 
 def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
+    found = read_hub(str(data), streaming=options.streaming)
     return {
-        split: Part(
-            f"{data}, split {split}", lambda log, rows=rows: iter(rows), rows.features or {}, remote=options.streaming
-        )
-        for split, rows in read_hub(str(data), streaming=options.streaming).items()
+        split: Part(f"{data}, split {split}", partial(_rows, rows), rows.features or {}, remote=options.streaming)
+        for split, rows in found.items()
     }
+
+
+def _rows(rows: Dataset | IterableDataset, log: ReadLog) -> Iterator[Mapping[str, Any]]:
+    return iter(rows)
 
 
 register_source(Source("hub", lambda: "a Hub id (such as stanfordnlp/sst2)", _takes, _parts, order=30))
