@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 import torch
+from datasets import Dataset
 from jaxtyping import Bool, Int
 from tokenizers import models
 from torch import Tensor
@@ -55,6 +56,8 @@ def unknown_share(tokenizer: TextTokenizer, texts: Iterable[str]) -> float:
     0.25
     """
     number, n_unknown, n_tokens = unknown_id(tokenizer), 0, 0
+    if number is None:
+        return 0.0
     clean = [unicodedata.normalize("NFC", without_surrogates(text)) for text in texts]
     for encoding in tokenizer.tokenizer.encode_batch_fast(clean, add_special_tokens=False):
         n_unknown += encoding.ids.count(number)
@@ -145,6 +148,6 @@ def _is_unspaced(letter: str) -> bool:
 
 
 def _sample(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    if hasattr(rows, "__len__") and hasattr(rows, "select") and len(rows) > SAMPLE:
+    if isinstance(rows, Dataset) and len(rows) > SAMPLE:
         rows = rows.select(range(0, len(rows), -(-len(rows) // SAMPLE)))  # evenly spaced, as rows may be sorted
     return [row["text"] for row in islice(rows, SAMPLE)]

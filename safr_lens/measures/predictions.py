@@ -81,8 +81,13 @@ def predict_split(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> P
         counts.append(counted(model.tokenizer, batch.tokens[batch.mask]))
     n_unknown, n_tokens = (sum(column) for column in zip(*counts, strict=True))
     order = torch.cat(examples).argsort()
-    values = (torch.cat(column)[order] for column in (predicted, labels, losses))
-    return Predictions(*values, n_cut, n_unknown / n_tokens)
+    return Predictions(
+        torch.cat(predicted)[order],
+        torch.cat(labels)[order],
+        torch.cat(losses)[order],
+        n_cut=n_cut,
+        unknown_tokens=n_unknown / n_tokens,
+    )
 
 
 def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evaluation:

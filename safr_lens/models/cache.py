@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,12 +10,19 @@ from torch import Tensor
 from safr_lens.backbones.hook_points import ActivationCache
 from safr_lens.backbones.pre_norm import PreNormAdapter
 from safr_lens.errors import HookError, near_matches
-
-if TYPE_CHECKING:
-    from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.config import ModelConfig
 
 READS = 'With readout="neurons" the logits read the output of the last MLP alone, and not the residual stream'
 EXACT = "model.decompose(text) gives the logits as an exact sum over tokens, neurons and all else"
+
+
+class Classifier(Protocol):
+    """What a classifier is made of, to its cache."""
+
+    backbone: Any
+    adapter: Any
+    config: ModelConfig
+    labels: tuple[str, ...]
 
 
 class ClassifierCache(ActivationCache):
@@ -39,7 +46,7 @@ class ClassifierCache(ActivationCache):
         has_batch_dim: whether they have a batch dimension.
     """
 
-    def __init__(self, cache_dict: dict[str, Tensor], model: HookedClassifier, has_batch_dim: bool = True) -> None:
+    def __init__(self, cache_dict: dict[str, Tensor], model: Classifier, has_batch_dim: bool = True) -> None:
         super().__init__(cache_dict, model.backbone, has_batch_dim=has_batch_dim)
         self.classifier = model
         if model.config.positional_embedding_type == "shortformer":
