@@ -11,6 +11,7 @@ from safr_lens.backbones.hooked_transformer import HookedTransformerAdapter
 from safr_lens.backbones.native_bridge import NativeBridgeAdapter
 from safr_lens.backbones.neuron_head import NeuronHeadAdapter
 from safr_lens.backbones.pretrained.adapter import PretrainedAdapter
+from safr_lens.backbones.pretrained.classifier_adapter import HFClassifierAdapter
 from safr_lens.backbones.pretrained.heads import neuron_head
 from safr_lens.backbones.protocol import BackboneAdapter, Capabilities
 from safr_lens.backbones.readout import Readout
@@ -20,6 +21,7 @@ register_backbone("hooked_transformer", HookedTransformerAdapter.from_config)
 register_backbone("native_bridge", NativeBridgeAdapter.from_config)
 register_backbone("pretrained", PretrainedAdapter.from_config)
 register_backbone("neuron_head", neuron_head)
+register_backbone("hf_classifier", HFClassifierAdapter.from_config)
 
 __all__ = [
     "BackboneAdapter",
@@ -27,6 +29,7 @@ __all__ = [
     "Capabilities",
     "Encoder",
     "Freeze",
+    "HFClassifierAdapter",
     "HookedTransformerAdapter",
     "NativeBridgeAdapter",
     "NeuronHeadAdapter",

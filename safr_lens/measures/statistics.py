@@ -129,7 +129,8 @@ class _Streams:
         self.classes = ClassActivations(corpus.labels, n_classes, d_mlp, **drawn) if corpus.labelled else None
         self.texts = TextFigureStream()
         self.ranks = SecondMoment(d_mlp) if effects else None
-        self.ablation = AblationStream(MlpReadout.of(model.adapter)) if effects and last else None
+        exact = last and model.adapter.capabilities.exact_decomposition
+        self.ablation = AblationStream(MlpReadout.of(model.adapter)) if effects and exact else None
         setup = StreamSetup(corpus, d_mlp, n_classes, self.n_groups, seed)
         self.more = {name: make(setup) for name, make in STREAMS.items()}
         for metric in (*vars(self).values(), *self.more.values()):

@@ -27,7 +27,7 @@ from safr_lens.models.evaluating import evaluating
 from safr_lens.models.hook_api import CheckedHooks
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.models.pooling import masked_mean
-from safr_lens.models.pretrained import on_pretrained_encoder
+from safr_lens.models.pretrained import of_hf_classifier, on_pretrained_encoder
 from safr_lens.models.vmask import TypeLogOdds, VMask, sample_gate
 
 GATE, POOLED = "hook_mask", "hook_pooled"
@@ -135,6 +135,24 @@ class HookedClassifier(CheckedHooks):
             "seed": seed,
         }
         return on_pretrained_encoder(cls.from_config, source, labels=labels, readout=readout, **settings)
+
+    @classmethod
+    def from_hf_classifier(cls, source: str | PathLike[str]) -> HookedClassifier:
+        """Return a classifier that was fine-tuned with ``transformers``, as it is: with its logits, labels and head.
+
+        Its head reads the whole text, so that ``decompose`` has no exact sum to give; tables and views show activation
+        times gradient (:func:`safr_lens.models.linearized.linearized`). Where the head reads the first token alone, the
+        neurons of the last block reach the logits at no token of the text, and the block is not counted as a layer.
+
+        Args:
+            source: the folder of a ``BertForSequenceClassification`` or its like (RoBERTa, DistilBERT, ModernBERT) with
+                ``tokenizer.json`` and safetensors weights, or a Hub id. Nothing is unpickled.
+
+        Raises:
+            CheckpointError: a source that is missing, incomplete or damaged.
+            ConfigError: a model that is no classifier of one label a text, or of a family that does not work here.
+        """
+        return of_hf_classifier(cls.from_config, source)
 
     def setup(self) -> None:
         """List hook points: the backbone's under its own names, and ours."""

@@ -56,7 +56,10 @@ def points_to_decompose(backbone: BackboneAdapter, *, through_neurons: bool) -> 
         ConfigError: a backbone that has no such sum.
     """
     if not backbone.capabilities.exact_decomposition:
-        raise ConfigError("This model's logits are no exact sum over its neurons and other components.")
+        raise ConfigError(
+            "This model's logits are no exact sum over its neurons and other components; "
+            "safr_lens.explain(model, text) has activation times gradient instead."
+        )
     last = backbone.n_layers - 1
     others = [name for name in backbone.residual_writers() if name != backbone.mlp_output(last)]
     scale = [] if backbone.readout_scale is None else [backbone.readout_scale]

@@ -7,7 +7,9 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from safr_lens.backbones.freezing import Freeze
-from safr_lens.backbones.pretrained.load import load_encoder
+from safr_lens.backbones.pretrained.classifier_adapter import HFClassifierAdapter
+from safr_lens.backbones.pretrained.families import family_of
+from safr_lens.backbones.pretrained.load import load_classifier, load_encoder
 from safr_lens.checks import check_choice, check_number
 from safr_lens.models.config import READOUTS, ModelConfig
 
@@ -15,6 +17,28 @@ if TYPE_CHECKING:
     from safr_lens.models.classifier import HookedClassifier
 
 BACKBONE_READOUTS = ("neuron_head", *READOUTS)
+
+
+def of_hf_classifier(make: Callable[..., HookedClassifier], source: str | PathLike[str]) -> HookedClassifier:
+    """Return what ``make`` makes of a fine-tuned classifier; see ``HookedClassifier.from_hf_classifier``."""
+    whole, tokenizer, described = load_classifier(source)
+    names = whole.config.id2label
+    adapter = HFClassifierAdapter(whole, family_of(whole.config.model_type, where=str(source)), tokenizer.special_ids)
+    config = ModelConfig(
+        backbone="hf_classifier",
+        encoder=described,
+        n_layers=adapter.n_layers,
+        d_model=adapter.d_model,
+        n_heads=whole.config.num_attention_heads,
+        d_mlp=adapter.d_mlp,
+        n_ctx=adapter.n_ctx,
+        d_vmask=0,
+        dropout=0.0,
+        readout="residual",
+    )
+    model = make(config, tokenizer=tokenizer, labels=[names[number] for number in sorted(names)])
+    model.backbone.load_state_dict(adapter.module.state_dict())
+    return model
 
 
 def on_pretrained_encoder(

@@ -15,6 +15,7 @@ from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
 from safr_lens.models.evaluating import evaluating
+from safr_lens.models.linearized import linearized
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.overlap import overlap
 
@@ -34,7 +35,8 @@ class TextExplanation:
         importance: VMASK's keep-probability of each token, in [0, 1].
         neurons: each layer's neurons where people read them (before SoLU's LayerNorm, if there is one).
         patterns: each layer's attention pattern.
-        parts: the logits as an exact sum.
+        parts: the logits as an exact sum over neurons and the rest; where the model's are not linear in its neurons,
+            by activation times gradient (:func:`safr_lens.models.linearized.linearized`).
         evidence: what each token adds to the predicted class over the mean of the others, in logits.
         attribution: which neurons of the last layer are behind it.
     """
@@ -164,14 +166,18 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
     backbone, layers = model.adapter, range(model.config.n_layers)
     neurons = [backbone.readable_neurons(layer) for layer in layers]
     patterns = [backbone.attention_pattern(layer) for layer in layers]
-    points = points_to_decompose(backbone, through_neurons=model.config.readout == "neurons")
+    exact = backbone.capabilities.exact_decomposition
+    points = points_to_decompose(backbone, through_neurons=model.config.readout == "neurons") if exact else []
     with evaluating(model):
         output = model(tokens, mask, capture={*neurons, *patterns, *points})
         kept = output.mask[0]
         seen = {name: output.activations[name][0, kept].float() for name in {*neurons, *points}}
         seen |= {name: output.activations[name][0, :, kept][..., kept].float() for name in patterns}
-        components = {name: seen[name] for name in points}
-        parts = decomposed(backbone, components, output.logits[0].float(), tokens=words, labels=model.labels)
+        if exact:
+            components = {name: seen[name] for name in points}
+            parts = decomposed(backbone, components, output.logits[0].float(), tokens=words, labels=model.labels)
+        else:
+            parts = linearized(model, tokens, mask, words=words)
     predicted = int(parts.logits.argmax())
     return TextExplanation(
         model=model,

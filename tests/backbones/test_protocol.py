@@ -19,8 +19,12 @@ TEXT = "the acting is warm and the story is moving"
 
 
 GONE = () if has_hooked_transformer() else ("hooked_transformer",)  # TransformerLens 4 removed the class
-ON_ENCODERS = ("pretrained", "neuron_head")  # one kind for each family of encoders
-HEADS = ("toy_head", "neuron_head")  # one layer of neurons, and no residual stream around them
+ON_ENCODERS = ("pretrained", "neuron_head", "hf_classifier")  # one kind for each family of encoders
+READOUTS = {  # of kinds that do not have both
+    "toy_head": [("neurons", 1)],
+    "neuron_head": [("neurons", 1)],
+    "hf_classifier": [("residual", 1), ("residual", 2)],
+}
 KINDS = [
     (kind, family)
     for kind in registered_backbones()
@@ -30,7 +34,7 @@ KINDS = [
 SHAPES = [
     (kind, family, readout, n_layers)
     for kind, family in KINDS
-    for readout, n_layers in [("neurons", 1), ("neurons", 2), ("residual", 2)][: 1 if kind in HEADS else None]
+    for readout, n_layers in READOUTS.get(kind, [("neurons", 1), ("neurons", 2), ("residual", 2)])
 ]
 
 
@@ -39,7 +43,8 @@ def make_kind(make_model, tokenizer) -> Callable[..., HookedClassifier]:
     def make(kind: str, family: str | None, readout: str, n_layers: int = 1) -> HookedClassifier:
         options = {}
         if family is not None:
-            configs = small_configs(vocab_size=tokenizer.d_vocab, n_layers=n_layers, n_ctx=32)
+            blocks = n_layers + (kind == "hf_classifier")  # which does not count the last one
+            configs = small_configs(vocab_size=tokenizer.d_vocab, n_layers=blocks, n_ctx=32)
             options = {"encoder": {**configs[family], "special_token_ids": []}, "freeze": "none"}
         return make_model(readout, n_layers=n_layers, backbone=kind, **options)
 
@@ -100,6 +105,10 @@ def test_mlps_write_what_their_neurons_say(model):
 
 def test_the_residual_read_out_is_the_sum_of_its_writers(model):
     backbone, last = model.adapter, model.config.n_layers - 1
+    if not backbone.capabilities.exact_decomposition:
+        with pytest.raises(ConfigError, match="reads the text as a whole"):
+            backbone.readout()
+        return
     writers = [backbone.mlp_output(last)] if model.config.readout == "neurons" else [*backbone.residual_writers()]
     seen = model(TEXT, capture=[*writers, backbone.residual(last)]).activations
     torch.testing.assert_close(seen[backbone.residual(last)], sum(seen[name] for name in writers), atol=1e-5, rtol=1e-5)
@@ -114,7 +123,7 @@ def test_padding_changes_nothing(model):
 
 @pytest.mark.parametrize("point", ["attention_scores", "attention_pattern"])
 def test_edits_reach_the_logits_where_it_says_so(make_kind, kind, point):
-    model = make_kind(*kind, "neurons" if kind[0] in HEADS else "residual")
+    model = make_kind(*kind, "neurons" if ("neurons", 1) in READOUTS.get(kind[0], []) else "residual")
     capable = model.adapter.capabilities
     name = getattr(model.adapter, point)(0)
     noise = torch.randn(9, 9, generator=torch.Generator().manual_seed(0))
@@ -152,7 +161,7 @@ def test_an_unknown_point_is_refused_with_the_near_match(model):
 
 
 def test_writing_to_the_embedding_changes_the_network(make_kind, kind):
-    model = make_kind(*kind, "neurons")
+    model = make_kind(*kind, READOUTS.get(kind[0], [("neurons", 1)])[0][0])
     before = model(TEXT).logits
     with torch.no_grad():
         model.adapter.embedding[model.to_tokens("story")[0].item()] += torch.linspace(-1, 1, 16)

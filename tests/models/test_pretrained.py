@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
 import torch
 from transformers import BertModel
 
-from safr_lens import HookedClassifier
-from safr_lens.backbones.pretrained import load_encoder
+import safr_lens
+from safr_lens import HookedClassifier, explain, neuron_table, token_table, views
+from safr_lens.backbones.pretrained import FAMILIES, load_encoder
 from safr_lens.errors import CheckpointError, ConfigError
-from tests.backbones.pretrained.encoders import MINILM, write_small_bert
+from safr_lens.measures.faithfulness.rankings import evidence_scores
+from tests.backbones.pretrained.encoders import MINILM, write_small_bert, write_small_classifier
 
 LABELS = ("negative", "positive")
 TEXTS = ["A gripping , unputdownable film", "dull"]
@@ -125,3 +128,106 @@ def test_settings_without_meaning_are_errors(folder, tmp_path):
         make(folder, labels=["one"])
     with pytest.raises(CheckpointError, match="no such folder"):
         make(tmp_path / "nothing", labels=LABELS)
+
+
+NAMES = ("bad", "so so", "good")
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def fine_tuned(request, tmp_path_factory):
+    return write_small_classifier(tmp_path_factory.mktemp("classifiers") / request.param, request.param, NAMES)
+
+
+@pytest.fixture(scope="module")
+def small_bert_classifier(tmp_path_factory):
+    return write_small_classifier(tmp_path_factory.mktemp("classifiers") / "bert", "bert", NAMES)
+
+
+def rewrite(folder, **values) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_a_fine_tuned_classifier_keeps_its_logits_and_labels(fine_tuned, tmp_path):
+    model = HookedClassifier.from_hf_classifier(fine_tuned)
+    tokens, mask = model.to_tokens(TEXTS)
+    of_family = FAMILIES[model.cfg.model_type].classifier_class
+    plain = of_family.from_pretrained(fine_tuned, attn_implementation="eager", local_files_only=True).eval()
+    with torch.no_grad():
+        expected = plain(tokens, attention_mask=mask).logits
+    torch.testing.assert_close(model(TEXTS).logits, expected, atol=1e-5, rtol=0)
+    assert model.labels == NAMES and model.config.n_layers == 1
+    model.save_pretrained(tmp_path)
+    assert torch.equal(HookedClassifier.from_pretrained(tmp_path)(TEXTS).logits, model(TEXTS).logits)
+
+
+def test_its_last_block_is_no_layer_since_its_neurons_reach_the_logits_at_no_token(fine_tuned):
+    model = HookedClassifier.from_hf_classifier(fine_tuned)
+    names = [f"blocks.{layer}.mlp.hook_post" for layer in (0, 1)]
+    output = model(TEXTS, capture=names)
+    gradients = torch.autograd.grad(output.logits[:, 0].sum(), [output.activations[name] for name in names])
+    assert gradients[0][output.mask].abs().max() > 1e-6
+    assert not gradients[1][output.mask].any()
+
+
+def test_a_mean_over_tokens_counts_all_blocks(tmp_path):
+    folder = write_small_classifier(tmp_path / "mean", "modernbert", NAMES, classifier_pooling="mean")
+    assert HookedClassifier.from_hf_classifier(folder).config.n_layers == 2
+
+
+def test_it_has_no_exact_sum_and_says_so(small_bert_classifier):
+    model = HookedClassifier.from_hf_classifier(small_bert_classifier)
+    with pytest.raises(ConfigError, match=r"no exact sum.*explain"):
+        model.decompose(TEXTS[0])
+    with pytest.raises(ConfigError, match="reads the text as a whole"):
+        evidence_scores(model, *model.to_tokens(TEXTS))
+    seen = explain(model, TEXTS[0])
+    torch.testing.assert_close(seen.parts.total(), model(TEXTS[0]).logits[0], atol=1e-5, rtol=0)
+
+
+def test_analysis_tables_and_views_work_on_it_without_training(small_bert_classifier, tmp_path):
+    model = HookedClassifier.from_hf_classifier(small_bert_classifier)
+    texts = ["a good film", "a bad film", "so so", "the acting is warm", "a dull , dull thing"] * 3
+    rows = [{"text": text, "label": i % 3} for i, text in enumerate(texts)]
+    analysis = safr_lens.analyze(model, rows, faithfulness_texts=2, at_init=False)
+    assert {"reliance_zero", "token_selectivity", "capacity"} <= analysis.measurements.keys()
+    analysis.save(tmp_path)
+    table = neuron_table(model, rows)
+    assert len(table) == 32 and table["token_selectivity"].notna().any()
+    assert table[["logit_bad", "ablation_loss", "ablation_logit_good"]].isna().all(axis=None)
+    assert token_table(model, TEXTS[0])[[f"logit_{name}" for name in NAMES]].sum().tolist() == pytest.approx(
+        model(TEXTS[0]).logits[0].tolist(), abs=1e-5
+    )
+    shown = [view(model, TEXTS[0]) for view in (views.allocation, views.tokens, views.contributions, views.attention)]
+    shown += [views.superposition(model, TEXTS[0]), views.neuron(model, rows, 3)]
+    assert all("film" in view._repr_html_() for view in shown)
+
+
+def test_what_is_no_classifier_is_refused_with_advice_that_works(folder, small_bert_classifier, tmp_path):
+    with pytest.raises(ConfigError, match=r"of a BertModel; expected a BertForSeq.*from_pretrained_backbone"):
+        HookedClassifier.from_hf_classifier(folder)
+    assert HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, d_mlp=8).labels == LABELS
+    with pytest.raises(CheckpointError, match=r"of a model of transformers.*from_hf_classifier.*save_pretrained"):
+        HookedClassifier.from_pretrained(small_bert_classifier)
+    HookedClassifier.from_hf_classifier(small_bert_classifier).save_pretrained(tmp_path / "ours")
+    assert HookedClassifier.from_pretrained(tmp_path / "ours").labels == NAMES
+
+
+def test_several_labels_a_text_and_regression_are_refused(tmp_path):
+    several = write_small_classifier(tmp_path / "several", "bert", NAMES)
+    rewrite(several, problem_type="multi_label_classification")
+    with pytest.raises(ConfigError, match=r"multi_label_classification.*one label for each text"):
+        HookedClassifier.from_hf_classifier(several)
+    one = write_small_classifier(tmp_path / "one", "bert", ("score",))
+    with pytest.raises(ConfigError, match="has 1 label; expected a classifier of at least two"):
+        HookedClassifier.from_hf_classifier(one)
+
+
+def test_a_report_is_written_about_it(small_bert_classifier, tmp_path):
+    HookedClassifier.from_hf_classifier(small_bert_classifier).save_pretrained(tmp_path / "ours")
+    lines = ["text,label", "a good film,good", "a bad film,bad", "so so,so so", "the acting is warm,good"]
+    (tmp_path / "rows.csv").write_text("\n".join([lines[0], *lines[1:] * 3]))
+    safr_lens.report(
+        tmp_path / "ours", data=str(tmp_path / "rows.csv"), faithfulness_texts=2, out=tmp_path / "report.html"
+    )
+    assert "acting" in (tmp_path / "report.html").read_text()

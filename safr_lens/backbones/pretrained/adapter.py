@@ -18,45 +18,29 @@ from safr_lens.backbones.protocol import Capabilities
 from safr_lens.backbones.readout import Readout, without_skip
 
 
-class PretrainedAdapter:
-    """An encoder whose token vectors, or the last MLP alone ahead of its last norm, are read by a linear layer.
-
-    The last norm (of the last block, or behind it) plays the part of ``ln_final``: what enters it is the sum of the
-    residual stream ahead of the last MLP and of what this MLP writes, so that logits are an exact sum over its neurons
-    and the rest.
+class EncoderAdapter:
+    """What all backbones on an encoder's own blocks have in common.
 
     Args:
-        encoder: gives the token vectors.
-        unembed: reads them.
-        freeze: which of the encoder's weights are not trained (:func:`~safr_lens.backbones.freezing.freeze_encoder`).
+        encoder: whose blocks they are.
+        n_layers: how many of them.
+        exact: logits are an exact sum over the last MLP's neurons and the rest.
     """
 
-    readout_scale = "ln_final.hook_scale"
     dropout_points = ()
 
-    def __init__(self, encoder: HookedEncoder, unembed: nn.Linear, *, freeze: Freeze = "none") -> None:
+    def __init__(self, encoder: HookedEncoder, *, n_layers: int, exact: bool) -> None:
         self.encoder = encoder
-        freeze_encoder(encoder, freeze)
-        self.module = HeadedEncoder(encoder.module, unembed, frozen=freeze == "all")
-        self.n_layers, self.n_ctx = encoder.n_layers, encoder.n_ctx
+        self.n_layers, self.n_ctx = n_layers, encoder.n_ctx
         self.d_model, self.d_mlp = encoder.d_model, encoder.d_mlp
         self.token_embedding = self.gated = encoder.token_embedding
         self.capabilities = Capabilities(
-            exact_decomposition=True,
+            exact_decomposition=exact,
             editable_patterns=encoder.editable_patterns,
             editable_scores=encoder.editable_scores,
             signed_neurons=encoder.act_fn != "relu" or encoder.family.gated,
         )
         self.hook_points, self.hookable = encoder.hook_points, encoder.hookable
-
-    @classmethod
-    def from_config(cls, config: BackboneConfig, *, d_vocab: int, n_classes: int) -> PretrainedAdapter:
-        """Return a backbone with random weights on the encoder of ``config.encoder``."""
-        encoder = make_encoder(config.encoder or {})
-        unembed = nn.Linear(encoder.d_model, n_classes)
-        nn.init.normal_(unembed.weight, std=0.02)
-        nn.init.zeros_(unembed.bias)
-        return cls(encoder, unembed, freeze="none" if config.freeze is None else config.freeze)
 
     @property
     def embedder(self) -> nn.Module:
@@ -80,9 +64,6 @@ class PretrainedAdapter:
     def mlp_output(self, layer: int) -> str:
         return f"blocks.{layer}.hook_mlp_out"
 
-    def residual(self, layer: int) -> str:
-        return "ln_final.hook_in" if layer == self.n_layers - 1 else self.encoder.residual(layer)
-
     def w_in(self, layer: int) -> Float[Tensor, "d_model d_mlp"]:
         """Return the weights that neurons read with; of gated ones, TransformerLens's ``W_in``, not its ``W_gate``."""
         return self.encoder.linear(layer, "w_in").weight[-self.d_mlp :].T
@@ -93,6 +74,47 @@ class PretrainedAdapter:
     def b_out(self, layer: int) -> Float[Tensor, " d_model"]:
         linear = self.encoder.linear(layer, "w_out")
         return linear.weight.new_zeros(self.d_model) if linear.bias is None else linear.bias
+
+    def text_positions(
+        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
+    ) -> Bool[Tensor, "batch pos"]:
+        return self.encoder.text_positions(tokens, mask)
+
+    def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
+        self.encoder.moved_to(device, dtype)
+
+
+class PretrainedAdapter(EncoderAdapter):
+    """An encoder whose token vectors, or the last MLP alone ahead of its last norm, are read by a linear layer.
+
+    The last norm (of the last block, or behind it) plays the part of ``ln_final``: what enters it is the sum of the
+    residual stream ahead of the last MLP and of what this MLP writes, so that logits are an exact sum over its neurons
+    and the rest.
+
+    Args:
+        encoder: gives the token vectors.
+        unembed: reads them.
+        freeze: which of the encoder's weights are not trained (:func:`~safr_lens.backbones.freezing.freeze_encoder`).
+    """
+
+    readout_scale = "ln_final.hook_scale"
+
+    def __init__(self, encoder: HookedEncoder, unembed: nn.Linear, *, freeze: Freeze = "none") -> None:
+        super().__init__(encoder, n_layers=encoder.n_layers, exact=True)
+        freeze_encoder(encoder, freeze)
+        self.module = HeadedEncoder(encoder.module, unembed, frozen=freeze == "all")
+
+    @classmethod
+    def from_config(cls, config: BackboneConfig, *, d_vocab: int, n_classes: int) -> PretrainedAdapter:
+        """Return a backbone with random weights on the encoder of ``config.encoder``."""
+        encoder = make_encoder(config.encoder or {})
+        unembed = nn.Linear(encoder.d_model, n_classes)
+        nn.init.normal_(unembed.weight, std=0.02)
+        nn.init.zeros_(unembed.bias)
+        return cls(encoder, unembed, freeze="none" if config.freeze is None else config.freeze)
+
+    def residual(self, layer: int) -> str:
+        return "ln_final.hook_in" if layer == self.n_layers - 1 else self.encoder.residual(layer)
 
     def readout(self) -> Readout:
         norm, unembed = self.encoder.final_norm, self.module.head
@@ -120,11 +142,3 @@ class PretrainedAdapter:
             edits.after.append((self.mlp_output(last), lambda value: skipped.update(mlp_out=value)))
             edits.before.append((self.residual(last), lambda value: without_skip(value, **skipped)))
         return edits
-
-    def text_positions(
-        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
-    ) -> Bool[Tensor, "batch pos"]:
-        return self.encoder.text_positions(tokens, mask)
-
-    def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.encoder.moved_to(device, dtype)

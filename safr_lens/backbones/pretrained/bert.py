@@ -1,11 +1,12 @@
 """BERT, also MiniLM and other sentence encoders of its build."""
 
-from transformers import BertModel
+from transformers import BertForSequenceClassification, BertModel
 
 from safr_lens.backbones.pretrained.family import Family
 
 BERT = Family(
     model_class=BertModel,
+    classifier_class=BertForSequenceClassification,
     sizes=("num_hidden_layers", "hidden_size", "intermediate_size", "max_position_embeddings", "hidden_act"),
     embedder="embeddings.word_embeddings",
     embeddings={

@@ -1,11 +1,12 @@
 """DistilBERT."""
 
-from transformers import DistilBertModel
+from transformers import DistilBertForSequenceClassification, DistilBertModel
 
 from safr_lens.backbones.pretrained.family import Family
 
 DISTILBERT = Family(
     model_class=DistilBertModel,
+    classifier_class=DistilBertForSequenceClassification,
     sizes=("n_layers", "dim", "hidden_dim", "max_position_embeddings", "activation"),
     embedder="embeddings.word_embeddings",
     embeddings={"hook_pos_embed": "embeddings.position_embeddings", "hook_full_embed": "embeddings.dropout"},

@@ -13,7 +13,7 @@ class Family:
     """Modules of an encoder, by their paths in it; those of a block start at the block.
 
     Attributes:
-        model_class: of ``transformers``.
+        model_class, classifier_class: of ``transformers``.
         sizes: names in the configuration of ``n_layers``, ``d_model``, ``d_mlp``, ``n_ctx`` and ``act_fn``.
         embedder: looks tokens up.
         embeddings: by hook name, the other modules ahead of the blocks whose outputs are hook points.
@@ -28,9 +28,11 @@ class Family:
         gated: half of ``w_in`` multiplies the other half, so that no neuron reads with one direction.
         without: options of the model class.
         reserved_positions: positions that no token can have.
+        reads_first: whether a classifier reads the first token alone.
     """
 
     model_class: type[PreTrainedModel]
+    classifier_class: type[PreTrainedModel]
     sizes: tuple[str, str, str, str, str]
     embedder: str
     embeddings: Mapping[str, str]
@@ -45,3 +47,4 @@ class Family:
     gated: bool = False
     without: Mapping[str, bool] = field(default_factory=dict)
     reserved_positions: Callable[[PreTrainedConfig], int] = lambda config: 0
+    reads_first: Callable[[PreTrainedConfig], bool] = lambda config: True

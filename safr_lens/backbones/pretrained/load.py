@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from safr_lens.backbones.pretrained.families import family_of
@@ -52,18 +53,54 @@ def load_encoder(
     if layers is not None:
         config = _lowest(config, family, layers)
     tokenizer = read_tokenizer(folder, config)
-    config = {name: value for name, value in config.items() if not name.startswith("_") and name != "architectures"}
-    settings = family.model_class.config_class.from_dict(dict(config))
-    module = read_weights(folder, family.model_class, config=settings, **family.without)
-    config |= {SPECIAL_IDS: list(tokenizer.special_ids), PADDING_ID: tokenizer.pad_id}
-    encoder = HookedEncoder(module, family, tokenizer.special_ids)
-    d_vocab = len(encoder.embedding)
+    module = read_weights(folder, family.model_class, config, **family.without)
+    _check_vocabulary(folder, tokenizer, module)
+    return HookedEncoder(module, family, tokenizer.special_ids), tokenizer, _described(config, tokenizer)
+
+
+def load_classifier(source: str | PathLike[str]) -> tuple[PreTrainedModel, TextTokenizer, dict[str, Any]]:
+    """Return a classifier fine-tuned with ``transformers``, and what :func:`make_classifier` makes another from.
+
+    Args, raises: as :func:`load_encoder`; also a ConfigError for a model that is no classifier of single labels.
+    """
+    folder = encoder_folder(source)
+    config = read_config(folder)
+    where = str(folder / CONFIG)
+    family = family_of(config.get("model_type"), where=where)
+    architectures = config.get("architectures") or [family.classifier_class.__name__]
+    if family.classifier_class.__name__ not in architectures:
+        raise ConfigError(
+            f"{where} is of a {architectures[0]}; expected a {family.classifier_class.__name__}. Train a classifier on "
+            "an encoder with HookedClassifier.from_pretrained_backbone or safr-lens train --backbone."
+        )
+    if config.get("problem_type") not in (None, "single_label_classification"):
+        raise ConfigError(f"{where} has the problem_type {config['problem_type']!r}; expected one label for each text.")
+    tokenizer = read_tokenizer(folder, config)
+    model = read_weights(folder, family.classifier_class, config)
+    _check_vocabulary(folder, tokenizer, model)
+    if model.config.num_labels < 2:
+        raise ConfigError(f"{where} has {model.config.num_labels} label; expected a classifier of at least two.")
+    return model, tokenizer, _described(config, tokenizer)
+
+
+def make_classifier(config: Mapping[str, Any]) -> tuple[PreTrainedModel, Family]:
+    """Return a classifier of ``transformers`` with random weights and its family; compare :func:`make_encoder`."""
+    family = family_of(config.get("model_type"), where="The configuration of the classifier")
+    return _made(family.classifier_class, config), family
+
+
+def _described(config: Mapping[str, Any], tokenizer: TextTokenizer) -> dict[str, Any]:
+    kept = {name: value for name, value in config.items() if not name.startswith("_") and name != "architectures"}
+    return kept | {SPECIAL_IDS: list(tokenizer.special_ids), PADDING_ID: tokenizer.pad_id}
+
+
+def _check_vocabulary(folder: Path, tokenizer: TextTokenizer, module: PreTrainedModel) -> None:
+    d_vocab = module.config.vocab_size
     if tokenizer.d_vocab > d_vocab:
         raise CheckpointError(
             f"{folder / TOKENIZER} has {tokenizer.d_vocab:,} token ids, but the encoder knows {d_vocab:,}; "
             "they belong to different models."
         )
-    return encoder, tokenizer, config
 
 
 def make_encoder(config: Mapping[str, Any]) -> HookedEncoder:
@@ -76,14 +113,17 @@ def make_encoder(config: Mapping[str, Any]) -> HookedEncoder:
         ConfigError: a family of models that does not work here, or a configuration without meaning.
     """
     family = family_of(config.get("model_type"), where="The configuration of the encoder")
+    return HookedEncoder(_made(family.model_class, config, **family.without), family, config.get(SPECIAL_IDS, ()))
+
+
+def _made(model_class: type[PreTrainedModel], config: Mapping[str, Any], **options: bool) -> PreTrainedModel:
     plain = {name: value for name, value in config.items() if name not in (SPECIAL_IDS, PADDING_ID)}
     try:
-        module = family.model_class(family.model_class.config_class.from_dict(plain), **family.without)
+        return model_class(model_class.config_class.from_dict(plain), **options).eval()
     except Exception as error:  # of many unrelated types
         raise ConfigError(
             f"The configuration of the encoder makes no {config.get('model_type')} model: {error}"
         ) from None
-    return HookedEncoder(module.eval(), family, config.get(SPECIAL_IDS, ()))
 
 
 def _lowest(config: dict[str, Any], family: Family, layers: int) -> dict[str, Any]:
@@ -158,7 +198,7 @@ def _padding(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer) -> i
     return config.get("pad_token_id")
 
 
-def read_weights(folder: Path, model_class: Any, **options: Any) -> Any:
+def read_weights(folder: Path, model_class: Any, config: Mapping[str, Any], **options: Any) -> PreTrainedModel:
     """Return a model of ``transformers`` with the weights of a folder, in float32 and evaluation mode.
 
     Raises:
@@ -172,6 +212,7 @@ def read_weights(folder: Path, model_class: Any, **options: Any) -> Any:
         with _quiet():
             module, loaded = model_class.from_pretrained(
                 folder,
+                config=model_class.config_class.from_dict(dict(config)),
                 local_files_only=True,
                 use_safetensors=True,
                 trust_remote_code=False,

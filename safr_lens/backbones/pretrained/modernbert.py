@@ -1,11 +1,12 @@
 """ModernBERT: norms ahead of attention and MLP, rotary positions, local attention and gated neurons."""
 
-from transformers import ModernBertModel
+from transformers import ModernBertForSequenceClassification, ModernBertModel
 
 from safr_lens.backbones.pretrained.family import Family
 
 MODERNBERT = Family(
     model_class=ModernBertModel,
+    classifier_class=ModernBertForSequenceClassification,
     sizes=("num_hidden_layers", "hidden_size", "intermediate_size", "max_position_embeddings", "hidden_activation"),
     embedder="embeddings.tok_embeddings",
     embeddings={"hook_full_embed": "embeddings.drop"},
@@ -18,4 +19,5 @@ MODERNBERT = Family(
     mlp_output="mlp.Wo",
     final_norm="final_norm",
     gated=True,
+    reads_first=lambda config: config.classifier_pooling == "cls",
 )

@@ -2,8 +2,13 @@
 
 import dataclasses
 
-from transformers import RobertaModel
+from transformers import RobertaForSequenceClassification, RobertaModel
 
 from safr_lens.backbones.pretrained.bert import BERT
 
-ROBERTA = dataclasses.replace(BERT, model_class=RobertaModel, reserved_positions=lambda config: config.pad_token_id + 1)
+ROBERTA = dataclasses.replace(
+    BERT,
+    model_class=RobertaModel,
+    classifier_class=RobertaForSequenceClassification,
+    reserved_positions=lambda config: config.pad_token_id + 1,
+)

@@ -49,6 +49,8 @@ def evidence_scores(
     >>> evidence_scores(model, tokens, mask).shape
     torch.Size([1, 3])
     """
+    if not model.adapter.capabilities.exact_decomposition:
+        raise ConfigError("This model reads the text as a whole, so its tokens have no evidence; use other scores.")
     with evaluating(model):
         output = model(tokens, mask)
     adds = output.token_logits.float() / output.mask.sum(1).clamp_min(1)[:, None, None]

