@@ -29,7 +29,7 @@ FILES = [WEIGHTS, CONFIG, TOKENIZER, COMPARED]
 FORMAT = "safr_lens.classifier/1"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 OPENED = (
-    "Open a fine-tuned classifier with HookedClassifier.from_hf_classifier, whose save_pretrained writes what is read "
+    " It is of a model of transformers. Open a fine-tuned classifier with HookedClassifier.from_hf_classifier, whose save_pretrained writes what is read "
     "here; train one on an encoder with safr-lens train --backbone."
 )
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
@@ -151,9 +151,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is not JSON: {error}") from None
     if not isinstance(config, dict) or config.get("format") != FORMAT:
-        if isinstance(config, dict) and "architectures" in config and "model_type" in config:
-            raise CheckpointError(f"{path} is of a model of transformers. {OPENED}")
-        raise CheckpointError(f'{path} was not written by safr_lens (expected "format": "{FORMAT}").{_pickles(folder)}')
+        of_transformers = isinstance(config, dict) and "architectures" in config and "model_type" in config
+        raise CheckpointError(
+            f'{path} was not written by safr_lens (expected "format": "{FORMAT}").'
+            f"{OPENED if of_transformers else _pickles(folder)}"
+        )
     if not isinstance(config.get("model"), dict) or not isinstance(config.get("labels"), list):
         raise CheckpointError(f"{path} lacks its model or labels.")
     return config

@@ -207,7 +207,7 @@ def test_what_is_no_classifier_is_refused_with_advice_that_works(folder, small_b
     with pytest.raises(ConfigError, match=r"of a BertModel; expected a BertForSeq.*from_pretrained_backbone"):
         HookedClassifier.from_hf_classifier(folder)
     assert HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, d_mlp=8).labels == LABELS
-    with pytest.raises(CheckpointError, match=r"of a model of transformers.*from_hf_classifier.*save_pretrained"):
+    with pytest.raises(CheckpointError, match=r"not written by safr_lens.*from_hf_classifier.*save_pretrained"):
         HookedClassifier.from_pretrained(small_bert_classifier)
     HookedClassifier.from_hf_classifier(small_bert_classifier).save_pretrained(tmp_path / "ours")
     assert HookedClassifier.from_pretrained(tmp_path / "ours").labels == NAMES
