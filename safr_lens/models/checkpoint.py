@@ -29,8 +29,8 @@ FILES = [WEIGHTS, CONFIG, TOKENIZER, COMPARED]
 FORMAT = "safr_lens.classifier/1"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 OPENED = (
-    " It is of a model of transformers. Open a fine-tuned classifier with HookedClassifier.from_hf_classifier, whose save_pretrained writes what is read "
-    "here; train one on an encoder with safr-lens train --backbone."
+    " It is of a model of transformers. Open a fine-tuned classifier with HookedClassifier.from_hf_classifier, whose "
+    "save_pretrained writes what is read here; train one on an encoder with safr-lens train --backbone."
 )
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TypeVar
+
+from torch import nn
 
 from safr_lens.backbones.freezing import Freeze
 from safr_lens.backbones.pretrained.classifier_adapter import HFClassifierAdapter
@@ -13,13 +15,11 @@ from safr_lens.backbones.pretrained.load import load_classifier, load_encoder
 from safr_lens.checks import check_choice, check_number
 from safr_lens.models.config import READOUTS, ModelConfig
 
-if TYPE_CHECKING:
-    from safr_lens.models.classifier import HookedClassifier
-
+Model = TypeVar("Model", bound=nn.Module)
 BACKBONE_READOUTS = ("neuron_head", *READOUTS)
 
 
-def of_hf_classifier(make: Callable[..., HookedClassifier], source: str | PathLike[str]) -> HookedClassifier:
+def of_hf_classifier(make: Callable[..., Model], source: str | PathLike[str]) -> Model:
     """Return what ``make`` makes of a fine-tuned classifier; see ``HookedClassifier.from_hf_classifier``."""
     whole, tokenizer, described = load_classifier(source)
     names = whole.config.id2label
@@ -42,7 +42,7 @@ def of_hf_classifier(make: Callable[..., HookedClassifier], source: str | PathLi
 
 
 def on_pretrained_encoder(
-    make: Callable[..., HookedClassifier],
+    make: Callable[..., Model],
     source: str | PathLike[str],
     *,
     labels: Sequence[str],
@@ -53,7 +53,7 @@ def on_pretrained_encoder(
     freeze: Freeze | None,
     n_ctx: int | None,
     seed: int,
-) -> HookedClassifier:
+) -> Model:
     """Return what ``make`` makes on an encoder; see ``HookedClassifier.from_pretrained_backbone``."""
     check_choice("readout", readout, BACKBONE_READOUTS)
     encoder, tokenizer, encoder_config = load_encoder(source, layers=layers)
