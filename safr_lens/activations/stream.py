@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import torch
-from datasets import ClassLabel
 
 from safr_lens.activations.batch import ActivationBatch, of_texts, positions_in_text
 from safr_lens.data.batching import Batch, batches
-from safr_lens.data.model_labels import NO_LABEL, ModelLabels
+from safr_lens.data.labelled_rows import labelled_rows
+from safr_lens.data.rows import Data
 from safr_lens.data.tokenized import TokenizedTexts
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.models.classifier import HookedClassifier
@@ -21,7 +20,6 @@ BATCH_SIZE = 128
 POOL_SIZE = 1024
 # larger batches are slower on CPUs: their activations no longer fit the caches, and memory is mapped anew each time
 MAX_POSITIONS = 1024
-Data = Iterable[Mapping[str, Any] | str]
 
 
 def stream_activations(
@@ -42,7 +40,9 @@ def stream_activations(
 
     Args:
         model: a classifier.
-        data: texts, or rows with ``text`` and perhaps ``label``: a list, a ``Dataset``, a streamed ``IterableDataset``.
+        data: texts, or rows with ``text`` and perhaps ``label``: a list, a DataFrame, a ``Dataset``, a streamed
+            ``IterableDataset``, a dictionary of columns, or splits of these, of which ``test`` is meant. A label is the
+            number of a class or its name.
         hooks: names of hook points.
         max_positions: texts a forward pass times the longest of them, at most.
         process, n_processes: yield only this share of the batches, for several processes.
@@ -98,7 +98,7 @@ def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MA
     """
     empty = True
     for batch in batches(
-        _rows(data, model.labels),
+        labelled_rows(data, model.labels),
         data if isinstance(data, TokenizedTexts) else model.tokenizer,
         n_ctx=model.config.n_ctx,
         batch_size=BATCH_SIZE,
@@ -129,21 +129,6 @@ def activations_of(
         n_cut=batch.n_cut,
         activations=values,
     )
-
-
-def _rows(data: Data, classes: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
-    if isinstance(data, (str, Mapping)):
-        have = f" It has the splits {', '.join(map(str, data))}." if isinstance(data, Mapping) else ""
-        raise DataError(f"Expected texts or rows with a text, as in data['test']; got {type(data).__name__}.{have}")
-    feature = (getattr(data.data if isinstance(data, TokenizedTexts) else data, "features", None) or {}).get("label")
-    labels = ModelLabels(classes, feature.names if isinstance(feature, ClassLabel) else None)
-    for number, row in enumerate(data):
-        if isinstance(row, str):
-            yield {"text": row, "label": NO_LABEL}
-        elif isinstance(row, Mapping) and isinstance(row.get("text"), str):
-            yield {**row, "label": labels.read(row.get("label"), row=number)}
-        else:
-            raise DataError(f"Row {number} of the data is no text and has no 'text': {row!r:.80}.")
 
 
 def process_share() -> tuple[int, int]:

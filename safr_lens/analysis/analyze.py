@@ -14,6 +14,8 @@ from torch import Tensor
 from safr_lens.activations.remembered import remembered_vectors
 from safr_lens.analysis.sample import affordable, rows_at
 from safr_lens.atomic import replacing, write_json
+from safr_lens.data.labelled_rows import labelled_rows
+from safr_lens.data.rows import Data
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenized import tokenized_once
 from safr_lens.data.unknown import corpus_warning
@@ -124,7 +126,7 @@ def checked_folder(folder: Path, *, overwrite: bool) -> None:
 
 def analyze(
     model: HookedClassifier,
-    data: Iterable[dict[str, Any]],
+    data: Data,
     *,
     embeddings: Embeddings | None = None,
     vector_texts: Iterable[str] | None = None,
@@ -139,7 +141,8 @@ def analyze(
 
     Args:
         model: a classifier.
-        data: rows with ``text`` and ``label``; read several times; where it has a length, its token ids are kept.
+        data: rows with ``text`` and ``label``, as for :func:`safr_lens.stream_activations`; read several times; where
+            it has a length, its token ids are kept.
         embeddings: for the monosemanticity score, as in :func:`safr_lens.neurons.neuron_table`; by default word vectors
             of texts.
         vector_texts: which texts give them; by default those of the data. Where their words are too few for word
@@ -160,7 +163,7 @@ def analyze(
     for name, n_asked in (("the faithfulness", faithfulness_texts), ("the normalised AOPC", naopc_texts)):
         if n_asked is not None and (isinstance(n_asked, bool) or n_asked < 0):
             raise ConfigError(f"Expected 0 or more texts for {name}; got {n_asked!r}.")
-    data = tokenized_once(data, model.tokenizer)
+    data = tokenized_once(labelled_rows(data, model.labels), model.tokenizer)
     fresh = untrained(model, seed=seed) if at_init else None
     with remembered_vectors(model, *([] if fresh is None else [fresh])):
         with stages("reading neurons") as on_texts:

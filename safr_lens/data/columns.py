@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from safr_lens.errors import DataError, near_matches
 
@@ -21,11 +22,20 @@ def find_column(columns: Sequence[str], asked: str | None, usual: Sequence[str],
         if asked in columns:
             return asked
         raise DataError(f"{where} has no {role} column {asked!r}; it has {have}.{near_matches(asked, columns)}")
-    by_lower = {column.strip().lower(): column for column in columns}
-    for name in usual:
-        if name in by_lower:
-            return by_lower[name]
+    found = usual_column(columns, usual)
+    if found is not None:
+        return found
     raise DataError(
         f"{where}: no {role} column found among {have}; expected one of {', '.join(usual)}. "
         f"Name yours with --{role}-column (in Python: {role}_column=...)."
     )
+
+
+def usual_column(columns: Iterable[Any], usual: Sequence[str]) -> Any | None:
+    """Return the column with the first of the usual names that is present, whatever its case, or None.
+
+    >>> usual_column(["Review", "Stars"], TEXT_NAMES)
+    'Review'
+    """
+    by_lower = {str(column).strip().lower(): column for column in columns}
+    return next((by_lower[name] for name in usual if name in by_lower), None)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, Value
 
-from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column
+from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column, usual_column
 from safr_lens.data.counts import assumptions, row_counts
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
 from safr_lens.data.labels import HIDDEN_ADVICE, FoundLabels, find_labels, is_missing
 from safr_lens.data.origin import remembered
-from safr_lens.data.sources import Part, ReadOptions, find_parts
+from safr_lens.data.rows import Data, is_splits
+from safr_lens.data.sources import Part, ReadOptions, find_parts, usual_splits
 from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_shared, hash_share, text_key
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError, near_matches
@@ -30,7 +31,7 @@ FEATURES = Features({"text": Value("string"), "label": Value("int64")})
 
 @remembered
 def load_data(
-    source: str | Path | Mapping[str, str | Path],
+    source: str | Path | Data,
     *,
     text_column: str | None = None,
     label_column: str | None = None,
@@ -51,8 +52,9 @@ def load_data(
     Args:
         source: ``"rotten_tomatoes"`` or ``"imdb"`` (packaged, no network), a Hub id (``"org/name"`` or
             ``"org/name:config"``), a csv, tsv, json, jsonl or parquet file, also packed (``.gz``, ``.zip``), a folder
-            with train/validation/test files, with shards or written by ``save_to_disk``, or a mapping from split to
-            one of these.
+            with train/validation/test files, with shards or written by ``save_to_disk``; a pandas DataFrame, a
+            ``Dataset``, a list of dictionaries, a dictionary of columns; a ``DatasetDict``, or a mapping from split to
+            any of these.
         text_column, label_column: names of the columns, where they are not the usual ones.
         labels: what the labels mean: a mapping from label to class, or class names of which the one at i means label
             i; by default the labels of train are the classes.
@@ -132,7 +134,9 @@ def _hidden_splits(source: Any, found: Mapping[str, FoundLabels]) -> list[str]:
 
 
 def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
-    if not isinstance(source, Mapping):
+    if isinstance(source, DatasetDict | IterableDatasetDict | TextData):
+        source = usual_splits(source) or source
+    if not isinstance(source, Mapping) or _of_columns(source):
         return find_parts(source, options)
     if not source:
         raise DataError(f"Expected a file for at least one of {', '.join(SPLITS)}; got an empty mapping.")
@@ -148,6 +152,11 @@ def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
             raise DataError(f"{source[split]} has the splits {', '.join(parts)}; expected one alone for {split!r}.")
         found[split] = parts["train"]
     return found
+
+
+def _of_columns(source: Mapping[Any, Any]) -> bool:
+    paths = any(isinstance(part, str | Path) for part in source.values())
+    return bool(source) and not is_splits(source) and (usual_column(source, TEXT_NAMES) is not None or not paths)
 
 
 def _examples(part: Part, columns: tuple[str, str], labels: LabelReader) -> Iterator[dict[str, Any]]:
@@ -246,5 +255,8 @@ def _chosen(
 
 def _name(source: Any) -> str:
     if isinstance(source, Mapping):
-        return ", ".join(f"{split}={path}" for split, path in source.items())
-    return str(source)
+        shown = source if not _of_columns(source) else {}
+        return ", ".join(f"{split}={_name(part)}" for split, part in shown.items()) or "a dictionary of columns"
+    if isinstance(source, str | Path):
+        return str(source)
+    return f"a {type(source).__name__}" + (f" of {len(source):,} rows" if isinstance(source, Sized) else "")

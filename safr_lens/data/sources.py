@@ -132,12 +132,22 @@ def find_parts(data: Any, options: ReadOptions) -> dict[str, Part]:
         if source.takes(data):
             return source.parts(data, options)
     if not isinstance(data, (str, Path)):
-        raise DataError(f"Data of type {type(data).__name__} cannot be loaded. Expected {sources_help()}.")
+        raise DataError(
+            f"Data of type {type(data).__name__} cannot be loaded. Expected {sources_help()}; "
+            "in Python also data in memory, such as a DataFrame."
+        )
     path = Path(data)
     if len(path.parts) == 1 and not path.suffix:
         near = near_matches(path.name, [name for source in SOURCES.values() for name in source.names])
         raise DataError(f"Unknown data set {path.name!r}.{near or f' Expected {sources_help()}.'}")
     raise missing_file(path)
+
+
+def usual_splits(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the train, validation and test splits among those of some data, whatever their spelling."""
+    by_name = {str(name).lower(): part for name, part in data.items()}
+    found = {split: [by_name[n] for n in names if n in by_name] for split, names in SPLIT_NAMES.items()}
+    return {split: parts[0] for split, parts in found.items() if parts}
 
 
 def missing_file(path: Path) -> DataError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from safr_lens.data.rows import Data, texts_of
 from safr_lens.errors import CheckpointError, ConfigError, DataError, TextError, near_matches
 
 PAD, UNK = "[PAD]", "[UNK]"
@@ -172,12 +173,13 @@ def _no_token(text: str) -> str:
 
 
 def train_tokenizer(
-    texts: Iterable[str], *, kind: str = "word", min_frequency: int = 2, max_vocab: int = 30_000
+    texts: Data, *, kind: str = "word", min_frequency: int = 2, max_vocab: int = 30_000
 ) -> TextTokenizer:
     """Make a tokenizer from the training texts alone.
 
     Args:
-        texts: the training texts.
+        texts: the training texts, in a list, a DataFrame, a ``Dataset`` or a dictionary of columns; of splits,
+            ``train`` is meant.
         kind: ``"word"`` for lower-cased words and signs, ``"bpe"`` for byte-pair pieces of them.
         min_frequency: words (or pairs) seen less often are unknown (or not merged).
         max_vocab: at most so many ids.
@@ -207,7 +209,7 @@ def train_tokenizer(
         )
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
-    tokenizer.train_from_iterator(map(without_surrogates, texts), trainer)
+    tokenizer.train_from_iterator(map(without_surrogates, texts_of(texts, split="train")), trainer)
     if tokenizer.get_vocab_size() <= len(special):
         pieces = " The tokenizer bpe (--tokenizer bpe) counts pieces of words instead." if kind == "word" else ""
         raise DataError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from safr_lens.activations.stream import text_batches
 from safr_lens.data.labels import check_labels
+from safr_lens.data.rows import Data
 from safr_lens.data.unknown import counted
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
@@ -61,7 +61,7 @@ class Evaluation:
     unknown_tokens: float = 0.0
 
 
-def predict_split(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Predictions:
+def predict_split(model: HookedClassifier, split: Data) -> Predictions:
     """Classify every text of a split, in evaluation mode; hooks of a surrounding ``with model.hooks(...)`` apply.
 
     Raises:
@@ -90,7 +90,7 @@ def predict_split(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> P
     )
 
 
-def evaluate(model: HookedClassifier, split: Iterable[dict[str, Any]]) -> Evaluation:
+def evaluate(model: HookedClassifier, split: Data) -> Evaluation:
     """Return accuracy and loss of a model on a split, in evaluation mode.
 
     Hooks of a surrounding ``with model.hooks(...)`` apply.

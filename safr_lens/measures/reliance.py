@@ -11,6 +11,7 @@ import torch
 from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import stream_activations
 from safr_lens.backbones.edits import Edits
+from safr_lens.data.rows import Data
 from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
 from safr_lens.models.classifier import HookedClassifier
@@ -57,7 +58,7 @@ class Reliance:
 
 def reliance(
     model: HookedClassifier,
-    split: Iterable[dict[str, Any]],
+    split: Data,
     *,
     layers: Iterable[int] | None = None,
     intact: Evaluation | None = None,
@@ -92,7 +93,7 @@ def reliance(
 
 
 def ablated_predictions(
-    model: HookedClassifier, split: Iterable[dict[str, Any]], *, layers: Iterable[int] | None = None
+    model: HookedClassifier, split: Data, *, layers: Iterable[int] | None = None
 ) -> dict[str, Predictions]:
     """Return the predictions with the chosen MLPs ablated, text by text, by mode: what a :class:`Reliance` is made of.
 
@@ -112,9 +113,7 @@ def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tu
     return tuple(chosen)
 
 
-def _replacements(
-    model: HookedClassifier, split: Iterable[dict[str, Any]], layers: tuple[int, ...]
-) -> dict[str, Edits]:
+def _replacements(model: HookedClassifier, split: Data, layers: tuple[int, ...]) -> dict[str, Edits]:
     names = [model.adapter.mlp_output(layer) for layer in layers]
     means = {
         name: mean.to(model.device) for name, mean in averaged(stream_activations(model, split, names), names).items()

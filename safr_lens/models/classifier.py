@@ -17,6 +17,7 @@ from safr_lens.backbones.edits import is_edited, make_editable
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.data.batching import pad
 from safr_lens.data.labels import distinct
+from safr_lens.data.rows import Data, holds_rows, one_text, texts_of
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
 from safr_lens.errors import ConfigError, TextError
 from safr_lens.models import checkpoint
@@ -178,14 +179,17 @@ class HookedClassifier(CheckedHooks):
         return self.adapter.embedding.device
 
     def to_tokens(
-        self, texts: str | Sequence[str], *, truncate: bool = False
+        self, texts: str | Data, *, truncate: bool = False
     ) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
-        """Return token ids and mask of one or several texts.
+        """Return token ids and mask of a text, or of several in a list, a DataFrame, a ``Dataset`` ...
 
         Raises:
             TextError: no text, a text without a word, or one longer than ``n_ctx`` when ``truncate`` is off.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        if isinstance(texts, str):
+            texts = [texts]
+        elif holds_rows(texts) or not isinstance(texts, (list, tuple)):
+            texts = list(texts_of(texts, split=None))
         if not texts:
             raise TextError("Expected at least one text, got none.")
         encodings = self.tokenizer.encode_batch(texts, n_ctx=self.config.n_ctx, truncate=truncate)
@@ -194,11 +198,11 @@ class HookedClassifier(CheckedHooks):
 
     def to_str_tokens(self, text: str, *, truncate: bool = False) -> list[str]:
         """Return the tokens of a text as they stand in it, without special ones."""
-        return self.tokenizer.encode(text, n_ctx=self.config.n_ctx, truncate=truncate).tokens
+        return self.tokenizer.encode(one_text(text), n_ctx=self.config.n_ctx, truncate=truncate).tokens
 
     def forward(
         self,
-        input: str | Sequence[str] | Int[Tensor, "*batch pos"],
+        input: str | Data | Int[Tensor, "*batch pos"],
         mask: Bool[Tensor, "*batch pos"] | None = None,
         *,
         truncate: bool = False,
@@ -209,7 +213,7 @@ class HookedClassifier(CheckedHooks):
         """Classify texts or token ids.
 
         Args:
-            input: a text, several texts, or token ids, of several texts padded at the right.
+            input: a text, several texts (a list, a DataFrame ...), or token ids, of several texts padded at the right.
             mask: True at all tokens but padding; by default where the id is not that of padding.
             truncate: cut what is longer than the context instead of refusing it.
             capture: hook points whose activations (with gradient) to return; works through DDP wrappers too.
@@ -375,7 +379,7 @@ class HookedClassifier(CheckedHooks):
         """
         names = points_to_decompose(self.adapter, through_neurons=self.config.readout == "neurons")
         with evaluating(self):
-            output = self(*self.to_tokens(text, truncate=truncate), capture=names)
+            output = self(*self.to_tokens(one_text(text), truncate=truncate), capture=names)
             seen = {name: output.activations[name][output.mask].float() for name in names}
             tokens = self.to_str_tokens(text, truncate=truncate)
             return decomposed(self.adapter, seen, output.logits[0].float(), tokens=tokens, labels=self.labels)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool
 from torch import Tensor
 
+from safr_lens.data.rows import one_text
 from safr_lens.data.unknown import is_unknown
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
@@ -39,7 +40,7 @@ def text_activations(model: HookedClassifier, text: str, names: list[str], *, tr
         HookError: a name that the model does not have.
         TextError: a text that the model cannot read.
     """
-    tokens, mask = model.to_tokens(text, truncate=truncate)
+    tokens, mask = model.to_tokens(one_text(text), truncate=truncate)
     with evaluating(model):
         values = model.activations(tokens, mask, names=names)
     kept = model.adapter.text_positions(tokens, mask)

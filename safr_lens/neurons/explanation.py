@@ -8,6 +8,7 @@ from typing import Any
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from safr_lens.data.rows import one_text
 from safr_lens.data.unknown import is_unknown, named_tokens, text_warning
 from safr_lens.errors import ConfigError
 from safr_lens.measures.attribution import Attribution, attribution, margin
@@ -161,7 +162,7 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
         if text.model is not model:
             raise ConfigError("The explanation is of another model; make one with explain(model, text).")
         return text
-    tokens, mask = model.to_tokens(text, truncate=truncate)
+    tokens, mask = model.to_tokens(one_text(text), truncate=truncate)
     words = model.to_str_tokens(text, truncate=truncate)
     backbone, layers = model.adapter, range(model.config.n_layers)
     neurons = [backbone.readable_neurons(layer) for layer in layers]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.checks import check_number
+from safr_lens.data.labelled_rows import labelled_rows
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
 from safr_lens.models.classifier import HookedClassifier
@@ -62,6 +63,7 @@ def top_activations(
     if isinstance(data, Iterator):
         raise DataError("The data can be read only once, but its texts are read again to be shown; pass a list.")
     top = TopActivations(k, len(chosen))
+    data = labelled_rows(data, model.labels)
     for batch in stream_activations(model, data, name):
         top.update(batch.activations[name][:, chosen].cpu(), batch.example[batch.rows].cpu(), batch.positions.cpu())
     # torchmetrics makes a number of a tensor with one entry
@@ -90,7 +92,9 @@ def context(text: str, tokens: Sequence[str], position: int, window: int) -> tup
     return joined(first, position), joined(position + 1, end)
 
 
-def _table(model: HookedClassifier, data: Data, top: TopTokens, chosen: list[int], window: int) -> pd.DataFrame:
+def _table(
+    model: HookedClassifier, data: Iterable[Mapping[str, Any]], top: TopTokens, chosen: list[int], window: int
+) -> pd.DataFrame:
     texts = _texts(data, set(top.example[top.example >= 0].tolist()))
     tokens = {number: model.to_str_tokens(row["text"], truncate=True) for number, row in texts.items()}
     rows = []
@@ -107,13 +111,13 @@ def _table(model: HookedClassifier, data: Data, top: TopTokens, chosen: list[int
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _texts(data: Data, numbers: set[int]) -> dict[int, Mapping[str, Any]]:
+def _texts(data: Iterable[Mapping[str, Any]], numbers: set[int]) -> dict[int, Mapping[str, Any]]:
     texts: dict[int, Mapping[str, Any]] = {}
     for number, row in enumerate(data):
         if len(texts) == len(numbers):
             break
         if number in numbers:
-            texts[number] = {"text": row} if isinstance(row, str) else row
+            texts[number] = row
     if len(texts) < len(numbers):
         raise _other_texts()
     return texts

@@ -19,6 +19,9 @@ from rich.text import Text
 
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
+from safr_lens.data.labelled_rows import advised
+from safr_lens.data.load import load_data
+from safr_lens.data.rows import Data
 from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.errors import ConfigError, DataError, TrainingError
 from safr_lens.measures.predictions import evaluate
@@ -63,7 +66,7 @@ class TrainResult:
 
 def train(
     model: HookedClassifier,
-    data: TextData,
+    data: TextData | str | Path | Data,
     config: TrainConfig | None = None,
     *,
     penalty: SafrPenalty | None = None,
@@ -86,7 +89,8 @@ def train(
 
     Args:
         model: an untrained or trained classifier; it is trained in place.
-        data: train, validation and test splits.
+        data: train, validation and test splits; what else :func:`safr_lens.load_data` takes is loaded with it, as the
+            model's classes.
         config: epochs, batches, optimizer, seed.
         penalty: the terms beside the cross-entropy; by default SAFR on neurons.
         word_vectors: where penalty or embedding use word vectors: those, or a file of them
@@ -122,6 +126,9 @@ def train(
     """
     config, penalty = config or TrainConfig(), penalty or SafrPenalty()
     penalty.hook_names(model.adapter)  # raises where a layer is missing
+    if not isinstance(data, TextData):
+        with advised("load_data(data, classes=model.labels, labels=...)"):
+            data = load_data(data, classes=model.labels)
     _check_meaning(model, data, config, penalty)
     _check_data(model, data)
     warning = tokenizer_warning(model.tokenizer, data["validation"])

@@ -125,7 +125,7 @@ def _examples(
     """Return the texts in which the neuron is most active, each around its most active token."""
     top = top_activations(model, data, number, k, layer=layer, window=window)
     wanted = set(top["example"])
-    texts = {i: row if isinstance(row, str) else row["text"] for i, row in enumerate(data) if i in wanted}
+    texts = {i: text for i, text in enumerate(Texts(data)) if i in wanted}
     name = model.adapter.readable_neurons(layer)
     high = top["activation"].max()
     examples = []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int
 
+from safr_lens.data.rows import holds_rows
+from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import PAD, UNK, TextTokenizer, train_tokenizer, without_surrogates
 from safr_lens.errors import ConfigError, FewWordsError, TextError
 from safr_lens.word_vectors.cooccurrence import cooccurrence, positive_pmi
@@ -20,7 +23,7 @@ TEXTS_AT_ONCE = 1000
 
 
 def word_vectors(
-    texts: Iterable[str],
+    texts: Any,
     tokenizer: TextTokenizer | None = None,
     *,
     d_embed: int = 100,
@@ -42,8 +45,9 @@ def word_vectors(
     reviews rough ones, 10,000 good ones; 24,148 film reviews (5.2 million tokens) take about 15 seconds.
 
     Args:
-        texts: any texts, better many than only those of the data set. Read once; their token ids (8 bytes a token) and
-            the counts of distinct pairs are kept in memory. Texts without a word are skipped.
+        texts: any texts, as for :func:`safr_lens.train_tokenizer`, better many than only those of the data set. Read
+            once; their token ids (8 bytes a token) and the counts of distinct pairs are kept in memory. Texts without a
+            word are skipped.
         tokenizer: whose token types get the vectors. Without one, a word tokenizer is made from the texts, which are
             then read twice, or kept if they can be read but once.
         d_embed: length of the vectors; fewer when there are not so many words.
@@ -67,6 +71,7 @@ def word_vectors(
     'boring'
     """
     _check(texts, d_embed=d_embed, window=window, max_words=max_words, min_count=min_count)
+    texts = Texts(texts, split="train") if holds_rows(texts) else texts
     if tokenizer is None:
         texts = list(texts) if iter(texts) is texts else texts
         tokenizer = train_tokenizer(texts, min_frequency=min_count, max_vocab=max_words + 2)

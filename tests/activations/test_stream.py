@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from torch.utils.data import IterableDataset as TorchStream
 
 from safr_lens import HookedClassifier, TextData
@@ -362,12 +363,22 @@ def test_a_single_text_is_not_read_letter_by_letter(make_model):
         list(stream_activations(make_model(), "a dull film", NEURONS))
 
 
-@pytest.mark.parametrize("kind", ["dict", "TextData"])
-def test_splits_instead_of_one_of_them_are_an_error_that_names_them(make_model, kind):
-    splits = {"train": Dataset.from_list(numbered(5)), "test": Dataset.from_list(numbered(5))}
-    data = TextData(source="x", labels=("a", "b", "c"), splits=splits) if kind == "TextData" else splits
-    with pytest.raises(DataError, match=rf"data\['test'\].*got {kind}.*It has the splits train, test"):
-        list(stream_activations(make_model(), data, NEURONS))
+@pytest.mark.parametrize("kind", ["dict", "DatasetDict", "TextData"])
+def test_of_splits_the_test_split_is_read_and_others_are_an_error_that_names_them(make_model, kind):
+    model = make_model(labels=("a", "b", "c"))
+
+    def read(splits):
+        made = {"dict": dict, "DatasetDict": DatasetDict, "TextData": partial(TextData, "x", model.labels)}[kind](
+            splits
+        )
+        return plain(stream_activations(model, made, NEURONS))
+
+    rows = numbered(9)
+    splits = {"train": Dataset.from_list(rows[:5]), "test": Dataset.from_list(rows[5:])}
+    expected = plain(stream_activations(model, rows[5:], NEURONS))
+    assert all(torch.equal(one, other) for one, other in zip(read(splits), expected, strict=True))
+    with pytest.raises(DataError, match=r"has the splits train, validation; name one of them, as in data\['train'\]"):
+        read({"train": splits["train"], "validation": splits["test"]})
 
 
 @pytest.mark.parametrize(("process", "n_processes"), [(2, 2), (-1, 2), (0, 0)])

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets import Dataset, DatasetDict, IterableDataset
+from datasets import Dataset, IterableDataset
 
 from safr_lens.data.files import NO_HUB_SUFFIXES
-from safr_lens.data.sources import SPLIT_NAMES, Part, ReadLog, ReadOptions, Source, register_source
+from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source, usual_splits
 from safr_lens.errors import DataError
 
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(:[\w.-]+)?$")
@@ -36,17 +36,6 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
     if not splits:
         raise DataError(f"{source!r} has no train, validation or test split; it has {', '.join(dataset)}.")
     return splits
-
-
-def usual_splits(dataset: DatasetDict) -> dict[str, Dataset | IterableDataset]:
-    """Return the train, validation and test splits among those of a data set, whatever their spelling."""
-    by_name = {name.lower(): split for name, split in dataset.items()}
-    found = {}
-    for split, names in SPLIT_NAMES.items():
-        present = [by_name[name] for name in names if name in by_name]
-        if present:
-            found[split] = present[0]
-    return found
 
 
 def _takes(data: Any) -> bool:

@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow
 from datasets import Dataset, load_from_disk
 
-from safr_lens.data.readers.hub import usual_splits
-from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source
+from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source, usual_splits
 from safr_lens.errors import DataError
 
 MARKS = ("dataset_dict.json", "state.json")

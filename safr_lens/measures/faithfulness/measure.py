@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from safr_lens.checks import check_choice, check_number
 from safr_lens.data.batching import pad
+from safr_lens.data.rows import Data, texts_of
 from safr_lens.data.tokenizer import Encoding
 from safr_lens.errors import DataError
 from safr_lens.measures.faithfulness.bounds import Bounds, normalised_aopc
@@ -120,7 +121,7 @@ class Faithfulness:
 
 def faithfulness(
     model: HookedClassifier,
-    split: Iterable[dict[str, Any]],
+    split: Data,
     *,
     scores: str | Scores = "importance",
     operator: str = "remove",
@@ -214,8 +215,8 @@ def _check(model: HookedClassifier, operator: str, **numbers: int | None) -> Non
             check_number(name, value, low=0 if name == "naopc_texts" else 1, whole=True)
 
 
-def _first_texts(model: HookedClassifier, split: Iterable[dict[str, Any]], max_texts: int | None) -> list[Encoding]:
-    texts = [row["text"] for row in itertools.islice(split, max_texts)]
+def _first_texts(model: HookedClassifier, split: Data, max_texts: int | None) -> list[Encoding]:
+    texts = list(itertools.islice(texts_of(split, split="test"), max_texts))
     if not texts:
         raise DataError("The split holds no texts; there is nothing to measure.")
     return model.tokenizer.encode_batch(texts, n_ctx=model.config.n_ctx, truncate=True)
