@@ -56,6 +56,7 @@ TESTED_THROUGH = {
     "runs/analyze_run": "browser/test_hostile_names",
     "runs/grouping": "cli/test_analyze_compare",
     "runs/measured_data": "reporting/test_write",
+    "runs/record": "runs/test_measured_split",
     "runs/train_run": "cli/test_commands",
     "training/config": "training/test_loop",
     "training/history": "training/test_loop",

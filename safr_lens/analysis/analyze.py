@@ -55,6 +55,7 @@ class Analysis:
         faithfulness: of VMASK's importance; None if it was not asked for.
         coherence: of the directions that the layer's neurons write to.
         not_measured: why a measure is left out though nobody asked for that, by name.
+        about_data: what a reader must know of the texts, as that the model was trained on some of them.
         facts: layer, seed and size of the data.
     """
 
@@ -66,14 +67,15 @@ class Analysis:
     coherence: Coherence
     facts: dict[str, Any]
     not_measured: dict[str, str] = field(default_factory=dict)
+    about_data: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before believing the measurements."""
         unknown = corpus_warning(self.facts["unknown_tokens"])
         left_out = [f"{MEASURES[name].title} is not measured: {why}" for name, why in self.not_measured.items()]
-        said = _warnings(self.measurements, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
-        return [*([unknown] if unknown else []), *left_out, *said]
+        measured = _warnings(self.measurements, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
+        return [*self.about_data, *([unknown] if unknown else []), *left_out, *measured]
 
     def statistics_of(self, layer: int) -> NeuronStatistics:
         """Return the statistics, after checking that they are of a layer.

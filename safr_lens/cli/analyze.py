@@ -18,7 +18,7 @@ from safr_lens.cli.stages import stages
 @guarded
 def analyze(
     run: options.Run,
-    data: options.Data,
+    data: options.Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder for measures.json and neurons.parquet.")] = None,
     split: options.Split = "test",
     layer: options.Layer = -1,
@@ -56,6 +56,7 @@ def analyze(
     from safr_lens.analysis import NEURONS_FILE, checked_folder
     from safr_lens.runs.analyze_run import analyze_run
     from safr_lens.runs.measured_data import measured_data
+    from safr_lens.runs.record import run_record
 
     if out is not None:
         checked_folder(out, overwrite=overwrite)
@@ -73,6 +74,7 @@ def analyze(
         data,
         split,
         classes=model.labels,
+        runs=[run_record(run)],
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         **columns,
@@ -80,6 +82,7 @@ def analyze(
     analysis = analyze_run(
         model,
         chosen,
+        run=run,
         layer=layer,
         at_init=at_init,
         faithfulness_texts=faithfulness_texts,
@@ -88,7 +91,8 @@ def analyze(
     )
     if not main:
         return
-    described = {"run": run, "data": data, "split": split, "label_mapping": chosen.label_mapping}
+    described = {"run": run, "data": data, "split": chosen.split_name, "measured": chosen.name}
+    described |= {"label_mapping": chosen.label_mapping}
     described |= {"word_vectors": chosen.vectors_name}
     if out is not None:
         analysis.save(out, extra=described)
@@ -97,7 +101,7 @@ def analyze(
         return
     facts = analysis.facts
     print_table(
-        f"{run} on {facts['n_texts']:,} texts of {data}, {facts['n_tokens']:,} tokens "
+        f"{run} on {facts['n_texts']:,} texts of {chosen.name}, {facts['n_tokens']:,} tokens "
         f"({points(facts['unknown_tokens'])} % unknown), layer {facts['layer']}",
         [*COLUMNS, AT_INIT] if at_init else COLUMNS,
         measure_rows(analysis.measurements, analysis.at_init),

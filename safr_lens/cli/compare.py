@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @guarded
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Trained runs; the first is the baseline.")],
-    data: options.Data,
+    data: options.Data = None,
     split: options.Split = "test",
     layer: options.Layer = -1,
     word_vectors: options.WordVectors = None,
@@ -76,7 +76,8 @@ def compare(
         print_json(
             {
                 "data": data,
-                "split": split,
+                "split": measured.split_name,
+                "measured": measured.name,
                 "label_mapping": measured.label_mapping,
                 "groups": groups,
                 "runs": {run: analysis.to_dict() for run, analysis in analyses.items()},
@@ -84,7 +85,7 @@ def compare(
             }
         )
         return
-    _show_runs(analyses, data)
+    _show_runs(analyses, measured.name)
     say_labels(measured.label_mapping)
     baseline = next(iter(groups))
     for name, rows in differences.items():

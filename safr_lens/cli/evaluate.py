@@ -12,7 +12,7 @@ from safr_lens.cli.train import metric_rows
 @guarded
 def evaluate(
     run: options.Run,
-    data: options.Data,
+    data: options.Data = None,
     split: options.Split = "test",
     labels: options.Labels = None,
     text_column: options.TextColumn = None,
@@ -22,7 +22,7 @@ def evaluate(
     streaming: options.Streaming = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure accuracy, loss and reliance of a trained run on any data.
+    """Measure accuracy, loss and reliance of a trained run on its own test split, or on any data.
 
     Texts longer than the model's context are truncated; their number is reported.
 
@@ -30,13 +30,16 @@ def evaluate(
     """
     from safr_lens import HookedClassifier
     from safr_lens.runs.analyze_run import evaluate_run
-    from safr_lens.runs.measured_data import held_out_split
+    from safr_lens.runs.measured_split import measured_split
+    from safr_lens.runs.record import run_record
+    from safr_lens.runs.seen import seen_sentence, seen_warnings
 
     model = HookedClassifier.from_pretrained(run)
-    chosen, mapping = held_out_split(
+    chosen = measured_split(
         data,
         split,
         classes=model.labels,
+        runs=[run_record(run)],
         labels=stated(labels),
         text_column=text_column,
         label_column=label_column,
@@ -44,10 +47,14 @@ def evaluate(
         encoding=encoding,
         streaming=streaming,
     )
-    metrics = evaluate_run(model, chosen)
+    metrics = evaluate_run(model, chosen.rows)
+    counts, warnings = chosen.seen[run], metrics["warnings"]
+    metrics |= {"seen": counts, "warnings": [*seen_warnings(counts), *warnings]}
     if as_json:
-        print_json({"run": run, "data": data, "split": split, "label_mapping": mapping, **metrics})
+        described = {"run": run, "data": data, "split": chosen.split, "measured": chosen.name}
+        print_json({**described, "label_mapping": chosen.label_mapping, **metrics})
     else:
-        print_table(f"{run} on {data}", ["measure", split], metric_rows(metrics))
-        say_labels(mapping)
-        say(*(f"Warning: {warning}" for warning in metrics["warnings"]))
+        print_table(f"{run} on {chosen.name}", ["measure", chosen.split], metric_rows(metrics))
+        say_labels(chosen.label_mapping)
+        say(f"{'Warning: ' if seen_warnings(counts) else ''}{seen_sentence(counts)}")
+        say(*(f"Warning: {warning}" for warning in warnings))

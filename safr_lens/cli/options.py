@@ -10,9 +10,9 @@ from safr_lens.data.sources import sources_help
 
 DATA = sources_help()
 Run = Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")]
-Data = Annotated[str, typer.Option(help=f"{DATA}.")]
+Data = Annotated[str | None, typer.Option(help=f"{DATA}. By default the data that the run was trained on.")]
 TrainingData = Annotated[str | None, typer.Option("--data", help=f"{DATA}.")]
-Split = Annotated[str, typer.Option(help="Split to use; a single file is used as a whole.")]
+Split = Annotated[str, typer.Option(help="Split to use, or all; a file that the run does not know is used as a whole.")]
 Layer = Annotated[int, typer.Option(help="Layer whose neurons are measured; -1 is the last.")]
 WordVectors = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt64
+from jaxtyping import Bool, Int, UInt64
 
 from safr_lens.data.splits import text_key
 
@@ -38,19 +38,27 @@ class SplitFingerprint:
 
     texts: UInt64[np.ndarray, " n_rows"]
     labels: Int[np.ndarray, " n_rows"]
-    checksum: str
+    checksum: str = ""
+
+    def only(self, chosen: Bool[np.ndarray, " n_rows"]) -> SplitFingerprint:
+        """Return some of the rows; without a checksum, since their texts are not known."""
+        return SplitFingerprint(self.texts[chosen], self.labels[chosen])
 
     def difference(self, other: SplitFingerprint) -> str:
-        """Say what the rows of another one have that these do not; empty where nothing differs."""
-        if self.checksum == other.checksum:
+        """Say how the rows of another one differ; empty where nothing does."""
+        if self.checksum == other.checksum != "":
             return ""
+        return self.changes(other) or "the same texts in another order or spelling"
+
+    def changes(self, other: SplitFingerprint) -> str:
+        """Say how many texts another one has more, less or with other labels; empty where none."""
         before, after = Counter(self.texts.tolist()), Counter(other.texts.tolist())
         gone, new = (before - after).total(), (after - before).total()
         labelled = [Counter(zip(one.texts.tolist(), one.labels.tolist(), strict=True)) for one in (self, other)]
         relabelled = (labelled[0] - labelled[1]).total() - gone
         changes = {"other labels": relabelled, "removed": gone, "new": new}
         said = [f"{n:,} {'text' if n == 1 else 'texts'} {what}" for what, n in changes.items() if n > 0]
-        return ", ".join(said) or "the same texts in another order or spelling"
+        return ", ".join(said)
 
 
 def split_fingerprint(rows: Iterable[Mapping[str, Any]]) -> SplitFingerprint:

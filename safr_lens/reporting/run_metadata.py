@@ -18,7 +18,7 @@ def run_metadata(run: ReportedRun) -> dict[str, str]:
     rows = ", ".join(f"{count:,} {split}" for split, count in settings["data"]["rows"].items())
     return {
         "data": f"{settings['data']['source']}{': ' if rows else ''}{rows}",
-        "labels": differing(run.label_mapping or {}) or ", ".join(run.model.labels),
+        "labels": differing(run.record.label_mapping or {}) or ", ".join(run.model.labels),
         "seed": str(run.metrics["seed"]),
         "epochs": f"best {run.metrics['best_epoch']} of {run.metrics['epochs']}, {run.metrics['seconds']:.0f} s",
         "word vectors": run.metrics.get("word_vectors") or "none recorded",

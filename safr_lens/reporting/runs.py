@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safr_lens.data.label_mapping import merged
-from safr_lens.errors import CheckpointError
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.training.run_folder import HISTORY, METRICS
+from safr_lens.runs.record import RunRecord, parsed, run_record
+from safr_lens.training.run_folder import HISTORY
 
 
 @dataclass(frozen=True)
@@ -20,24 +19,19 @@ class ReportedRun:
     Attributes:
         name: what the report calls it.
         model: with its best weights.
-        metrics: of ``metrics.json``; empty for a model without its record, as one from the Hub.
+        record: of how it was trained, and on which rows.
         history: of ``history.jsonl``, one dict an epoch.
     """
 
     name: str
     model: HookedClassifier
-    metrics: dict[str, Any]
+    record: RunRecord
     history: list[dict[str, Any]]
 
     @property
-    def source(self) -> str | None:
-        """The data that it was trained on, if its record says so."""
-        return self.metrics.get("settings", {}).get("data", {}).get("source")
-
-    @property
-    def label_mapping(self) -> dict[str, str] | None:
-        """What the labels of these data mean, if the record says so."""
-        return merged(self.metrics.get("label_mapping", {})) or None
+    def metrics(self) -> dict[str, Any]:
+        """What stands in ``metrics.json``; empty for a model without its record, as one from the Hub."""
+        return self.record.metrics
 
 
 def load_run(run: str | Path, *, name: str | None = None) -> ReportedRun:
@@ -51,13 +45,6 @@ def load_run(run: str | Path, *, name: str | None = None) -> ReportedRun:
     return ReportedRun(
         name=name or folder.resolve().name or str(run),
         model=model,
-        metrics=_read(folder / METRICS, json.loads, {}),
-        history=_read(folder / HISTORY, lambda text: [json.loads(line) for line in text.splitlines()], []),
+        record=run_record(run),
+        history=parsed(folder / HISTORY, lambda text: [json.loads(line) for line in text.splitlines()], []),
     )
-
-
-def _read(path: Path, parse: Any, missing: Any) -> Any:
-    try:
-        return parse(path.read_text(encoding="utf-8")) if path.is_file() else missing
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}. Train the run again, or remove the file.") from None

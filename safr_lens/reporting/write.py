@@ -12,6 +12,7 @@ from safr_lens.reporting.build import build_report
 from safr_lens.reporting.runs import ReportedRun, load_run
 from safr_lens.runs.analyze_run import analyze_run
 from safr_lens.runs.measured_data import MeasuredData, measured_data
+from safr_lens.runs.seen import seen_sentence
 from safr_lens.views.view import View
 
 
@@ -37,7 +38,7 @@ def report(
         baseline: another, usually the unregularised one.
         out: write the page there, too.
         data: what to measure on, as in :func:`safr_lens.load_data`; by default what the run was trained on.
-        split: which split of it; a single file is used whole.
+        split: which split of it, or ``"all"``; a file that the runs do not know is used whole.
         word_vectors: a file of word vectors for the MS score, see :func:`safr_lens.word_vectors.read_word_vectors`.
         word_vectors_from: or data whose texts give them; by default the training split.
         faithfulness_texts: as in :func:`safr_lens.analyze`.
@@ -57,22 +58,19 @@ def report(
     if out is not None and Path(out).exists() and not overwrite:
         raise CheckpointError(f"{out} exists already. Name another file, or overwrite it (--overwrite).")
     runs = _loaded(run, baseline)
-    source = data or runs[-1].source
-    if source is None:
-        raise ConfigError(f"{run} does not record the data that it was trained on; name some with data (--data).")
-    if data is None and columns.get("labels") is None:
-        columns["labels"] = runs[-1].label_mapping
     measured = measured_data(
-        source,
+        data,
         split,
         classes=runs[-1].model.labels,
+        runs=[one.record for one in runs],
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         **columns,
     )
     analyses = analyze_reported(runs, measured, stages=stages, seed=seed, faithfulness_texts=faithfulness_texts)
     facts = {
-        "data": f"the {split} split of {source}",
+        "data": measured.name,
+        "texts trained on": " ".join(f"{one.name}: {seen_sentence(measured.seen[one.record.run])}" for one in runs),
         "word vectors of the MS score": ("" if measured.vectors else "PPMI-SVD of ") + measured.vectors_name,
         "seed of permutations and resamples": str(seed),
         "labels": differing(measured.label_mapping) or "named as the classes",
@@ -99,6 +97,7 @@ def analyze_reported(
         analyze_run(
             one.model,
             measured,
+            run=one.record.run,
             at_init=one is runs[-1],
             **options,
             **({} if stages is None else {"stages": stages(one.name)}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.runs.measured_data import MeasuredData, measured_data
+from safr_lens.runs.record import run_record
+from safr_lens.runs.seen import seen_warnings
 from safr_lens.training.metrics import as_dict
 from safr_lens.word_vectors.resolve import Embeddings, vectors_of_texts
 
@@ -30,8 +33,12 @@ def evaluate_run(model: HookedClassifier, split: Split) -> dict[str, Any]:
     }
 
 
-def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, **options: Any) -> Analysis:
+def analyze_run(
+    model: HookedClassifier, data: MeasuredData, *, run: str | None = None, seed: int = 0, **options: Any
+) -> Analysis:
     """Analyze a model with the word vectors of some data; ``options`` as for :func:`safr_lens.analyze`.
+
+    The analysis warns where the run, by its name in ``data.seen``, was trained on some of the texts.
 
     Raises:
         ConfigError: vectors that the user named, and that know too few words.
@@ -40,12 +47,16 @@ def analyze_run(model: HookedClassifier, data: MeasuredData, *, seed: int = 0, *
     vectors: Embeddings | None = data.vectors
     if data.vectors_from is not None:
         vectors = vectors_of_texts(texts, model.tokenizer, data.vectors_from, seed=seed)
-    return analyze(model, data.split, embeddings=vectors, vector_texts=texts, seed=seed, **options)
+    found = analyze(model, data.split, embeddings=vectors, vector_texts=texts, seed=seed, **options)
+    if run not in data.seen:
+        return found
+    counts = data.seen[run]
+    return replace(found, facts=found.facts | {"seen": counts}, about_data=tuple(seen_warnings(counts)))
 
 
 def analyze_runs(
     runs: Sequence[str],
-    source: str,
+    source: str | None,
     split: str,
     *,
     word_vectors: str | Path | None = None,
@@ -54,7 +65,7 @@ def analyze_runs(
     columns: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> tuple[dict[str, Analysis], MeasuredData]:
-    """Analyze several runs on the same data; all are loaded before the first is measured.
+    """Analyze several runs on the same data, by default that of the last; all are loaded before the first is measured.
 
     Raises:
         CheckpointError: a run that cannot be loaded.
@@ -68,11 +79,13 @@ def analyze_runs(
         source,
         split,
         classes=classes.pop(),
+        runs=[run_record(run) for run in runs],
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         **(columns or {}),
     )
     analyses = {
-        run: analyze_run(model, data, at_init=False, stages=stages(run), **options) for run, model in models.items()
+        run: analyze_run(model, data, run=run, at_init=False, stages=stages(run), **options)
+        for run, model in models.items()
     }
     return analyses, data

@@ -8,32 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safr_lens.data.dataset import SPLITS, Split
+from safr_lens.data.dataset import Split
 from safr_lens.data.load import load_data
-from safr_lens.errors import DataError, near_matches
+from safr_lens.runs.measured_split import Counts, measured_split
+from safr_lens.runs.record import RunRecord
 from safr_lens.word_vectors.resolve import check_one_source
-
-
-def held_out_split(
-    source: str, split: str, *, classes: Sequence[str], **columns: Any
-) -> tuple[Split, Mapping[str, str]]:
-    """Return one split of some data for a trained model, and the class of each label; a single file is used whole.
-
-    Args:
-        source: as in :func:`safr_lens.load_data`.
-        split: which split.
-        classes: of the model.
-        **columns: ``labels``, ``text_column``, ``label_column``, ``header``, ``encoding``, ``streaming``.
-
-    Raises:
-        DataError: data that cannot be used, or that lacks the split.
-    """
-    if split not in SPLITS:
-        raise DataError(f"Unknown split {split!r}; expected {', '.join(SPLITS)}.{near_matches(split, SPLITS)}")
-    single_file = Path(source).is_file()
-    data = load_data(source, classes=classes, cut_missing=not single_file, **columns)
-    name = "test" if single_file else split
-    return data[name], data.label_mapping[name]
 
 
 @dataclass(frozen=True)
@@ -47,6 +26,10 @@ class MeasuredData:
         vectors: a file of vectors, which is used instead of the texts.
         vectors_from: the data that the user named for word vectors, if any.
         label_mapping: the class that each label of the data means.
+        name: of the split and its source, for people.
+        split_name: which split it is; ``"all"`` for data that is not split.
+        seen: how many of the texts each run was trained on, as in
+            :class:`~safr_lens.runs.measured_split.MeasuredSplit`.
     """
 
     split: Split
@@ -55,33 +38,44 @@ class MeasuredData:
     vectors: Path | None = None
     vectors_from: str | None = None
     label_mapping: Mapping[str, str] = field(default_factory=dict)
+    name: str = "the measured texts"
+    split_name: str = "all"
+    seen: Mapping[str, Counts] = field(default_factory=dict)
 
 
 def measured_data(
-    source: str,
+    source: str | None,
     split: str,
     *,
     classes: Sequence[str],
+    runs: Sequence[RunRecord] = (),
     word_vectors: str | Path | None = None,
     word_vectors_from: str | None = None,
     **columns: Any,
 ) -> MeasuredData:
     """Load a split to measure on, and say where its word vectors come from.
 
-    From the file ``word_vectors``, the texts of ``word_vectors_from``, or else the training split.
+    From the file ``word_vectors``, the texts of ``word_vectors_from``, or else the training split of the same data.
+    The other arguments are those of :func:`safr_lens.runs.measured_split.measured_split`.
 
     Raises:
-        DataError: data that cannot be used, or that lacks the split.
+        ConfigError, DataError: data that cannot be used, or that lacks the split.
     """
     check_one_source(word_vectors, word_vectors_from)
-    chosen, mapping = held_out_split(source, split, classes=classes, **columns)
-    measured = partial(MeasuredData, chosen, label_mapping=mapping)
+    chosen = measured_split(source, split, classes=classes, runs=runs, **columns)
+    measured = partial(
+        MeasuredData,
+        chosen.rows,
+        label_mapping=chosen.label_mapping,
+        name=chosen.name,
+        split_name=chosen.split,
+        seen=chosen.seen,
+    )
     if word_vectors is not None:
         return measured((), f"the file {word_vectors}", Path(word_vectors))
     if word_vectors_from is not None:
         others = load_data(word_vectors_from, cut_missing=False)
         return measured(tuple(others.values()), f"all texts of {word_vectors_from}", vectors_from=word_vectors_from)
-    if Path(source).is_file() or split == "train":
-        return measured((chosen,), "the measured texts")
-    train_texts, _ = held_out_split(source, "train", classes=classes, **columns)
-    return measured((train_texts,), f"the training split of {source}")
+    if chosen.train is None:
+        return measured((chosen.rows,), "the measured texts")
+    return measured((chosen.train,), f"the training split of {chosen.name.partition(' split of ')[2]}")

@@ -13,6 +13,7 @@ from safr_lens.reporting import build_report
 from safr_lens.reporting.runs import ReportedRun
 from safr_lens.runs.analyze_run import analyze_run
 from safr_lens.runs.measured_data import MeasuredData
+from safr_lens.runs.record import RunRecord
 from safr_lens.views.sanitize import shortened
 from tests.browser.hostile import assert_nothing_ran, seen
 from tests.browser.pages import text_of, wait_until_drawn
@@ -62,7 +63,7 @@ def test_names_and_facts_in_the_report(open_page):
     split = Dataset.from_list(data, features=FEATURES)
     analysis = analyze_run(model, MeasuredData(split, (split,), "these"), faithfulness_texts=0)
     facts = {"data": TAGS[0], **{f"fact {i}": payload for i, payload in enumerate(PAYLOADS)}}
-    reported = [ReportedRun(name, model, {}, []) for name in RUNS]
+    reported = [ReportedRun(name, model, RunRecord(name, {}, None), []) for name in RUNS]
     view = build_report(reported, split, [analysis, analysis], measured=facts)
     page = open_page(dataclasses.replace(view, title=RUNS[0]))
     wait_until_drawn(page)

@@ -37,7 +37,9 @@ def test_analyze_writes_measures_and_neurons_and_shows_a_table(call, run, corpus
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in out.iterdir()) == ["measures.json", "neurons.parquet"]
     found = json.loads((out / "measures.json").read_text())
-    assert (found["run"], found["data"], found["n_texts"]) == (str(run), str(corpus), 120)
+    assert (found["run"], found["data"], found["n_texts"]) == (str(run), str(corpus), 24)
+    assert (found["split"], found["measured"]) == ("test", f"the test split of {corpus}")
+    assert found["seen"] == {"train": 0, "validation": 0, "test": 24, "new": 0}
     assert len(pd.read_parquet(out / "neurons.parquet")) == 32
     for words in ("token selectivity", "95 % interval", "null", "random", "comprehensiveness"):
         assert words in result.stdout
@@ -84,7 +86,7 @@ def test_analyze_json_is_what_it_writes(call, run, corpus, tmp_path):
     words = ("--data", corpus, "--no-init", "--faithfulness-texts", 0, "--json")
     printed = json.loads(call("analyze", run, *words, "--out", out).stdout)
     assert printed == json.loads((out / "measures.json").read_text())
-    assert printed["word_vectors"] == "the measured texts"
+    assert printed["word_vectors"] == f"the training split of {corpus}"
     assert printed["faithfulness"] is None and "at_init" not in printed["figures"]["capacity"]
     accuracy = json.loads(call("evaluate", run, "--data", corpus, "--json").stdout)["test"]["accuracy"]
     assert printed["figures"]["accuracy"]["value"] == pytest.approx(accuracy)

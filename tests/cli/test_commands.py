@@ -59,10 +59,27 @@ def test_predict_shows_tokens_for_people(call, run):
     assert "[bold]plot[/bold]" in result.stdout
 
 
-def test_evaluate_uses_a_single_file_whole(call, run, corpus):
+def test_evaluate_measures_the_rows_that_were_held_out(call, run, corpus):
     found = json.loads(call("evaluate", run, "--data", corpus, "--json").stdout)
-    assert found["test"]["n"] == len(corpus.read_text().splitlines()) - 1
-    assert "accuracy_lost" in found["reliance"]["zero"]
+    recorded = json.loads((run / "metrics.json").read_text())
+    assert found["test"]["accuracy"] == recorded["test"]["accuracy"] and found["test"]["n"] == recorded["test"]["n"]
+    assert (found["split"], found["seen"]["test"], found["warnings"]) == ("test", recorded["test"]["n"], [])
+    again = json.loads(call("evaluate", run, "--json").stdout)
+    assert again["test"] == found["test"], "without --data"
+
+
+def test_evaluate_says_what_was_trained_on(call, run, corpus, tmp_path):
+    everything = json.loads(call("evaluate", run, "--data", corpus, "--split", "all", "--json").stdout)
+    assert everything["test"]["n"] == len(corpus.read_text().splitlines()) - 1
+    assert everything["warnings"][0].startswith(f"{everything['seen']['train']} of 120 texts were trained on")
+    other = tmp_path / "other.csv"
+    other.write_text(f"{corpus.read_text()}a new funny film,positive\n")
+    shown = call("evaluate", run, "--data", other).stdout
+    assert f"Warning: {everything['seen']['train']} of 121 texts were trained on" in shown
+    new = tmp_path / "new.csv"
+    new.write_text("text,label\na new funny film,positive\na new dull film,negative\n")
+    shown = call("evaluate", run, "--data", new).stdout
+    assert "0 of 2 texts were trained on." in shown and "Warning: 0 of" not in shown
 
 
 def test_evaluate_streaming_gives_the_same_figures(call, run, corpus):

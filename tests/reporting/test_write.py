@@ -35,7 +35,7 @@ def view(runs):
 
 def test_every_figure_is_the_one_that_was_measured(view, runs):
     loaded = [load_run(runs / name) for name in ("plain", "safr")]
-    data = measured_data(loaded[1].source, "test", classes=loaded[1].model.labels)
+    data = measured_data(None, "test", classes=loaded[1].model.labels, runs=[one.record for one in loaded])
     found = analyze_reported(loaded, data, faithfulness_texts=3)
     assert [row.key for row in view.content["rows"]] == [name for name in MEASURES if name in found[0].measurements]
     for row in view.content["rows"]:
@@ -145,7 +145,7 @@ def test_an_unregularised_run_names_the_weights_that_it_used(runs):
 
 def test_each_model_reads_each_example_once(runs, monkeypatch):
     loaded = [load_run(runs / name) for name in ("plain", "safr")]
-    data = measured_data(loaded[1].source, "test", classes=loaded[1].model.labels)
+    data = measured_data(None, "test", classes=loaded[1].model.labels, runs=[one.record for one in loaded])
     found = analyze_reported(loaded, data, faithfulness_texts=0)
     # dashboards stream all texts, so they are left out here
     monkeypatch.setattr(build, "_dashboards", lambda *args: [])
@@ -181,3 +181,26 @@ def test_word_vectors_that_were_asked_for_and_cannot_be_made_stay_an_error(call,
     given = tmp_path / "few.vec" if option == "--word-vectors" else few
     result = call("analyze", runs / "safr", "--data", few, option, given, "--quiet")
     assert result.exit_code == 2 and words in result.stderr
+
+
+def test_a_run_is_reported_from_another_folder_on_its_own_test_split(runs, monkeypatch):
+    monkeypatch.chdir("/")
+    view = safr_lens.report(runs / "safr", runs / "plain", faithfulness_texts=0)
+    facts = dict(view.content["metadata"])["this evaluation"]
+    assert facts["data"].startswith("the test split of ")
+    assert facts["texts trained on"] == "plain: 0 of 24 texts were trained on. safr: 0 of 24 texts were trained on."
+    assert "24 texts" in " ".join(view.content["intro"])
+    assert not any("trained on" in warning for warning in view.content["warnings"])
+
+
+def test_a_report_warns_of_texts_that_were_trained_on(call, runs, corpus, tmp_path):
+    options = {"data": str(corpus), "split": "all", "faithfulness_texts": 0}
+    view = safr_lens.report(runs / "safr", out=tmp_path / "page.html", **options)
+    [warning] = [one for one in view.content["warnings"] if "trained on" in one]
+    assert re.match(r"safr: \d+ of 120 texts were trained on, and \d+ were used to choose the best epoch\.", warning)
+    assert warning in (tmp_path / "page.html").read_text()
+    words = ["compare", runs / "plain", runs / "safr", "--quiet", "--json"]
+    compared = json.loads(call(*words, "--data", corpus, "--split", "all").stdout)
+    for one in compared["runs"].values():
+        assert one["seen"]["train"] > 60 and "trained on" in one["warnings"][0]
+    assert json.loads(call(*words).stdout)["split"] == "test", "without --data"

@@ -1,0 +1,64 @@
+"""What the folder of a run records: its metrics, and which rows it was trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safr_lens.data.label_mapping import merged
+from safr_lens.errors import CheckpointError
+from safr_lens.training.run_folder import METRICS
+from safr_lens.training.trained_rows import Fingerprints, read_rows
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The record of a trained run.
+
+    Attributes:
+        run: its folder, or a Hub id.
+        metrics: of ``metrics.json``; empty for a model without its record, as one from the Hub.
+        rows: fingerprints of the rows of its splits; None where it keeps none.
+    """
+
+    run: str
+    metrics: dict[str, Any]
+    rows: Fingerprints | None
+
+    @property
+    def origin(self) -> dict[str, Any] | None:
+        """How its data is loaded again; None where nobody knows. An older run names the source alone."""
+        if "data_origin" in self.metrics:
+            return self.metrics["data_origin"]
+        source = self.metrics.get("settings", {}).get("data", {}).get("source")
+        return None if source is None else {"source": source}
+
+    @property
+    def label_mapping(self) -> dict[str, str] | None:
+        """What the labels of its data mean, if the record says so."""
+        return merged(self.metrics.get("label_mapping", {})) or None
+
+
+def run_record(run: str | Path) -> RunRecord:
+    """Read the record of a run.
+
+    Raises:
+        CheckpointError: a damaged file.
+    """
+    folder = Path(run)
+    return RunRecord(str(run), parsed(folder / METRICS, json.loads, {}), read_rows(folder))
+
+
+def parsed(path: Path, parse: Callable[[str], Any], missing: Any) -> Any:
+    """Return what a text file holds, or ``missing`` where there is none.
+
+    Raises:
+        CheckpointError: a damaged file.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8")) if path.is_file() else missing
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}. Train the run again, or remove the file.") from None
