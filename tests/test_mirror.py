@@ -70,6 +70,7 @@ TESTED_THROUGH = {
 
 # test files of several modules at once; their first line says of what
 ACROSS = {
+    "data/real_files",
     "data/streaming",
     "measures/few_types",
     "measures/ms_two_processes",

@@ -9,10 +9,21 @@ from safr_lens.errors import DataError, near_matches
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document")
 LABEL_NAMES = ("label", "labels", "sentiment", "class", "target", "polarity")
+ROW_NUMBERS = ("", "index", "id", "idx")
 
 
-def find_column(columns: Sequence[str], asked: str | None, usual: Sequence[str], *, role: str, where: str) -> str:
+def find_column(
+    columns: Sequence[str], asked: str | None, usual: Sequence[str], *, role: str, where: str, more: str = ""
+) -> str:
     """Return the column that plays ``role`` ("text" or "label"): the one asked for, or the usual name present.
+
+    Args:
+        columns: those there are.
+        asked: the one that the user named.
+        usual: usual names of such a column.
+        role: what is looked for.
+        where: what to call the source in a message.
+        more: what else may mend it.
 
     Raises:
         DataError: naming the columns there are and near matches.
@@ -21,13 +32,13 @@ def find_column(columns: Sequence[str], asked: str | None, usual: Sequence[str],
     if asked is not None:
         if asked in columns:
             return asked
-        raise DataError(f"{where} has no {role} column {asked!r}; it has {have}.{near_matches(asked, columns)}")
+        raise DataError(f"{where} has no {role} column {asked!r}; it has {have}.{near_matches(asked, columns)}{more}")
     found = usual_column(columns, usual)
     if found is not None:
         return found
     raise DataError(
         f"{where}: no {role} column found among {have}; expected one of {', '.join(usual)}. "
-        f"Name yours with --{role}-column (in Python: {role}_column=...)."
+        f"Name yours with --{role}-column (in Python: {role}_column=...).{more}"
     )
 
 
@@ -39,3 +50,14 @@ def usual_column(columns: Iterable[Any], usual: Sequence[str]) -> Any | None:
     """
     by_lower = {str(column).strip().lower(): column for column in columns}
     return next((by_lower[name] for name in usual if name in by_lower), None)
+
+
+def keeps_labels_secret(columns: Sequence[str], train: Sequence[str], label: str) -> bool:
+    """Whether a split lacks the label column alone, as the public test splits of benchmarks do.
+
+    >>> keeps_labels_secret(["index", "sentence"], ["sentence", "label"], "label")
+    True
+    >>> keeps_labels_secret(["sentence", "lable"], ["sentence", "label"], "label")
+    False
+    """
+    return label not in columns and set(columns) <= {*train, *ROW_NUMBERS}

@@ -75,8 +75,14 @@ def _guess(content: bytes) -> str:
     """Return the likeliest of the encodings in which all bytes are a text."""
     possible = [name for name in GUESSED if _decodes(content, name)]
     found = list(from_bytes(content[: 1 << 16], cp_isolation=possible)) if possible else []
-    found.sort(key=lambda one: (one.chaos, -one.coherence, GUESSED.index(one.encoding)))
+    # bytes of Japanese texts are often valid Korean or Chinese ones, which have no hiragana
+    found.sort(key=lambda one: (not _has_hiragana(str(one)), one.chaos, -one.coherence, GUESSED.index(one.encoding)))
     return found[0].encoding if found else "latin1"
+
+
+def _has_hiragana(text: str) -> bool:
+    letters = [char for char in text if char.isalpha() and not char.isascii()]
+    return sum("\u3041" <= char <= "\u309f" for char in letters) > 0.1 * len(letters)
 
 
 def _decodes(content: bytes, encoding: str) -> bool:

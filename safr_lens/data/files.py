@@ -33,6 +33,10 @@ REFUSED = {
         (".arrow", ".feather"), "Name the folder that save_to_disk wrote, or save the table with to_parquet."
     ),
 }
+NO_HEADER = (
+    " If the file begins with a row of data, add --no-header (in Python: header=False); more than two columns are then "
+    "named 1, 2 and so on."
+)
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,13 @@ class FileFormat:
         suffixes: endings of its files, the usual one first.
         rows: reads the rows of one file.
         text: whether it is text, which may have an encoding and be gzipped.
+        header: whether its first row is usually a header.
     """
 
     suffixes: tuple[str, ...]
     rows: Callable[[DataFile, ReadOptions, ReadLog], Iterator[Mapping[str, Any]]]
     text: bool = True
+    header: bool = False
     features: Callable[[DataFile], Mapping[str, Any]] = lambda file: {}
 
 
@@ -98,7 +104,8 @@ class DataFile:
 
     def part(self, options: ReadOptions) -> Part:
         """Return the file as one split."""
-        return Part(self.where, lambda log: self.rows(options, log), self._features())
+        mend = NO_HEADER if self.form.header and options.header is not False else ""
+        return Part(self.where, lambda log: self.rows(options, log), self._features(), mend=mend)
 
     def rows(self, options: ReadOptions, log: ReadLog) -> Iterator[Mapping[str, Any]]:
         """Read the rows.
@@ -156,11 +163,13 @@ def _unknown(path: Path, name: str) -> str:
     expected = f"{path}: expected a file ending in {', '.join(FORMATS)}, also with .gz or in a .zip."
     if suffix in REFUSED:
         return f"{expected} {REFUSED[suffix]}"
-    if near := near_matches(suffix, FORMATS) if suffix else "":
+    if near := near_matches(suffix, FORMATS) if suffix not in ("", ".txt") else "":
         return expected + near
-    with path.open("rb") as file:
+    packed = path.suffix if path.name != name else ""
+    with gunzipped(path) if packed else path.open("rb") as file:
         tabs = b"\t" in file.read(1 << 12).partition(b"\n")[0]
-    return f"{expected} If it is a table of text, rename it: {quoted(path.name + ('.tsv' if tabs else '.csv'))}"
+    other = name.removesuffix(".txt") + (".tsv" if tabs else ".csv") + packed
+    return f"{expected} If it is a table of text, rename it: {quoted(other)}"
 
 
 NO_HUB_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", *PACKED, *REFUSED})

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, Value
 
-from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column, usual_column
+from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column, keeps_labels_secret, usual_column
 from safr_lens.data.counts import assumptions, row_counts
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
@@ -78,17 +78,9 @@ def load_data(
     """
     named = text_column is not None or label_column is not None
     raw = _find(source, ReadOptions(header=header, encoding=encoding, streaming=streaming, named_columns=named))
-    columns = {}
-    for split, part in raw.items():
-        first = next(iter(part.rows()), None)
-        if first is None:
-            raise DataError(f"{part.where} holds no rows.")
-        columns[split] = (
-            find_column(list(first), text_column, TEXT_NAMES, role="text", where=part.where),
-            find_column(list(first), label_column, LABEL_NAMES, role="label", where=part.where),
-        )
-    found = {split: _labels(part, columns[split][1], streaming=streaming) for split, part in raw.items()}
-    hidden = _hidden_splits(source, found)
+    columns = _columns(source, raw, text_column, label_column)
+    found = {split: _labels(raw[split], names[1], streaming=streaming) for split, names in columns.items()}
+    hidden = [*(split for split in raw if split not in columns), *_hidden_splits(source, found)]
     readers = label_readers({s: one for s, one in found.items() if s not in hidden}, labels=labels, classes=classes)
     parts = {split: partial(_examples, raw[split], columns[split], reader) for split, reader in readers.items()}
     if not cut_missing and set(parts) == {"train"}:
@@ -112,6 +104,25 @@ def load_data(
     )
     LOG.info(data.summary)
     return data
+
+
+def _columns(source: Any, raw: Mapping[str, Part], text: str | None, label: str | None) -> dict[str, tuple[str, str]]:
+    """Return the columns of text and label of each split; a test split whose labels are secret has none."""
+    columns: dict[str, tuple[str, str]] = {}
+    firsts: dict[str, list[str]] = {}
+    for split, part in raw.items():
+        first = next(iter(part.rows()), None)
+        if first is None:
+            raise DataError(f"{part.where} holds no rows.")
+        have = firsts[split] = list(first)
+        may_lack = "train" in columns and not isinstance(source, Mapping) and not str(have[0]).isdigit()
+        if may_lack and keeps_labels_secret(have, firsts["train"], columns["train"][1]):
+            continue
+        columns[split] = (
+            find_column(have, text, TEXT_NAMES, role="text", where=part.where, more=part.mend),
+            find_column(have, label, LABEL_NAMES, role="label", where=part.where, more=part.mend),
+        )
+    return columns
 
 
 def _labels(part: Part, column: str, *, streaming: bool) -> FoundLabels:

@@ -58,6 +58,7 @@ class Part:
         read: gives its rows anew, and tells the log what it meets.
         features: the declared type of each column, where the source has one.
         remote: whether reading it all may be a download.
+        mend: what else may help where no column for text or label is found.
         notes: what is to be said of the source beside its rows.
         log: of the last pass that came to its end.
     """
@@ -66,6 +67,7 @@ class Part:
     read: Callable[[ReadLog], Iterator[Mapping[str, Any]]]
     features: Mapping[str, Any] = field(default_factory=dict)
     remote: bool = False
+    mend: str = ""
     notes: tuple[str, ...] = ()
     log: ReadLog | None = None
 

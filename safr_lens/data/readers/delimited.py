@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from safr_lens.data.dialect import SAMPLE, SHOWN, Dialect, find_dialect, guessed_columns, headerless_columns
-from safr_lens.data.files import DataFile, FileFormat, register_format
+from safr_lens.data.files import NO_HEADER, DataFile, FileFormat, register_format
 from safr_lens.data.records import Record, records
 from safr_lens.data.sources import ReadLog, ReadOptions
 from safr_lens.errors import DataError
@@ -61,7 +61,7 @@ def _columns(file: DataFile, head: list[list[str]], options: ReadOptions, log: R
         log.assume("without a header")
         return guessed, False
     if repeated:
-        raise DataError(f"{file.where} has more than one column {repeated[0]!r}. Rename or remove one.")
+        raise DataError(f"{file.where} has more than one column {repeated[0]!r}. Rename or remove one.{NO_HEADER}")
     return names, True
 
 
@@ -82,10 +82,10 @@ def _row(record: Record, columns: list[str], where: str, log: ReadLog) -> dict[s
         raise DataError(
             f"{where}, line {record.line}: a cell ({cell!r:.40}) stands in a column without a name. It may be the rest "
             "of a text that holds the separator and is not in quotes. Put such texts in quotes, or name every column "
-            "in the first line."
+            f"in the first line.{NO_HEADER}"
         )
     # a first column without a name is the index that pandas writes
     return {name: cell for at, (name, cell) in enumerate(zip(columns, cells, strict=False)) if name or at == 0}
 
 
-register_format(FileFormat((".csv", ".tsv"), _rows))
+register_format(FileFormat((".csv", ".tsv"), _rows, header=True))

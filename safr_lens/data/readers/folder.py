@@ -81,7 +81,7 @@ def _part(folder: Path, paths: list[Path], options: ReadOptions) -> Part:
     if len(files) == 1:
         return part
     where = f"{paths[0]} and {len(paths) - 1} more"
-    return Part(where, lambda log: _chained(files, options, log), part.features)
+    return Part(where, lambda log: _chained(files, options, log), part.features, mend=part.mend)
 
 
 def _chained(files: list[DataFile], options: ReadOptions, log: ReadLog) -> Iterator[Mapping[str, Any]]:
