@@ -64,7 +64,7 @@ def row_counts(parts: Mapping[str, Part], shared: Mapping[str, int], hidden: Ite
 
 def assumptions(parts: Iterable[Part]) -> list[str]:
     """Return what was assumed when sources were read, one sentence each."""
-    said = []
+    said: list[str] = []
     for part in parts:
         said += part.notes
         if part.log and part.log.assumed:
