@@ -108,12 +108,12 @@ def table_of(
         scorer = measure.scorer(inputs)
         columns |= _columns(measure.name, Scores.undefined(statistics) if scorer is None else scorer(None))
     columns["top_words"] = _top_words(model, statistics.types.means(), range(len(activity.mean)), k=top)
-    effect = _written(model, statistics.layer)
+    effect = written(model, statistics.layer)
     columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
     return pd.DataFrame(columns | _ablation_columns(model, statistics))
 
 
-def _written(model: HookedClassifier, layer: int) -> Float[Tensor, "d_mlp n_classes"]:
+def written(model: HookedClassifier, layer: int) -> Float[Tensor, "d_mlp n_classes"]:
     """Return what one unit of each neuron adds to the logits ahead of the norm's scale; NaN where nothing is linear."""
     if not model.adapter.capabilities.exact_decomposition:
         return torch.full((model.config.d_mlp, len(model.labels)), torch.nan)

@@ -15,6 +15,7 @@ from safr_lens.errors import ConfigError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.indexing import checked_layer
+from safr_lens.neurons.read_table import checked_table
 
 Words: TypeAlias = "pd.DataFrame | Sequence[Sequence[str]]"
 N_WORDS = 3
@@ -27,12 +28,12 @@ class NeuronNames:
     Args:
         model: a classifier.
         words: the words of each neuron: a table of :func:`safr_lens.neuron_table` (its ``top_words``, measured on a
-            corpus) or a list for each neuron. By default the vocabulary words at which it is most active when they
-            stand alone, which needs no corpus but knows nothing of context.
+            corpus), in any order and also from a CSV file, or a list for each neuron. By default the vocabulary words
+            at which it is most active when they stand alone, which needs no corpus but knows nothing of context.
         layer: whose neurons; by default the last.
 
     Raises:
-        ConfigError: words of another number of neurons, or a table without ``top_words``.
+        ConfigError: words of another number of neurons, or a table that is incomplete or of another model or layer.
 
     >>> from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
     >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
@@ -44,7 +45,7 @@ class NeuronNames:
 
     def __init__(self, model: HookedClassifier, words: Words | None = None, *, layer: int = -1) -> None:
         self.model, self.layer = model, checked_layer(model, layer)
-        self.words = None if words is None else _listed(words, model.config.d_mlp)
+        self.words = None if words is None else _listed(model, words, self.layer)
 
     @property
     def origin(self) -> str:
@@ -93,11 +94,11 @@ def _alone(model: HookedClassifier, types: Tensor, layer: int) -> Float[Tensor, 
     return torch.cat(values)
 
 
-def _listed(words: Words, d_mlp: int) -> list[list[str]]:
+def _listed(model: HookedClassifier, words: Words, layer: int) -> list[list[str]]:
     if isinstance(words, pd.DataFrame):
-        if "top_words" not in words:
-            raise ConfigError("The words of neurons come from the column 'top_words' of a table of neuron_table.")
-        words = words["top_words"].tolist()
-    if len(words) != d_mlp:
-        raise ConfigError(f"Expected the words of {d_mlp} neurons; got {len(words)}.")
+        return checked_table(model, words, layer=layer)["top_words"].tolist()
+    if isinstance(words, str) or any(isinstance(of_neuron, str) for of_neuron in words):
+        raise ConfigError("Expected a table of neuron_table or a list of words for each neuron; got text.")
+    if len(words) != model.config.d_mlp:
+        raise ConfigError(f"Expected the words of {model.config.d_mlp} neurons; got {len(words)}.")
     return [list(of_neuron) for of_neuron in words]

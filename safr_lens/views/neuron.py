@@ -17,6 +17,7 @@ from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer, checked_neurons
 from safr_lens.models.one_text import text_activations
+from safr_lens.neurons.read_table import checked_table
 from safr_lens.neurons.table import table_of
 from safr_lens.neurons.top_activations import top_activations
 from safr_lens.views.charts import Chart, bars, histogram
@@ -103,7 +104,7 @@ def _measured(
     seed: int,
 ) -> tuple[NeuronStatistics, pd.DataFrame]:
     if analysis is not None:
-        return analysis.statistics_of(layer), analysis.neurons
+        return analysis.statistics_of(layer), checked_table(model, analysis.neurons, layer=layer)
     statistics = collect_statistics(model, data, layer=layer, seed=seed)
     vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
     return statistics, table_of(model, statistics, vectors)
