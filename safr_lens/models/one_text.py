@@ -11,6 +11,7 @@ from safr_lens.data.rows import one_text
 from safr_lens.data.unknown import is_unknown
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
+from safr_lens.models.words import words_of
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,10 @@ class OneText:
     """What some hook points with a row a token hold while a model reads one text.
 
     Attributes:
-        words: the tokens as they stand in the text.
+        words: the tokens as they stand in the text; word pieces are joined to words.
         mask: True at every token, with a batch dimension of 1.
         unknown: tokens that the vocabulary lacks.
-        values: by hook point, with a batch dimension of 1.
+        values: by hook point, with a batch dimension of 1; of pieces of one word the maximum.
     """
 
     words: list[str]
@@ -44,6 +45,7 @@ def text_activations(model: HookedClassifier, text: str, names: list[str], *, tr
     with evaluating(model):
         values = model.activations(tokens, mask, names=names)
     kept = model.adapter.text_positions(tokens, mask)
-    at_text = {name: value[kept].unsqueeze(0) for name, value in values.items()}
-    unknown = is_unknown(model.tokenizer, tokens[kept]).tolist()
-    return OneText(model.to_str_tokens(text, truncate=truncate), kept[kept].unsqueeze(0), unknown, at_text)
+    words = words_of(model, text, truncate=truncate)
+    at_text = {name: words.max(value[kept]).unsqueeze(0) for name, value in values.items()}
+    unknown = is_unknown(model.tokenizer, words.first(tokens[kept])).tolist()
+    return OneText(words.tokens, words.first(kept[kept]).unsqueeze(0), unknown, at_text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.linearized import linearized
+from safr_lens.models.words import Words, words_of
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.overlap import overlap
 
@@ -25,11 +26,15 @@ from safr_lens.penalty.overlap import overlap
 class TextExplanation:
     """One text as one model reads it.
 
+    A token is a word: where a pretrained model's tokenizer cuts words into pieces, contributions are summed over the
+    pieces of a word, importance is their mean and a neuron's activation their maximum; attention to a word is that to
+    all of its pieces, attention from it the mean of theirs.
+
     Attributes:
         model: the model that read the text.
         text: the text.
         tokens: as they stand in the text.
-        ids: of the tokens.
+        ids: of the tokens, of words in pieces that of the first.
         mask: True at every token, with a batch dimension of 1.
         probabilities: by class.
         predicted: the class with the largest logit.
@@ -163,7 +168,8 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
             raise ConfigError("The explanation is of another model; make one with explain(model, text).")
         return text
     tokens, mask = model.to_tokens(one_text(text), truncate=truncate)
-    words = model.to_str_tokens(text, truncate=truncate)
+    words = words_of(model, text, truncate=truncate)
+    pieces = model.to_str_tokens(text, truncate=truncate)
     backbone, layers = model.adapter, range(model.config.n_layers)
     neurons = [backbone.readable_neurons(layer) for layer in layers]
     patterns = [backbone.attention_pattern(layer) for layer in layers]
@@ -176,22 +182,28 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
         seen |= {name: output.activations[name][0, :, kept][..., kept].float() for name in patterns}
         if exact:
             components = {name: seen[name] for name in points}
-            parts = decomposed(backbone, components, output.logits[0].float(), tokens=words, labels=model.labels)
+            parts = decomposed(backbone, components, output.logits[0].float(), tokens=pieces, labels=model.labels)
         else:
-            parts = linearized(model, tokens, mask, words=words)
+            parts = linearized(model, tokens, mask, words=pieces)
+    parts = _by_word(parts, words)
     predicted = int(parts.logits.argmax())
     return TextExplanation(
         model=model,
         text=text,
-        tokens=words,
-        ids=tokens[0, kept],
-        mask=kept[kept].unsqueeze(0),
+        tokens=words.tokens,
+        ids=words.first(tokens[0, kept]),
+        mask=words.first(kept[kept]).unsqueeze(0),
         probabilities=output.probabilities[0],
         predicted=predicted,
-        importance=output.importance[0, kept],
-        neurons=tuple(seen[name] for name in neurons),
-        patterns=tuple(seen[name] for name in patterns),
+        importance=words.mean(output.importance[0, kept]),
+        neurons=tuple(words.max(seen[name]) for name in neurons),
+        patterns=tuple(words.pattern(seen[name]) for name in patterns),
         parts=parts,
         evidence=margin(parts.by_token(), predicted),
         attribution=attribution(parts),
     )
+
+
+def _by_word(parts: Decomposition, words: Words) -> Decomposition:
+    others = {name: words.sum(value) for name, value in parts.others.items()}
+    return replace(parts, tokens=words.tokens, neurons=words.sum(parts.neurons), others=others)

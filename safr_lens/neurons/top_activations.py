@@ -15,6 +15,7 @@ from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
+from safr_lens.models.words import words_of
 from safr_lens.neurons.top_metric import TopActivations, TopTokens
 
 COLUMNS = ("neuron", "activation", "token", "before", "after", "position", "example", "label", "length")
@@ -42,7 +43,8 @@ def top_activations(
         One row a text, sorted by ``neuron``, then the strongest ``activation`` first, then by ``example``; fewer than
         ``k`` where a neuron is above 0 in fewer texts. ``token`` is the most active one, ``before`` and ``after`` its
         context, ``position`` its place in the text, ``example`` the number of the text in the data, ``label`` its class
-        name (missing where the data has none that the model knows), ``length`` its number of tokens.
+        name (missing where the data has none that the model knows), ``length`` its number of tokens. Word
+        pieces are shown as the words they belong to; places and lengths then count words.
 
     Raises:
         ConfigError: ``k`` below 1, a negative ``window``, or a layer or neuron that the model does not have.
@@ -96,15 +98,16 @@ def _table(
     model: HookedClassifier, data: Iterable[Mapping[str, Any]], top: TopTokens, chosen: list[int], window: int
 ) -> pd.DataFrame:
     texts = _texts(data, set(top.example[top.example >= 0].tolist()))
-    tokens = {number: model.to_str_tokens(row["text"], truncate=True) for number, row in texts.items()}
+    read = {number: words_of(model, row["text"], truncate=True) for number, row in texts.items()}
     rows = []
     for column, neuron in enumerate(chosen):
         for value, example, position in zip(*(part[:, column].tolist() for part in top), strict=True):
             if example < 0:
                 break
-            words = tokens[example]
-            if position >= len(words):
+            words = read[example].tokens
+            if position >= len(read[example].of_piece):
                 raise _other_texts()
+            position = read[example].of_piece[position]
             before, after = context(texts[example]["text"], words, position, window)
             label = _name(model, texts[example].get("label"))
             rows.append((neuron, value, words[position], before, after, position, example, label, len(words)))

@@ -20,7 +20,7 @@ from safr_lens.penalty.inputs import TokenWords
 from tests.backbones.pretrained.encoders import write_small_bert
 
 TEXTS = ["A gripping , unputdownable film", "dull", "[SEP] is no separator here"]
-WORDS = ["A", "gripping", ",", "un", "put", "down", "able", "film"]
+WORDS = ["A", "gripping", ",", "unputdownable", "film"]
 LENGTHS = [8, 1, 9]
 SPECIAL = {0, 101, 102}
 
@@ -83,15 +83,15 @@ def test_they_are_not_counted(model):
 
 def test_tables_and_explanations_show_the_tokens_of_the_text(model):
     seen = explain(model, TEXTS[0])
-    assert seen.tokens == WORDS and len(token_table(model, seen)) == 8
-    assert all(neurons.shape[0] == 8 for neurons in seen.neurons)
-    assert all(pattern.shape[1:] == (8, 8) for pattern in seen.patterns)
-    assert seen.importance.shape == seen.evidence.shape == (8,) and seen.mask.all()
+    assert seen.tokens == WORDS and len(token_table(model, seen)) == 5
+    assert all(neurons.shape[0] == 5 for neurons in seen.neurons)
+    assert all(pattern.shape[1:] == (5, 5) for pattern in seen.patterns)
+    assert seen.importance.shape == seen.evidence.shape == (5,) and seen.mask.all()
     logits = model(TEXTS[0]).logits[0]
     margin = logits[seen.predicted] - logits[1 - seen.predicted]
     assert seen.evidence.sum().item() == pytest.approx(margin.item(), abs=1e-5)
     one = text_activations(model, TEXTS[0], [name := model.adapter.neurons(0)])
-    assert one.words == WORDS and one[name].shape[:2] == one.mask.shape == (1, 8)
+    assert one.words == WORDS and one[name].shape[:2] == one.mask.shape == (1, 5)
 
 
 def test_they_are_neither_scored_nor_deleted(model):

@@ -1,0 +1,79 @@
+"""Word pieces as the words they belong to, for what people read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from safr_lens.models.classifier import HookedClassifier
+
+
+@dataclass(frozen=True)
+class Words:
+    """Which pieces of a text make which of its words, in order.
+
+    Attributes:
+        tokens: the words as they stand in the text.
+        of_piece: the number of the word of each piece, from 0.
+    """
+
+    tokens: list[str]
+    of_piece: list[int]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every piece is a word."""
+        return len(self.tokens) == len(self.of_piece)
+
+    def first(self, values: Tensor) -> Tensor:
+        """Return what stands at the first piece of each word; ``values`` has a row a piece, as below."""
+        return values if self.whole else values[[self.of_piece.index(word) for word in range(len(self.tokens))]]
+
+    def sum(self, values: Float[Tensor, n_pieces * rest]) -> Float[Tensor, n_words * rest]:
+        """Return the sum over the pieces of each word: for what adds up, as contributions to the logits."""
+        sums = values.new_zeros(len(self.tokens), *values.shape[1:])
+        return values if self.whole else sums.index_add_(0, self._index(values), values)
+
+    def mean(self, values: Float[Tensor, n_pieces * rest]) -> Float[Tensor, n_words * rest]:
+        """Return the mean over the pieces of each word: for shares, as the importance."""
+        counts = self.sum(torch.ones_like(values))
+        return values if self.whole else self.sum(values) / counts
+
+    def max(self, values: Float[Tensor, n_pieces * rest]) -> Float[Tensor, n_words * rest]:
+        """Return the maximum over the pieces of each word: for neurons, which answer to a word if to one of them.
+
+        >>> Words(["un", "putdown"], [0, 1, 1]).max(torch.tensor([[1.0], [2.0], [3.0]])).tolist()
+        [[1.0], [3.0]]
+        """
+        counts = [self.of_piece.count(word) for word in range(len(self.tokens))]
+        return values if self.whole else torch.stack([pieces.amax(0) for pieces in values.split(counts)])
+
+    def pattern(self, values: Float[Tensor, "head n_pieces n_pieces"]) -> Float[Tensor, "head n_words n_words"]:
+        """Return attention from word to word: what all pieces of a word get, and the mean of what its pieces give.
+
+        Source: Clark et al. 2019 (arXiv 1906.04341).
+        """
+        to_words = self.sum(values.permute(2, 1, 0))
+        return self.mean(to_words.transpose(0, 1)).permute(2, 0, 1)
+
+    def _index(self, values: Tensor) -> Tensor:
+        return torch.tensor(self.of_piece, device=values.device)
+
+
+def words_of(model: HookedClassifier, text: str, *, truncate: bool = False) -> Words:
+    """Return the words of a text: with a pretrained model's tokenizer its pieces are joined, else each token is one."""
+    encoding = model.tokenizer.encode(text, n_ctx=model.config.n_ctx, truncate=truncate)
+    if model.config.encoder is None:
+        return Words(encoding.tokens, list(range(len(encoding.tokens))))
+    tokens: list[str] = []
+    of_piece: list[int] = []
+    for place, (piece, number) in enumerate(zip(encoding.tokens, encoding.words, strict=True)):
+        if place and number == encoding.words[place - 1]:
+            tokens[-1] += piece
+        else:
+            tokens.append(piece)
+        of_piece.append(len(tokens) - 1)
+    return Words(tokens, of_piece)
