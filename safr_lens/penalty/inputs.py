@@ -30,10 +30,12 @@ class TokenWords:
     tokens: Int[Tensor, "batch pos"]
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None
 
-    @property
-    def unknown(self) -> Bool[Tensor, " d_vocab"] | None:
-        """Token ids without a word vector, where word vectors are used: padding, unknown and rare words."""
-        return None if self.vectors is None else ~(self.vectors.isfinite().all(1) & self.vectors.any(1))
+    def unknown(self, tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:
+        """Return which tokens have no word vector, where word vectors are used: padding, unknown and rare words."""
+        if self.vectors is None:
+            return torch.zeros_like(tokens, dtype=torch.bool)
+        found = self.vectors[tokens]  # of these tokens alone: a pretrained vocabulary is large
+        return ~(found.isfinite().all(-1) & found.any(-1))
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,5 @@ class TermInputs:
 
     def _shares(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos"]:
         occurrences = ((tokens.unsqueeze(1) == tokens.unsqueeze(2)) & mask.unsqueeze(1)).sum(-1)
-        if self.words.unknown is not None:
-            occurrences = occurrences.where(~self.words.unknown[tokens], 1)  # different words that share one id
+        occurrences = occurrences.where(~self.words.unknown(tokens), 1)  # different words that share one id
         return mask / occurrences.clamp_min(1)

@@ -37,7 +37,7 @@ def word_correlation(
     >>> word_correlation(torch.tensor([[0, 1, 2, 0]]), vectors, torch.ones(1, 4, dtype=torch.bool))[0, 0]
     tensor([0.0000, 0.6000, 0.0000, 1.0000])
     """
-    unit = unit_or_zero(vectors)[tokens]
+    unit = unit_or_zero(vectors[tokens].flatten(0, 1)).view(*tokens.shape, -1)
     cosine = unit @ unit.transpose(1, 2)
     return (torch.relu(cosine - threshold) / (1 - threshold)).clamp_max(1.0) * real_pairs(mask)
 
