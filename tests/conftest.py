@@ -16,6 +16,7 @@ from torch import Tensor
 
 from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
 from safr_lens.data import TextTokenizer
+from tests.backbones.weights import saved_weights
 
 torch.set_num_threads(1)
 settings.register_profile("seeded", derandomize=True, deadline=None)
@@ -65,9 +66,8 @@ def make_model(tokenizer, tiny_config) -> Callable[..., HookedClassifier]:
         config = tiny_config(readout, **sizes)
         model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=labels, seed=seed)
         generator = torch.Generator().manual_seed(seed + 1)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.3)
+        for weight in saved_weights(model).values():  # the same ones whatever the backbone calls them itself
+            weight.add_(torch.randn(weight.shape, generator=generator), alpha=0.3)
         return model
 
     return make

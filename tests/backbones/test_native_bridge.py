@@ -7,6 +7,7 @@ import torch
 
 from safr_lens import HookedClassifier, TrainConfig, train
 from safr_lens.backbones.versions import has_hooked_transformer, weights_as
+from tests.backbones.weights import gradients
 from tests.training.corpus import sentiment_data, tiny_classifier
 
 both = pytest.mark.skipif(not has_hooked_transformer(), reason="TransformerLens 4 has no HookedTransformer to compare")
@@ -59,10 +60,9 @@ def test_every_weight_has_the_same_gradient(pair, texts):
     for model in pair:
         torch.manual_seed(0)  # of the gate
         model.train()(list(texts)).logits.logsumexp(0).sum().backward()
-        for parameter in model.parameters():
-            parameter.data = parameter.grad
-        found.append(model.state_dict())
-    hooked, native = weights_as("native_bridge", found[0]), found[1]
+        found.append(gradients(model))
+    hooked, native = found
+    assert list(hooked) == list(native) and all(gradient.any() for name, gradient in hooked.items() if "W_" in name)
     for name, gradient in hooked.items():
         torch.testing.assert_close(native[name], gradient, **NEAR, msg=lambda text, name=name: f"{name}: {text}")
 

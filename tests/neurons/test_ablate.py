@@ -9,6 +9,7 @@ from safr_lens.activations import stream_activations
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.measures import evaluate, reliance
 from safr_lens.neurons import ablate, mean_neurons, reference_neurons
+from tests.backbones.weights import gradients
 
 CHOSEN = list(range(0, 32, 3))
 TEXT = "it does n't work , and it never ends"
@@ -186,7 +187,7 @@ def test_gradients_flow_past_the_chosen_neurons_only(make_model):
     model = make_model()
     with ablate(model, CHOSEN):
         model(TEXT).logits[0, 0].backward()
-    gradient = model.backbone.blocks[0].mlp.W_in.grad
+    gradient = gradients(model)["backbone.blocks.0.mlp.W_in"]
     assert (gradient[:, CHOSEN] == 0).all() and gradient.abs().sum() > 0
 
 

@@ -18,6 +18,7 @@ from safr_lens.penalty import (
     neuron_interaction,
 )
 from safr_lens.penalty.presets import PRESETS
+from tests.backbones.weights import gradients
 from tests.penalty.points import ONE_LAYER, Points
 
 TERMS = {
@@ -213,14 +214,14 @@ def test_the_information_term_trains_importance(random_batch):
 
 
 def trained_by(model, texts, penalty, name):
-    """Names of the parameters that one term gives a gradient in training."""
+    """Names, in a checkpoint, of the parameters that one term gives a gradient in training."""
     model.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # of the dropout
         terms = terms_of(model, texts, penalty, generator=torch.Generator().manual_seed(0))
     model.zero_grad()
     terms[name].backward()
-    return {name for name, parameter in model.named_parameters() if has_gradient(parameter)}
+    return {name for name, gradient in gradients(model).items() if gradient.isfinite().all() and gradient.any()}
 
 
 @pytest.mark.parametrize("name", ["importance", "interaction"])

@@ -9,6 +9,7 @@ from safr_lens import SafrPenalty
 from safr_lens.data import batches
 from safr_lens.errors import ConfigError
 from safr_lens.training.step import batch_terms, half_of
+from tests.backbones.weights import gradients
 from tests.training.corpus import sentiment_data, tiny_classifier
 
 DATA = sentiment_data(n_train=16, n_other=8)
@@ -45,7 +46,7 @@ def test_so_does_the_default_penalty(term):
     terms = batch_terms(model, first_batch(model), SafrPenalty(), backbone=model.adapter, vectors=vectors)
     terms[term].backward()
     assert all(not w.grad.any() for w in model.vmask.parameters() if w.grad is not None)
-    assert model.backbone.blocks[0].mlp.W_in.grad.abs().sum() > 0
+    assert gradients(model)["backbone.blocks.0.mlp.W_in"].abs().sum() > 0
 
 
 @pytest.mark.parametrize("term", ["cross_entropy", "information"])
