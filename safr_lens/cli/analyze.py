@@ -12,6 +12,7 @@ from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.measure_rows import AT_INIT, COLUMNS, measure_rows
 from safr_lens.cli.output import points, print_json, print_table, say
+from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
 
 
@@ -107,6 +108,7 @@ def analyze(
         measure_rows(analysis.measurements, analysis.at_init),
     )
     say_labels(chosen.label_mapping)
+    say_seen(chosen.seen)
     say(*(f"Warning: {warning}" for warning in analysis.warnings))
     if out is not None:
         say(f"One row a neuron: {out / NEURONS_FILE}")

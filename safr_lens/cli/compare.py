@@ -10,6 +10,7 @@ from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import points, print_json, print_table, say
+from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def compare(
         return
     _show_runs(analyses, measured.name)
     say_labels(measured.label_mapping)
+    say_seen(measured.seen)
     baseline = next(iter(groups))
     for name, rows in differences.items():
         print_differences(name, baseline, rows)

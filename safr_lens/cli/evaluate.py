@@ -6,6 +6,7 @@ from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import print_json, print_table, say
+from safr_lens.cli.seen import say_seen
 from safr_lens.cli.train import metric_rows
 
 
@@ -32,7 +33,7 @@ def evaluate(
     from safr_lens.runs.analyze_run import evaluate_run
     from safr_lens.runs.measured_split import measured_split
     from safr_lens.runs.record import run_record
-    from safr_lens.runs.seen import seen_sentence, seen_warnings
+    from safr_lens.runs.seen import seen_warnings
 
     model = HookedClassifier.from_pretrained(run)
     chosen = measured_split(
@@ -48,13 +49,13 @@ def evaluate(
         streaming=streaming,
     )
     metrics = evaluate_run(model, chosen.rows)
-    counts, warnings = chosen.seen[run], metrics["warnings"]
-    metrics |= {"seen": counts, "warnings": [*seen_warnings(counts), *warnings]}
+    counts = chosen.seen[run]
+    metrics |= {"seen": counts, "warnings": [*seen_warnings(counts), *metrics["warnings"]]}
     if as_json:
         described = {"run": run, "data": data, "split": chosen.split, "measured": chosen.name}
         print_json({**described, "label_mapping": chosen.label_mapping, **metrics})
     else:
         print_table(f"{run} on {chosen.name}", ["measure", chosen.split], metric_rows(metrics))
         say_labels(chosen.label_mapping)
-        say(f"{'Warning: ' if seen_warnings(counts) else ''}{seen_sentence(counts)}")
-        say(*(f"Warning: {warning}" for warning in warnings))
+        say_seen(chosen.seen)
+        say(*(f"Warning: {warning}" for warning in metrics["warnings"]))

@@ -11,6 +11,7 @@ from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import print_json, say
+from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
 
 
@@ -75,6 +76,8 @@ def report(
             {
                 "report": str(out),
                 "runs": content["names"],
+                "measured": content["measured"],
+                "seen": content["seen"],
                 "label_mapping": content["label_mapping"],
                 "warnings": content["warnings"],
                 "verdicts": dict(content["verdicts"]),
@@ -85,5 +88,6 @@ def report(
     for verdict, names in content["verdicts"]:
         say(f"{verdict}: {'; '.join(names)}")
     say_labels(content["label_mapping"])
+    say_seen(content["seen"])
     say(*(f"Warning: {warning}" for warning in content["warnings"]))
     say(f"Open {out}.")

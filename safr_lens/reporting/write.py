@@ -77,6 +77,8 @@ def report(
         "command": f"safr-lens report {run}" + (f" --baseline {baseline}" if baseline else ""),
     }
     view = build_report(runs, measured.split, analyses, measured=facts, label_mapping=measured.label_mapping)
+    view.content["measured"] = measured.name
+    view.content["seen"] = {one.name: measured.seen[one.record.run] for one in runs}
     if out is not None:
         view.save(out)
     return view

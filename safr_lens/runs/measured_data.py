@@ -44,7 +44,7 @@ class MeasuredData:
 
 
 def measured_data(
-    source: str | None,
+    source: Any,
     split: str,
     *,
     classes: Sequence[str],

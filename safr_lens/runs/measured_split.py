@@ -46,11 +46,12 @@ class MeasuredSplit:
 
 
 def measured_split(
-    source: str | None, split: str, *, classes: Sequence[str], runs: Sequence[RunRecord] = (), **columns: Any
+    source: Any, split: str, *, classes: Sequence[str], runs: Sequence[RunRecord] = (), **columns: Any
 ) -> MeasuredSplit:
     """Return the rows of some data that trained runs are measured on.
 
-    Of a single file of which runs know every row, only the rows of their own split; other files are used whole.
+    Of a single file, or a table in memory, of which runs know every row, only the rows of their own split; others are
+    used whole.
 
     Args:
         source: as in :func:`safr_lens.load_data`; None for the data of the last run.
@@ -68,10 +69,10 @@ def measured_split(
         raise DataError(f"Unknown split {split!r}; expected {', '.join(known)}.{near_matches(split, known)}")
     if source is None:
         chosen = _own_data(runs[-1], split, classes, columns)
-    elif Path(source).is_file():
-        chosen = _of_file(source, split, classes, runs, columns)
-    else:
+    elif isinstance(source, str | Path) and not Path(source).is_file():
         chosen = _of_data(load_data(source, classes=classes, **columns), split)
+    else:
+        chosen = _of_rows(source, split, classes, runs, columns)
     texts = split_fingerprint(chosen.rows).texts if any(run.rows for run in runs) else None
     seen = {run.run: None if texts is None or run.rows is None else seen_counts(texts, run.rows) for run in runs}
     return replace(chosen, seen=seen)
@@ -85,10 +86,12 @@ def _of_data(data: TextData, split: str) -> MeasuredSplit:
     return MeasuredSplit(data[split], split, f"the {split} split of {data.source}", data.label_mapping[split], train)
 
 
-def _of_file(
-    source: str, split: str, classes: Sequence[str], runs: Sequence[RunRecord], columns: Mapping[str, Any]
+def _of_rows(
+    source: Any, split: str, classes: Sequence[str], runs: Sequence[RunRecord], columns: Mapping[str, Any]
 ) -> MeasuredSplit:
     data = load_data(source, classes=classes, cut_missing=False, **columns)
+    if set(data) != {"test"}:
+        return _of_data(load_data(source, classes=classes, **columns), split)
     whole, mapping = data["test"], data.label_mapping["test"]
     kept = [run.rows for run in runs if run.rows]
     if kept and split != ALL:
@@ -97,8 +100,8 @@ def _of_file(
         if own.any() and all(all_known(texts, rows) for rows in kept):
             trained = np.logical_and.reduce([rows_of(texts, rows, "train") for rows in kept])
             train = _only(whole, trained) if split != "train" and trained.any() else None
-            return MeasuredSplit(_only(whole, own), split, f"the {split} split of {source}", mapping, train)
-    return MeasuredSplit(whole, ALL, f"{source} (all of it)", mapping)
+            return MeasuredSplit(_only(whole, own), split, f"the {split} split of {data.source}", mapping, train)
+    return MeasuredSplit(whole, ALL, f"{data.source} (all of it)", mapping)
 
 
 def _own_data(run: RunRecord, split: str, classes: Sequence[str], columns: Mapping[str, Any]) -> MeasuredSplit:

@@ -80,6 +80,8 @@ def test_evaluate_says_what_was_trained_on(call, run, corpus, tmp_path):
     new.write_text("text,label\na new funny film,positive\na new dull film,negative\n")
     shown = call("evaluate", run, "--data", new).stdout
     assert "0 of 2 texts were trained on." in shown and "Warning: 0 of" not in shown
+    analyzed = call("analyze", run, "--data", new, "--no-init", "--faithfulness-texts", 0, "--quiet").stdout
+    assert analyzed.count("0 of 2 texts were trained on.") == 1
 
 
 def test_evaluate_streaming_gives_the_same_figures(call, run, corpus):

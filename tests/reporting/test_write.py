@@ -199,8 +199,31 @@ def test_a_report_warns_of_texts_that_were_trained_on(call, runs, corpus, tmp_pa
     [warning] = [one for one in view.content["warnings"] if "trained on" in one]
     assert re.match(r"safr: \d+ of 120 texts were trained on, and \d+ were used to choose the best epoch\.", warning)
     assert warning in (tmp_path / "page.html").read_text()
+    assert view.content["seen"]["safr"]["train"] > 60 and view.content["measured"] == f"{corpus} (all of it)"
     words = ["compare", runs / "plain", runs / "safr", "--quiet", "--json"]
     compared = json.loads(call(*words, "--data", corpus, "--split", "all").stdout)
     for one in compared["runs"].values():
         assert one["seen"]["train"] > 60 and "trained on" in one["warnings"][0]
     assert json.loads(call(*words).stdout)["split"] == "test", "without --data"
+
+
+def test_a_run_with_data_of_its_own_kind_is_reported_from_another_folder(
+    call, corpus, small_config, tmp_path, monkeypatch
+):
+    _, *rows = corpus.read_text().splitlines()
+    numbered = [row.replace(",negative", ",1").replace(",positive", ",2") for row in rows]
+    for name, part in (("a.csv", numbered[:90]), ("b.csv", numbered[90:])):
+        (tmp_path / name).write_text("\n".join(["title,review,stars", *(f"x,{row}" for row in part)]))
+    monkeypatch.chdir(tmp_path)
+    data = ["--data", "a.csv", "--test-data", "b.csv", "--text-column", "review", "--label-column", "stars"]
+    words = [*data, "--labels", "1=negative", "2=positive", "--config", small_config, "--site", "none", "--quiet"]
+    assert call("train", *words, "--out", "run").exit_code == 0
+    monkeypatch.chdir("/")
+    printed = call("report", tmp_path / "run", "--out", tmp_path / "page.html", "--quiet", "--json")
+    found = json.loads(printed.stdout)
+    assert found["seen"] == {"run": {"train": 0, "validation": 0, "test": 30, "new": 0}}
+    assert found["label_mapping"] == {"1": "negative", "2": "positive"}
+    (tmp_path / "b.csv").unlink()
+    gone = call("report", tmp_path / "run", "--out", tmp_path / "other.html", "--quiet")
+    assert gone.exit_code == 2 and f"{tmp_path / 'b.csv'}, which is no longer there" in gone.stderr
+    assert not (tmp_path / "other.html").exists()

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 
+import pandas as pd
 import pytest
 
 from safr_lens import SafrPenalty, TrainConfig, load_data, train
@@ -92,6 +93,15 @@ def test_a_copy_of_the_file_elsewhere_or_a_part_of_it_is_known_too(run, data, tm
     assert found(part) == sorted(set(rows(data, "test")) & set(COIN[:50])) and part.split == "test"
     shouted = write(tmp_path / "shouted.csv", [(f" {text.upper()} ", label) for text, label in COIN])
     assert len(measure(run, shouted).rows) == 20
+
+
+def test_rows_in_memory_are_known_too(run, data):
+    table = pd.DataFrame(COIN, columns=["text", "label"])
+    measured = measure(run, table)
+    assert found(measured) == rows(data, "test")
+    assert (measured.split, measured.name) == ("test", "the test split of a DataFrame of 100 rows")
+    splits = measure(run, {"train": pd.DataFrame(NEW, columns=["text", "label"]), "test": table})
+    assert splits.split == "test" and splits.seen[run.run] == {**SIZES, "new": 0}
 
 
 def test_the_whole_file_is_measured_on_request(run, source):
