@@ -119,7 +119,7 @@ def test_one_token(open_page, tmp_path):
     page = open_page(page_of(every_view(classifier(), "dull"), tmp_path / "one.html"))
     assert_legible(page)
     assert_scales(page)
-    assert "no correlated pairs" in page.evaluate("document.body.innerText").lower()
+    assert "this text has no pairs that attend to each other" in page.evaluate("document.body.innerText").lower()
 
 
 def test_512_tokens(open_page, tmp_path):
