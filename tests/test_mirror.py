@@ -40,6 +40,7 @@ TESTED_THROUGH = {
     "data/texts": "word_vectors/test_resolve",
     "experiments/demo": "cli/test_commands",
     "measures/cells": "analysis/test_analyze_comparison",
+    "measures/measure_rows": "cli/test_analyze_compare",
     "measures/entries": "measures/test_measurement",
     "measures/registry": "measures/test_measurement",
     "measures/scores": "measures/test_statistics",

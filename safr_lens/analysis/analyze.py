@@ -12,6 +12,7 @@ import pandas as pd
 from torch import Tensor
 
 from safr_lens.activations.remembered import remembered_vectors
+from safr_lens.analysis.in_notebooks import as_html
 from safr_lens.analysis.sample import affordable, rows_at
 from safr_lens.atomic import replacing, write_json
 from safr_lens.data.labelled_rows import labelled_rows
@@ -68,6 +69,13 @@ class Analysis:
     facts: dict[str, Any]
     not_measured: dict[str, str] = field(default_factory=dict)
     about_data: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        corpus = f"{self.facts['n_texts']:,} texts, {self.facts['n_tokens']:,} tokens"
+        return f"<Analysis of layer {self.facts['layer']}: {corpus}; {len(self.measurements)} measurements>"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self)[1:-1], self.measurements, self.at_init, self.warnings)
 
     @property
     def warnings(self) -> list[str]:

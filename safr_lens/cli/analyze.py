@@ -10,10 +10,10 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
-from safr_lens.cli.measure_rows import AT_INIT, COLUMNS, measure_rows
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
+from safr_lens.measures.measure_rows import AT_INIT, COLUMNS, measure_rows
 
 
 @guarded

@@ -55,6 +55,10 @@ class NeuronStatistics:
     ablation: AblationEffects | None
     more: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        corpus = f"{self.corpus.n_texts:,} texts, {self.corpus.n_tokens:,} tokens"
+        return f"<NeuronStatistics of layer {self.layer}: {len(self.activity.mean):,} neurons; {corpus}>"
+
 
 def collect_statistics(
     model: HookedClassifier,

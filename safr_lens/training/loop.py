@@ -63,6 +63,10 @@ class TrainResult:
     history: list[EpochRecord]
     out: Path | None = field(default=None)
 
+    def __repr__(self) -> str:
+        accuracy = self.metrics["test"]["accuracy"]
+        return f"<TrainResult: test accuracy {accuracy:.1%} after {len(self.history)} epochs; out={self.out}>"
+
 
 def train(
     model: HookedClassifier,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -64,6 +66,26 @@ def test_the_untrained_model_has_the_weights_of_its_seed(model):
     assert torch.equal(fresh.backbone.W_E, again.backbone.W_E)
     assert not torch.equal(fresh.backbone.W_E, other.backbone.W_E)
     assert (fresh.config, fresh.labels, fresh.tokenizer) == (model.config, model.labels, model.tokenizer)
+
+
+def test_an_analysis_is_short_where_a_notebook_shows_it(analysis, rows):
+    assert (
+        repr(analysis)
+        == f"<Analysis of layer 0: 60 texts, {analysis.facts['n_tokens']} tokens; {len(MEASURES)} measurements>"
+    )
+    assert len(repr(analysis.statistics)) < 100
+    cells = [html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", analysis._repr_html_())]
+    assert cells[:: len(cells) // len(MEASURES)] == [MEASURES[name].title for name in analysis.measurements]
+    accuracy = analysis.measurements["accuracy"].estimate.value
+    shown = cells[cells.index(MEASURES["accuracy"].title) + 1]
+    assert float(shown) == pytest.approx(MEASURES["accuracy"].scale * accuracy, abs=0.05)
+    for warning in analysis.warnings:
+        assert html.escape(warning) in analysis._repr_html_()
+
+
+def test_hostile_names_of_an_analysis_are_text(analysis):
+    hostile = dataclasses.replace(analysis, about_data=("<script>alert(1)</script>",))
+    assert "<script>" not in hostile._repr_html_() and "&lt;script&gt;" in hostile._repr_html_()
 
 
 def test_an_analysis_is_written_whole_and_reads_back(analysis, tmp_path):

@@ -150,6 +150,14 @@ def trained(tmp_path_factory) -> TrainResult:
 # learning
 
 
+def test_a_training_is_a_line_where_a_notebook_shows_it(trained):
+    accuracy = trained.metrics["test"]["accuracy"]
+    assert (
+        repr(trained)
+        == f"<TrainResult: test accuracy {accuracy:.1%} after {len(trained.history)} epochs; out={trained.out}>"
+    )
+
+
 def test_the_loss_falls_and_accuracy_beats_the_majority(trained):
     losses = [record.terms["cross_entropy"] for record in trained.history]
     assert losses[-1] < 0.7 * losses[0]
