@@ -20,9 +20,11 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for both runs and report.html.")] = Path("safr-lens-demo"),
     data: options.Data = "rotten_tomatoes",
     labels: options.Labels = None,
+    backbone: options.Backbone = None,
+    vectors_folder: options.VectorsFolder = None,
     word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
-        str | None, typer.Option(help="Or data whose training split gives them (default imdb).")
+        str | None, typer.Option(help="Or data whose training split gives them (default imdb, or the encoder itself).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of both classifiers.")] = 0,
     epochs: Annotated[int, typer.Option(help="Maximum number of epochs for each; training stops early.")] = 12,
@@ -49,6 +51,8 @@ def demo(
         out,
         data=data,
         labels=stated(labels),
+        backbone=backbone,
+        vectors_folder=vectors_folder,
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
         seed=seed,

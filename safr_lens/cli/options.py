@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,13 @@ Run = Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id."
 Data = Annotated[str | None, typer.Option(help=f"{DATA}. By default the data that the run was trained on.")]
 TrainingData = Annotated[str | None, typer.Option("--data", help=f"{DATA}.")]
 Split = Annotated[str, typer.Option(help="Split to use, or all; a file that the run does not know is used as a whole.")]
+Backbone = Annotated[
+    str | None, typer.Option(help="Pretrained encoder: a folder or Hub id (BERT, RoBERTa, DistilBERT, ModernBERT).")
+]
+VectorsFolder = Annotated[
+    Path | None,
+    typer.Option(help="Where token vectors of a frozen encoder are kept (default ~/.cache/safr_lens/token_vectors)."),
+]
 Layer = Annotated[int, typer.Option(help="Layer whose neurons are measured; -1 is the last.")]
 WordVectors = Annotated[
     str | None,

@@ -74,19 +74,12 @@ def train(
     word_vectors_from: Annotated[
         str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
     ] = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="Pretrained encoder: a folder or Hub id (BERT, RoBERTa, DistilBERT, ModernBERT).")
-    ] = None,
+    backbone: options.Backbone = None,
     freeze: Annotated[
         str | None,
         typer.Option(help="Of the encoder: all (default with a neuron head), none, or how many of its lowest blocks."),
     ] = None,
-    vectors_folder: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where token vectors of a frozen encoder are kept (default ~/.cache/safr_lens/token_vectors)."
-        ),
-    ] = None,
+    vectors_folder: options.VectorsFolder = None,
     readout: Annotated[
         str | None,
         typer.Option(

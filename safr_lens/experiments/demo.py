@@ -20,6 +20,7 @@ from safr_lens.reporting.write import analyze_reported
 from safr_lens.runs.measured_data import MeasuredData
 from safr_lens.runs.settings import PACKAGED_VECTORS, Settings, make_settings
 from safr_lens.runs.train_run import finished_run, run_vectors, train_run
+from safr_lens.training.config import uses_words
 from safr_lens.word_vectors.vectors import WordVectors
 
 METHODS = {"unregularised": {"site": "none"}, "SAFR": {"preset": "strong"}}
@@ -45,6 +46,8 @@ def run_demo(
     *,
     data: str = "rotten_tomatoes",
     labels: Labels | None = None,
+    backbone: str | None = None,
+    vectors_folder: Path | None = None,
     word_vectors: str | None = None,
     word_vectors_from: str | None = None,
     seed: int = 0,
@@ -62,8 +65,11 @@ def run_demo(
     Args:
         out: folder for both runs and the report.
         data, labels: as in :func:`safr_lens.load_data`.
-        word_vectors: a file of the word vectors that both methods start from.
-        word_vectors_from: or data whose training split gives them; by default the packaged imdb reviews.
+        backbone: a folder or Hub id of a pretrained encoder, on which both methods train a neuron head.
+        vectors_folder: as in :func:`safr_lens.train`.
+        word_vectors: a file of the word vectors that both methods start from, or with ``backbone`` that SAFR compares.
+        word_vectors_from: or data whose training split gives them; by default the packaged imdb reviews, or with
+            ``backbone`` the encoder's own token embeddings.
         seed: of both methods.
         epochs: at most so many for each method.
         limit: use at most so many texts of each split, for a quick look.
@@ -80,23 +86,28 @@ def run_demo(
             f"{out / REPORT} exists already. Open it, name another folder with --out, or --overwrite."
         )
     loaded = _limited(load_data(data, labels=labels, **(columns or {})), limit)
-    common = {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, "embedding_start": "words"}
-    if word_vectors is None and word_vectors_from is None:
+    common = {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, **(columns or {})}
+    if backbone is None and word_vectors is None and word_vectors_from is None:
         word_vectors_from = PACKAGED_VECTORS
-    common |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from, **(columns or {})}
-    methods = {name: make_settings({**common, **choice}) for name, choice in METHODS.items()}
-    vectors = _vectors(methods["SAFR"], loaded, stages)
+    words = {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
+    common |= {"backbone": backbone} if backbone else {"embedding_start": "words"}
+    methods = {name: make_settings({**common, **words, **choice}) for name, choice in METHODS.items()}
+    if backbone:  # then the other method has no use for words
+        methods["unregularised"] = make_settings({**common, **METHODS["unregularised"]})
+    made = _vectors(methods["SAFR"], loaded, stages)
+    vectors = {name: made if uses_words(one.train, one.penalty) else None for name, one in methods.items()}
     missing = [
         name
         for name in methods
-        if overwrite or finished_run(out / name.lower(), methods[name], loaded, vectors) is None
+        if overwrite or finished_run(out / name.lower(), methods[name], loaded, vectors[name]) is None
     ]
     for name in missing:
         train_run(
             methods[name],
             out=out / name.lower(),
             data=loaded,
-            word_vectors=vectors,
+            word_vectors=vectors[name],
+            vectors_folder=vectors_folder,
             resume=not overwrite,
             overwrite=overwrite,
             progress=progress,
@@ -133,7 +144,7 @@ def run_demo(
 
 def _vectors(settings: Settings, data: TextData, stages: Any) -> WordVectors | None:
     """Return the word vectors of both methods, made once; reading many reviews takes some seconds."""
-    name = f"word vectors of {settings.data.word_vectors or settings.data.word_vectors_from}"
+    name = f"word vectors of {settings.data.word_vectors or settings.data.word_vectors_from or 'the encoder'}"
     with nullcontext() if stages is None else stages("both")(name):
         return run_vectors(settings, data)
 

@@ -115,3 +115,19 @@ def test_a_mistake_is_one_line_and_nothing_is_written(call, options, tmp_path, w
 def test_a_readout_through_a_head_needs_an_encoder(call, corpus, tmp_path):
     result = call("train", "--data", corpus, "--readout", "neuron_head", "--out", tmp_path / "run")
     assert result.exit_code == 2 and "needs a pretrained encoder" in result.stderr
+
+
+def test_the_demo_compares_heads_without_and_with_safr_and_resumes(call, encoder, tmp_path):
+    words = ("--backbone", encoder, "--vectors-folder", tmp_path / "kept", "--limit", 60, "--epochs", 1, "--quiet")
+    result = call("demo", "--out", tmp_path / "demo", *words, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert Path(found["report"]).is_file()
+    sources = [found["models"][name]["metrics"]["word_vectors"] for name in ("unregularised", "SAFR")]
+    assert sources == [None, SOURCE]
+    Path(found["report"]).unlink()
+    weights = tmp_path / "demo" / "safr" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    again = call("demo", "--out", tmp_path / "demo", *words)
+    assert again.exit_code == 0, again.output
+    assert weights.stat().st_mtime_ns == before and Path(found["report"]).is_file()
