@@ -18,7 +18,7 @@ from tests.training.corpus import LABELS, rows, tiny_classifier
 
 SOURCE = Path(__file__).parents[3] / "analyses" / "allocation_views.ipynb"
 VIEWS = ("allocation", "tokens", "contributions", "neuron", "attention", "superposition", "beside")
-TOKENS = ["the", "acting", "is", "warm", "and", "funny", ",", "but", "the", "story", "is", "dull"]
+TOKENS = ["the", "acting", "is", "funny", "and", "hilarious", ",", "but", "the", "story", "is", "dull", "and", "boring"]
 BUNDLE = "CircuitsVis="
 # for the notebook's kernel alone: imported by pytest, it would cut off the tests themselves
 collect_ignore = ["no_network"]
