@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset
 
 import safr_lens
 from safr_lens import HookedClassifier, SafrLensError, TextData, TrainConfig, views
+from safr_lens.data.labelled_rows import labelled_rows
 from safr_lens.errors import DataError, TextError
 from safr_lens.measures import faithfulness, reliance
 from safr_lens.measures.statistics import collect_statistics
@@ -355,3 +358,32 @@ def test_data_with_other_classes_is_an_error(model):
     )
     with pytest.raises(DataError, match="'neg' is none of the 2 classes of the model: negative, positive"):
         safr_lens.evaluate(model, other)
+
+
+# ---- the table of docs/data.md
+
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+TABLE = DOCUMENT.partition("## Data in memory")[2].partition("\n## ")[0]
+EXAMPLES = [line.strip("| ").split(" | ") for line in TABLE.splitlines() if line.startswith("| ") and "`" in line]
+SPACE = {"pd": pd, "Dataset": Dataset, "Features": Features, "Value": Value, "ClassLabel": ClassLabel}
+
+
+@pytest.mark.parametrize(("example", "outcome"), [row[1:] for row in EXAMPLES], ids=[row[0] for row in EXAMPLES])
+def test_the_table_of_the_document_holds(example, outcome):
+    data = eval(example.strip("`"), SPACE)
+    if outcome.startswith("refused: "):
+        with pytest.raises(DataError, match=re.escape(outcome.split("`")[1])):
+            list(labelled_rows(data, LABELS))
+        return
+    said = [
+        (row["text"], "no label" if row["label"] < 0 else LABELS[row["label"]]) for row in labelled_rows(data, LABELS)
+    ]
+    expected = [
+        (row.split("`")[1].strip('"'), "no label" if "no label" in row else row.split("`")[-2].strip('"'))
+        for row in outcome.partition(":")[0].split("; ")
+    ]
+    assert said == expected
+
+
+def test_the_table_of_the_document_is_whole():
+    assert len(EXAMPLES) == 17
