@@ -11,6 +11,7 @@ from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels, stated
 from safr_lens.cli.output import points, print_json, print_table, say
+from safr_lens.data.sources import quoted
 
 NOT_SETTINGS = ("out", "config", "vectors_folder", "resume", "overwrite", "quiet", "as_json")
 
@@ -156,7 +157,7 @@ def train(
     print_table("Trained", ["measure", "test"], metric_rows(result.metrics))
     say_labels(merged(result.metrics["label_mapping"]))
     say(*(f"Warning: {warning}" for warning in result.metrics["warnings"]))
-    say(f'Written to {out}. Next: safr-lens predict {out} "your text"')
+    say(f'Written to {out}. Next: safr-lens predict {quoted(out)} "your text"')
 
 
 def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:

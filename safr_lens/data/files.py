@@ -154,7 +154,9 @@ def open_file(path: Path) -> DataFile:
     if found is None:
         raise DataError(_unknown(path, name))
     if suffix == ".gz" and not found.text:
-        raise DataError(f"{path}: a {found.suffixes[0]} file is compressed already. Unpack it: gunzip {quoted(path)}")
+        raise DataError(
+            f"{path}: a {found.suffixes[0]} file is compressed already. Unpack it: python -m gzip -d {quoted(path)}"
+        )
     return DataFile(str(path), name, found, lambda: gunzipped(path) if suffix == ".gz" else path.open("rb"))
 
 

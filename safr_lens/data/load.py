@@ -83,7 +83,7 @@ def load_data(
     hidden = [*(split for split in raw if split not in columns), *_hidden_splits(source, found)]
     readers = label_readers({s: one for s, one in found.items() if s not in hidden}, labels=labels, classes=classes)
     parts = {split: partial(_examples, raw[split], columns[split], reader) for split, reader in readers.items()}
-    if not cut_missing and set(parts) == {"train"}:
+    if not cut_missing and set(raw) == {"train"}:
         parts = {"test": parts["train"]}
     names = next(iter(readers.values())).names
     build = _stream if streaming else _in_memory
@@ -160,7 +160,10 @@ def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
     for split in [split for split in SPLITS if split in source]:
         parts = find_parts(source[split], options)
         if set(parts) != {"train"}:
-            raise DataError(f"{source[split]} has the splits {', '.join(parts)}; expected one alone for {split!r}.")
+            raise DataError(
+                f"{source[split]} has the splits {', '.join(parts)}; expected one alone for {split!r}. Name the file "
+                "or folder of one split, or load all of them by its name alone."
+            )
         found[split] = parts["train"]
     return found
 

@@ -35,7 +35,7 @@ def zipped_name(path: Path, suffixes: Container[str]) -> str:
         if place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
             raise DataError(f"{path} holds a path that leaves its folder, {member.filename!r}. Do not unpack it.")
     data = [one for one in members if PurePosixPath(one.filename).suffix.lower() in suffixes and not _hidden(one)]
-    unpack = f"unpack it (unzip {quoted(path)}) and name the file or folder."
+    unpack = f"unpack it (python -m zipfile -e {quoted(path)} .) and name the file or folder."
     if len(data) != 1:
         have = ", ".join(one.filename for one in (data or members)[:10]) or "nothing"
         raise DataError(f"{path}: expected a zip with exactly one data file; it has {have}. To use it, {unpack}")
@@ -71,8 +71,8 @@ class _Limited(io.RawIOBase):
         self.count += found
         if self.count > self.limit:
             raise DataError(
-                f"{self.path} expands to more than {_bomb(self.limit)}, unpack it (gunzip {quoted(self.path)}) and "
-                "name the file."
+                f"{self.path} expands to more than {_bomb(self.limit)}, unpack it "
+                f"(python -m gzip -d {quoted(self.path)}) and name the file."
             )
         return found
 

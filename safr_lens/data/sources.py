@@ -92,6 +92,7 @@ class Source:
         parts: its splits; a source without splits is ``train`` alone.
         order: which kind is asked first, and named first in the help.
         names: words that mean data of this kind, for near matches.
+        whole: whether some data of this kind is one set of rows, of which a trained model is measured on all.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Source:
     parts: Callable[[Any, ReadOptions], dict[str, Part]]
     order: int = 50
     names: tuple[str, ...] = ()
+    whole: Callable[[Any], bool] = lambda data: False
 
 
 SOURCES: dict[str, Source] = {}
@@ -122,6 +124,11 @@ def sources_help() -> str:
     """
     parts = [text for source in SOURCES.values() if (text := source.help())]
     return f"{', '.join(parts[:-1])}, or {parts[-1]}"
+
+
+def is_whole(data: Any) -> bool:
+    """Whether some data is one set of rows: a file, or a folder that stands for one."""
+    return any(source.takes(data) and source.whole(data) for source in SOURCES.values())
 
 
 def find_parts(data: Any, options: ReadOptions) -> dict[str, Part]:

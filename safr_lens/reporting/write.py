@@ -7,6 +7,7 @@ from typing import Any
 
 from safr_lens.analysis import Analysis
 from safr_lens.data.label_mapping import differing
+from safr_lens.data.sources import quoted
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.reporting.build import build_report
 from safr_lens.reporting.runs import ReportedRun, load_run
@@ -74,7 +75,7 @@ def report(
         "word vectors of the MS score": ("" if measured.vectors else "PPMI-SVD of ") + measured.vectors_name,
         "seed of permutations and resamples": str(seed),
         "labels": differing(measured.label_mapping) or "named as the classes",
-        "command": f"safr-lens report {run}" + (f" --baseline {baseline}" if baseline else ""),
+        "command": f"safr-lens report {quoted(run)}" + (f" --baseline {quoted(baseline)}" if baseline else ""),
     }
     view = build_report(runs, measured.split, analyses, measured=facts, label_mapping=measured.label_mapping)
     view.content["measured"] = measured.name

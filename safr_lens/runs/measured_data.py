@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from safr_lens.data.dataset import Split
-from safr_lens.data.load import load_data
 from safr_lens.runs.measured_split import Counts, measured_split
 from safr_lens.runs.record import RunRecord
-from safr_lens.word_vectors.resolve import check_one_source
+from safr_lens.word_vectors.resolve import check_one_source, vector_data
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def measured_data(
     if word_vectors is not None:
         return measured((), f"the file {word_vectors}", Path(word_vectors))
     if word_vectors_from is not None:
-        others = load_data(word_vectors_from, cut_missing=False)
+        others = vector_data(word_vectors_from, cut_missing=False)
         return measured(tuple(others.values()), f"all texts of {word_vectors_from}", vectors_from=word_vectors_from)
     if chosen.train is None:
         return measured((chosen.rows,), "the measured texts")

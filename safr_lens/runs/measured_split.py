@@ -15,6 +15,7 @@ from jaxtyping import Bool
 from safr_lens.data.dataset import SPLITS, Split, TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.row_fingerprints import split_fingerprint
+from safr_lens.data.sources import is_whole
 from safr_lens.errors import ConfigError, DataError, near_matches
 from safr_lens.runs.record import RunRecord
 from safr_lens.runs.seen import all_known, rows_of, seen_counts
@@ -69,7 +70,7 @@ def measured_split(
         raise DataError(f"Unknown split {split!r}; expected {', '.join(known)}.{near_matches(split, known)}")
     if source is None:
         chosen = _own_data(runs[-1], split, classes, columns)
-    elif isinstance(source, str | Path) and not Path(source).is_file():
+    elif isinstance(source, str | Path) and not is_whole(source):
         chosen = _of_data(load_data(source, classes=classes, **columns), split)
     else:
         chosen = _of_rows(source, split, classes, runs, columns)

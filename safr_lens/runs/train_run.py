@@ -146,8 +146,6 @@ def load_settings_data(config: DataConfig) -> TextData:
     """Load the data that settings name."""
     source: Any = config.data
     if config.test_data is not None:
-        if not Path(str(source)).is_file():
-            raise DataError(f"--test-data goes with a single file as --data; {source!r} is none.")
         source = {"train": source, "test": config.test_data}
     return load_data(
         source,

@@ -83,7 +83,7 @@ def word_vectors(
     if len(types) < 3:
         raise FewWordsError(
             f"Only {len(types)} words stand at least {min_count} times in the {len(np.unique(numbers)):,} texts with "
-            "words; word vectors need three. Give more texts, or a lower min_count."
+            "words; word vectors need three. Give more texts."
         )
     places = np.full(len(counts), -1, dtype=np.int32)
     places[types] = np.arange(len(types))

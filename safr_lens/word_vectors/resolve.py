@@ -75,9 +75,23 @@ def training_vectors(
         return _shortened(_enough(read_word_vectors(given, tokenizer), str(given)), widest)
     if from_data is None:
         return _of_training_split(data, tokenizer, widest)
-    texts = Texts(load_data(from_data)["train"])
+    texts = Texts(vector_data(from_data)["train"])
     vectors = vectors_of_texts(texts, tokenizer, from_data, d_embed=min(D_EMBED, widest))
     return replace(vectors, source=f"the training split of {from_data}")
+
+
+def vector_data(source: str, *, cut_missing: bool = True) -> TextData:
+    """Load data that the user named for word vectors.
+
+    Raises:
+        DataError: data that cannot be used.
+    """
+    try:
+        return load_data(source, cut_missing=cut_missing)
+    except DataError as error:
+        fault, unnamed, _ = str(error).partition(" Name yours with --")
+        mend = " The options that name columns are for --data; rename these columns in the file." if unnamed else ""
+        raise DataError(f"Word vectors from {source}: {fault}{mend}") from None
 
 
 def vectors_of_texts(texts: Iterable[str], tokenizer: TextTokenizer, name: str, **options: Any) -> WordVectors:

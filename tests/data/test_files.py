@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import pickle
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pyarrow
@@ -270,3 +277,147 @@ def test_a_file_without_header_may_begin_with_a_text_that_is_a_number(tmp_path):
     path.write_text("10\t1\n" + "".join(f"text {i}\t{i % 2}\n" for i in range(9)))
     data = load_data(path, cut_missing=False)
     assert data["test"][0] == {"text": "10", "label": 1}
+
+
+ADVISED = re.compile(r"python -m (\w+ (?:-d|-e) .*?)(?:\)|$)")
+
+
+def follow(error: pytest.ExceptionInfo, folder: Path) -> None:
+    """Run the command that a message advises."""
+    words = shlex.split(ADVISED.search(str(error.value))[1])
+    subprocess.run([sys.executable, "-m", *words], cwd=folder, check=True)
+
+
+def test_a_zip_with_several_files_is_unpacked_as_advised(tmp_path):
+    path = tmp_path / "my reviews.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for split in ("train", "test"):
+            archive.writestr(f"{split}.csv", csv_of([{**row, "text": split + row["text"]} for row in ROWS]))
+    with pytest.raises(DataError, match=r"exactly one data file; it has train\.csv, test\.csv") as error:
+        load_data(path)
+    follow(error, tmp_path)
+    assert list(load_data(tmp_path)) == ["train", "validation", "test"]
+
+
+@pytest.mark.parametrize("packed", ["gz", "zip"])
+def test_a_bomb_is_refused_and_unpacked_as_advised(tmp_path, monkeypatch, packed):
+    monkeypatch.setattr("safr_lens.data.packed.HARMLESS", 1000)
+    content = ("text,label\n" + "good,1\nbad,0\n" * 20_000).encode()
+    path = tmp_path / ("my reviews.csv.gz" if packed == "gz" else "my reviews.zip")
+    if packed == "gz":
+        path.write_bytes(gzip.compress(content))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("my reviews.csv", content)
+    with pytest.raises(DataError, match="as a zip bomb does") as error:
+        load_data(path)
+    follow(error, tmp_path)
+    assert len(as_read(tmp_path / "my reviews.csv")) == 40_000
+
+
+def test_a_gzipped_parquet_file_is_unpacked_as_advised(tmp_path):
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "my a.parquet")
+    path = tmp_path / "my a.parquet.gz"
+    path.write_bytes(gzip.compress((tmp_path / "my a.parquet").read_bytes()))
+    (tmp_path / "my a.parquet").unlink()
+    with pytest.raises(DataError, match="is compressed already") as error:
+        load_data(path)
+    follow(error, tmp_path)
+    assert as_read(tmp_path / "my a.parquet") == as_written(ROWS)
+
+
+def test_nul_bytes_are_removed_as_advised(tmp_path):
+    path = write(tmp_path, "a.csv", csv_of(ROWS).replace("good", "go\0od"))
+    with pytest.raises(DataError, match="NUL byte") as error:
+        load_data(path)
+    command = re.search(r"tr -d .*", str(error.value))[0].replace("old", "a.csv").replace("new", "new.csv")
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    assert as_read(tmp_path / "new.csv") == as_written(ROWS)
+
+
+def test_parquet_in_a_zip_is_read(tmp_path):
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.parquet", "data/a.parquet")
+    assert as_read(tmp_path / "a.zip") == as_written(ROWS)
+
+
+def test_nothing_is_read_by_pickle(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(DataError, match="can run code"):
+        load_data(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_empty_text_and_label_are_mended_as_advised(tmp_path):
+    for bad in ("  ,pos", "a,"):
+        path = write(tmp_path, "a.csv", csv_of(ROWS) + bad + "\n")
+        with pytest.raises(DataError, match=r"row 13 has .*Fill it in or remove the row"):
+            load_data(path)
+    assert len(as_read(write(tmp_path, "a.csv", csv_of(ROWS)))) == 12
+    assert len(as_read(write(tmp_path, "a.csv", csv_of(ROWS) + "a,pos\n"))) == 13
+
+
+def test_wrong_column_is_named_as_advised(tmp_path):
+    path = write(
+        tmp_path, "a.jsonl", "".join(json.dumps({"text": i, "body": f"t {i}", "label": i % 2}) + "\n" for i in range(9))
+    )
+    with pytest.raises(DataError, match=r"'text' holds int, not text. Name the right column with --text-column"):
+        load_data(path)
+    assert len(as_read(path, text_column="body")) == 9
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_an_empty_split_is_named_and_given_as_advised(tmp_path, streaming):
+    rows = [{"text": text, "label": label} for text, label in (("a", "x"), ("b", "y"))]
+    with pytest.raises(
+        DataError, match=r"Split '(test|validation|train)' is empty after cutting\. Give more rows, or a folder"
+    ):
+        load_data(write(tmp_path, "a.csv", csv_of(rows)), streaming=streaming)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for split in ("train", "validation", "test"):
+        write(folder, f"{split}.csv", csv_of([{**row, "text": f"{row['text']} of {split}"} for row in rows]))
+    data = load_data(folder, streaming=streaming)
+    assert [len(list(split)) for split in data.values()] == [2, 2, 2]
+
+
+def test_two_columns_without_header_are_told_apart(tmp_path):
+    path = write(tmp_path, "a.tsv", "ham\tgo home\nspam\tfree money\nham\tok then\n")
+    assert as_read(path, header=False) == [("go home", "ham"), ("free money", "spam"), ("ok then", "ham")]
+    assert as_read(path, header=False, text_column="2", label_column="1") == as_read(path, header=False)
+
+
+def test_two_columns_that_cannot_be_told_apart_are_to_be_named(tmp_path):
+    path = write(tmp_path, "a.tsv", "ham\tgo home\nspam\tfree money\n")
+    with pytest.raises(DataError, match=r"no text column found among '1', '2'.*--text-column"):
+        load_data(path, header=False)
+    assert as_read(path, header=False, text_column="2", label_column="1") == [
+        ("go home", "ham"),
+        ("free money", "spam"),
+    ]
+
+
+def test_header_that_looks_like_data_can_be_stated(tmp_path):
+    path = write(tmp_path, "a.csv", "text,2019\ngood,1\nbad,0\n")
+    assert len(as_read(path, header=True, label_column="2019")) == 2
+
+
+def test_a_split_lacking_its_labels_alone_is_left_out_but_a_misspelt_one_is_not(tmp_path):
+    write(tmp_path, "train.csv", csv_of(ROWS * 3))
+    write(tmp_path, "test.csv", "id,text\n0,x\n1,y\n")
+    data = load_data(tmp_path, cut_missing=False)
+    assert list(data) == ["train"]
+    assert "test has no labels and was left out." in data.notes
+    assert data.rows["test"].dropped == {"no label": 2}
+    write(tmp_path, "test.csv", "text,lable\nx,pos\n")
+    with pytest.raises(DataError, match=r"test\.csv: no label column found among 'text', 'lable'"):
+        load_data(tmp_path)
+    files = {"train": tmp_path / "train.csv", "test": write(tmp_path, "test.csv", "id,text\n0,x\n")}
+    with pytest.raises(DataError, match="no label column"):
+        load_data(files)

@@ -18,6 +18,8 @@ def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
     return {"train": open_file(Path(data)).part(options)}
 
 
-register_source(
-    Source("file", _help, lambda data: isinstance(data, (str, Path)) and Path(data).is_file(), _parts, order=60)
-)
+def _takes(data: Any) -> bool:
+    return isinstance(data, (str, Path)) and Path(data).is_file()
+
+
+register_source(Source("file", _help, _takes, _parts, order=60, whole=lambda data: True))

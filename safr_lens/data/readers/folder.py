@@ -34,20 +34,27 @@ def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
 
 
 def _split_files(folder: Path) -> dict[str, list[Path]]:
-    """Return the files of each split: named by it, or in a folder named by it; shards alone are train."""
-    found: dict[str, list[Path]] = {}
-    files = _data_files(folder)
+    """Return the files of each split; shards alone are train."""
+    found = _named(folder) or {"train": _shards(folder)}
+    return {split: _in_order(folder, split, files) for split, files in found.items() if files}
+
+
+def _named(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of each split that are named by it, or stand in a folder named by it."""
+    found = {}
     for split, names in SPLIT_NAMES.items():
-        of_split = [path for path in files if _shard(path)["name"].lower() in names]
-        of_split += [
-            p for sub in folder.iterdir() if sub.is_dir() and sub.name.lower() in names for p in _data_files(sub)
-        ]
-        if of_split:
-            found[split] = _in_order(folder, split, of_split)
-    shards = [path for path in files if _shard(path)["name"].lower() in _PARTS and _shard(path)["number"]]
-    if not found and shards:
-        found["train"] = _in_order(folder, "data", shards)
+        inner = [sub for sub in folder.iterdir() if sub.is_dir() and sub.name.lower() in names]
+        files = [path for path in _data_files(folder) if _shard(path)["name"].lower() in names]
+        files += [path for sub in inner for path in _data_files(sub)]
+        if files:
+            found[split] = files
     return found
+
+
+def _shards(folder: Path) -> list[Path]:
+    """Return the numbered files of a folder that is one set of rows."""
+    parts = {path: _shard(path) for path in _data_files(folder)}
+    return [path for path, part in parts.items() if part["name"].lower() in _PARTS and part["number"]]
 
 
 def _in_order(folder: Path, split: str, files: list[Path]) -> list[Path]:
@@ -137,5 +144,6 @@ register_source(
         lambda data: isinstance(data, (str, Path)) and Path(data).is_dir(),
         _parts,
         order=80,
+        whole=lambda data: not _named(Path(data)) and bool(_shards(Path(data))),
     )
 )

@@ -19,6 +19,10 @@ def _takes(data: Any) -> bool:
     return isinstance(data, (str, Path)) and any((Path(data) / mark).is_file() for mark in MARKS)
 
 
+def _is_data_set(data: Any) -> bool:
+    return (Path(data) / MARKS[1]).is_file()
+
+
 def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
     try:
         found = load_from_disk(str(data))
@@ -43,4 +47,6 @@ def _part(where: str, rows: Dataset) -> Part:
     return Part(where, read, rows.features)
 
 
-register_source(Source("saved", lambda: "a folder that save_to_disk wrote", _takes, _parts, order=70))
+register_source(
+    Source("saved", lambda: "a folder that save_to_disk wrote", _takes, _parts, order=70, whole=_is_data_set)
+)
