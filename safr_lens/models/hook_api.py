@@ -52,10 +52,9 @@ class CheckedHooks(HookedRootModule):
         self._switch("use_attn_in", use_attn_in)
 
     def _switch(self, option: str, on: bool) -> None:
-        switch = getattr(self.backbone, f"set_{option}", None)
-        if switch is None:
+        if option not in {SWITCHES.get(name.rsplit(".")[-1]) for name in self.hook_dict}:
             raise HookError(f"The model's backbone, {type(self.backbone).__name__}, has no option {option!r}.")
-        switch(on)
+        getattr(self.backbone, f"set_{option}")(on)
 
     def _switch_of(self, name: str) -> str | None:
         """Return the option that a hook point needs and that is off, if any."""

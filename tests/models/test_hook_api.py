@@ -7,6 +7,7 @@ import torch
 from transformer_lens import ActivationCache
 
 from safr_lens.backbones.hook_points import HookPoint
+from safr_lens.backbones.versions import has_hooked_transformer
 from safr_lens.errors import HookError
 from tests.backbones import toy  # noqa: F401, registers the backbone
 
@@ -277,12 +278,18 @@ SWITCHED = {
 }
 
 
+only_hooked_transformer = pytest.mark.skipif(
+    not has_hooked_transformer(), reason="only HookedTransformer has points that are switched off"
+)
+
+
 def caught(model, use, name):
     with pytest.raises(HookError, match=f"{name!r} is switched off") as caught:
         use(model, name)
     return str(caught.value)
 
 
+@only_hooked_transformer
 @pytest.mark.parametrize("positions", ["standard", "shortformer"])
 @pytest.mark.parametrize("name", list(SWITCHED))
 def test_a_point_that_is_off_is_an_error_whose_advice_works(make_model, name, positions):
@@ -303,6 +310,7 @@ def test_a_point_that_is_off_is_an_error_whose_advice_works(make_model, name, po
     caught(model, USES["capture"], name)
 
 
+@only_hooked_transformer
 def test_what_each_head_writes_adds_up_to_the_output_of_attention(make_model):
     model = make_model()
     model.set_use_attn_result(True)
@@ -311,6 +319,7 @@ def test_what_each_head_writes_adds_up_to_the_output_of_attention(make_model):
     torch.testing.assert_close(total, seen["blocks.0.hook_attn_out"])
 
 
+@only_hooked_transformer
 def test_a_filter_that_matches_only_points_that_are_off_is_an_error(make_model, hooks_left):
     model = make_model()
     for use in ("hooks", "run_with_hooks", "run_with_cache, str", "add_hook"):
@@ -319,10 +328,11 @@ def test_a_filter_that_matches_only_points_that_are_off_is_an_error(make_model, 
     assert hooks_left(model) == []
 
 
-def test_a_backbone_without_the_option_says_so(make_model):
-    model = make_model(backbone="toy")
+@pytest.mark.parametrize(("backbone", "name"), [("toy", "ToyNetwork"), ("native_bridge", "TransformerBridge")])
+def test_a_backbone_without_the_option_says_so(make_model, backbone, name):
+    model = make_model(backbone=backbone)
     for option in set(SWITCHED.values()):
-        with pytest.raises(HookError, match=f"ToyNetwork, has no option {option!r}"):
+        with pytest.raises(HookError, match=f"{name}, has no option {option!r}"):
             getattr(model, f"set_{option}")(True)
 
 
