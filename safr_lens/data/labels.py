@@ -19,6 +19,7 @@ from safr_lens.errors import DataError
 
 MAX_CLASSES = 1000
 HIDDEN = "-1"
+HIDDEN_CLASS = "Label -1 is taken as a class of its own; where it marks hidden labels, remove these rows."
 HIDDEN_ADVICE = (
     "usually marks hidden labels, as in the test splits of competitions; such texts cannot be scored. "
     "Remove these rows, or use another split (--split validation) or file."

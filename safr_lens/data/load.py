@@ -17,7 +17,7 @@ from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column, keeps_l
 from safr_lens.data.counts import assumptions, row_counts
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
-from safr_lens.data.labels import HIDDEN_ADVICE, FoundLabels, find_labels, is_missing
+from safr_lens.data.labels import HIDDEN, HIDDEN_ADVICE, HIDDEN_CLASS, FoundLabels, find_labels, is_missing
 from safr_lens.data.origin import remembered
 from safr_lens.data.rows import Data, is_splits
 from safr_lens.data.sources import Part, ReadOptions, find_parts, usual_splits
@@ -97,6 +97,7 @@ def load_data(
         notes=(
             *assumptions(raw.values()),
             *(f"{split} has no labels and was left out." for split in hidden),
+            *([HIDDEN_CLASS] if HIDDEN in names and labels is None and classes is None else []),
             *notes,
         ),
         rows=rows if set(raw) != {"train"} or "train" in splits else {"test": rows["train"]},

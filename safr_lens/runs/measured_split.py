@@ -13,6 +13,7 @@ from datasets import Dataset, concatenate_datasets
 from jaxtyping import Bool
 
 from safr_lens.data.dataset import SPLITS, Split, TextData
+from safr_lens.data.label_mapping import merged
 from safr_lens.data.load import load_data
 from safr_lens.data.row_fingerprints import split_fingerprint
 from safr_lens.data.sources import is_whole
@@ -81,8 +82,8 @@ def measured_split(
 
 def _of_data(data: TextData, split: str) -> MeasuredSplit:
     if split == ALL:
-        every = next(iter(data.label_mapping.values()), {})
-        return MeasuredSplit(concatenate_datasets(list(data.values())), ALL, f"{data.source} (all of it)", every)
+        rows, mapping = concatenate_datasets(list(data.values())), merged(data.label_mapping)
+        return MeasuredSplit(rows, ALL, f"{data.source} (all of it)", mapping)
     train = data["train"] if split != "train" and "train" in data else None
     return MeasuredSplit(data[split], split, f"the {split} split of {data.source}", data.label_mapping[split], train)
 

@@ -18,6 +18,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from safr_lens import TextData, load_data
 from safr_lens.cli.labels import stated
 from safr_lens.data.label_mapping import stated_labels
+from safr_lens.data.labels import HIDDEN_CLASS
 from safr_lens.errors import DataError
 
 
@@ -259,7 +260,9 @@ def test_minus_one_may_be_a_class_that_the_user_states(tmp_path):
     path = write(tmp_path / "svm.csv", [("a", -1), ("b", 1)])
     with pytest.raises(DataError, match=f"--labels -1=negative 1=positive.*{HIDDEN}"):
         load_data(path, classes=["negative", "positive"], cut_missing=False)
+    assert HIDDEN_CLASS in load_data(path, cut_missing=False).notes
     data = load_data(path, labels={-1: "negative", 1: "positive"}, cut_missing=False)
+    assert HIDDEN_CLASS not in data.notes
     assert read(data) == {"a": "negative", "b": "positive"}
 
 
