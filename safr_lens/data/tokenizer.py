@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from safr_lens.data.rows import Data, texts_of
 from safr_lens.errors import CheckpointError, ConfigError, DataError, TextError, near_matches
@@ -56,10 +56,12 @@ class TextTokenizer:
         self.pad_id = pad_id
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
+        self.byte_level = False
         self.prefix: list[int] = []
         self.suffix: list[int] = []
         if add_special_tokens:
             self.tokenizer.encode_special_tokens = True
+            self.byte_level = isinstance(self.tokenizer.decoder, decoders.ByteLevel)
             self.prefix, self.suffix = _around(self.tokenizer)
 
     @property
@@ -73,8 +75,11 @@ class TextTokenizer:
         return self.tokenizer.get_vocab_size()
 
     def word(self, token_id: int) -> str:
-        """Return the vocabulary entry of a token id."""
-        return self.tokenizer.id_to_token(token_id)  # type: ignore[return-value]
+        """Return the vocabulary entry of a token id; of byte-level pieces as text, with ``##`` ahead inside a word."""
+        entry: str = self.tokenizer.id_to_token(token_id)
+        if not self.byte_level or (text := self.tokenizer.decode([token_id])) == "":
+            return entry
+        return f"##{text}" if text.isalpha() else text.strip() or entry
 
     def encode(self, text: str, *, n_ctx: int, truncate: bool = False) -> Encoding:
         """Encode one text.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 import pandas as pd
@@ -20,6 +21,7 @@ from safr_lens.neurons.read_table import checked_table
 Words: TypeAlias = "pd.DataFrame | Sequence[Sequence[str]]"
 N_WORDS = 3
 CHUNK = 4096
+MOST_TYPES = 3000  # more would take minutes with a pretrained encoder
 
 
 class NeuronNames:
@@ -29,7 +31,8 @@ class NeuronNames:
         model: a classifier.
         words: the words of each neuron: a table of :func:`safr_lens.neuron_table` (its ``top_words``, measured on a
             corpus), in any order and also from a CSV file, or a list for each neuron. By default the vocabulary words
-            at which it is most active when they stand alone, which needs no corpus but knows nothing of context.
+            at which it is most active when they stand alone, which needs no corpus but knows nothing of context; with a
+            pretrained encoder the first 3,000 whole words of its vocabulary.
         layer: whose neurons; by default the last.
 
     Raises:
@@ -72,14 +75,24 @@ class NeuronNames:
 
     def _alone(self, neurons: Sequence[int]) -> list[list[str]]:
         tokenizer = self.model.tokenizer
-        special = {tokenizer.pad_id, tokenizer.tokenizer.token_to_id(UNK), *tokenizer.special_ids}
-        types = torch.tensor([word for word in range(tokenizer.d_vocab) if word not in special])
+        types = torch.tensor(_types(self.model))
         values = _alone(self.model, types, self.layer)[:, list(neurons)]
         best, order = values.topk(min(N_WORDS, len(types)), dim=0)
         return [
             [tokenizer.word(int(types[i])) for value, i in zip(column, places, strict=True) if value > 0]
             for column, places in zip(best.T.tolist(), order.T.tolist(), strict=True)
         ]
+
+
+def _types(model: HookedClassifier) -> list[int]:
+    """Return the words to try: all, or the first few thousand of an encoder's vocabulary, its most frequent."""
+    tokenizer = model.tokenizer
+    special = {tokenizer.pad_id, tokenizer.tokenizer.token_to_id(UNK), *tokenizer.special_ids}
+    types = [word for word in range(tokenizer.d_vocab) if word not in special]
+    if model.config.encoder is None:
+        return types
+    whole = (word for word in types if len(tokenizer.word(word)) > 1 and tokenizer.word(word).isalpha())
+    return list(islice(whole, MOST_TYPES)) or types
 
 
 def _alone(model: HookedClassifier, types: Tensor, layer: int) -> Float[Tensor, "n_types d_mlp"]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from safr_lens.data import TextTokenizer, train_tokenizer
 from safr_lens.data.tokenizer import PAD, UNK, Encoding
@@ -263,3 +263,16 @@ def test_special_tokens_survive_saving(tmp_path):
     again = TextTokenizer.load(tmp_path / "tokenizer.json", add_special_tokens=True)
     assert again.encode("a [SEP]", n_ctx=N_CTX) == wrapped(add_special_tokens=True).encode("a [SEP]", n_ctx=N_CTX)
     assert TextTokenizer.load(tmp_path / "tokenizer.json").special_ids == ()
+
+
+def test_byte_level_pieces_are_shown_as_text():
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    inner = Tokenizer(
+        models.BPE({c: i for i, c in enumerate(sorted({*alphabet, "\u0120a", "an"}))}, [("\u0120", "a"), ("a", "n")])
+    )
+    inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(), decoders.ByteLevel()
+    inner.add_special_tokens(["<s>"])
+    of_pretrained = TextTokenizer(inner, add_special_tokens=True)
+    shown = {entry: of_pretrained.word(inner.token_to_id(entry)) for entry in ("\u0120a", "an", "!", "\u0120", "<s>")}
+    assert shown == {"\u0120a": "a", "an": "##an", "!": "!", "\u0120": "\u0120", "<s>": "<s>"}
+    assert TextTokenizer(inner).word(inner.token_to_id("\u0120a")) == "\u0120a"
