@@ -17,9 +17,12 @@ import safr_lens
 from safr_lens import HookedClassifier, SafrLensError, TextData, TrainConfig, views
 from safr_lens.data.labelled_rows import labelled_rows
 from safr_lens.errors import DataError, TextError
+from safr_lens.experiments.sweep import sweep
 from safr_lens.measures import faithfulness, reliance
 from safr_lens.measures.statistics import collect_statistics
 from safr_lens.neurons import ablate, ablation_effects, mean_neurons, reference_neurons
+from safr_lens.runs.settings import make_settings
+from safr_lens.runs.train_run import train_run
 from safr_lens.word_vectors import word_vectors
 
 LABELS = ("negative", "positive")
@@ -214,6 +217,26 @@ def test_train_takes_splits():
     assert torch.equal(trained({name: NAMED.iloc[list(numbers)] for name, numbers in CUT.items()}), expected)
     renamed = DatasetDict(train=splits["train"], dev=splits["validation"], test=splits["test"], more=data_set())
     assert torch.equal(trained(renamed), expected)
+
+
+def test_runs_sweeps_and_reports_take_data_in_memory(tmp_path):
+    words = {
+        "d_model": 8,
+        "n_heads": 1,
+        "d_mlp": 8,
+        "d_vmask": 4,
+        "min_frequency": 1,
+        "pairs": "attention",
+        "epochs": 1,
+    }
+    settings = make_settings({"data": "in memory", **words})
+    run = train_run(settings, out=tmp_path / "run", data=NAMED, progress=False)
+    again = train_run(settings, out=None, data=DatasetDict(train=data_set()), progress=False)
+    assert run.model.labels == LABELS and torch.equal(run.model(TEXTS).logits, again.model(TEXTS).logits)
+    swept = sweep(settings, out=tmp_path / "sweep", data=NAMED, strengths=[1.0], progress=False)
+    assert [step.strength for step in swept.steps] == [0.0, 1.0]
+    page = safr_lens.report(tmp_path / "run", data=NAMED, faithfulness_texts=0)
+    assert page.content["measured"] == "the test split of a DataFrame of 24 rows"
 
 
 def test_data_for_training_may_be_in_memory_and_in_files(tmp_path):

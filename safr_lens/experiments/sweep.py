@@ -11,6 +11,7 @@ from typing import Any
 from safr_lens.atomic import write_json
 from safr_lens.data.dataset import TextData
 from safr_lens.data.label_mapping import merged
+from safr_lens.data.rows import Data
 from safr_lens.errors import ConfigError
 from safr_lens.json_values import without_nan
 from safr_lens.measures.measurement import Inputs
@@ -20,7 +21,7 @@ from safr_lens.measures.reliance import reliance
 from safr_lens.measures.statistics import collect_statistics
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.runs.settings import Settings
-from safr_lens.runs.train_run import finished_run, load_settings_data, run_vectors, train_run
+from safr_lens.runs.train_run import finished_run, given_data, run_vectors, train_run
 from safr_lens.training.config import uses_words
 from safr_lens.word_vectors.vectors import WordVectors
 
@@ -101,7 +102,7 @@ def sweep(
     strengths: Sequence[float] = STRENGTHS,
     budget: float = 0.005,
     seeds: Sequence[int] = (0,),
-    data: TextData | None = None,
+    data: TextData | Data | None = None,
     overwrite: bool = False,
     progress: bool = True,
 ) -> Sweep:
@@ -117,7 +118,7 @@ def sweep(
         budget: how much accuracy may be lost, as a share: 0.005 is half a point. Differences of single seeds are often
             larger than that; give several seeds.
         seeds: of the trainings.
-        data: the data, if it is loaded already.
+        data: the data, if it is loaded or in memory already.
         overwrite: train anew.
         progress: show progress on standard error.
 
@@ -125,7 +126,7 @@ def sweep(
         ConfigError: no strength, one that is not above 0, no seed, or a penalty without SAFR terms.
     """
     _check(settings, strengths, budget, seeds)
-    data = data or load_settings_data(settings.data)
+    data = given_data(settings.data, data)
     vectors = run_vectors(settings, data)
     steps: list[Step] = []
     for strength in (0.0, *sorted(set(strengths))):

@@ -9,6 +9,7 @@ from typing import Any
 
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
+from safr_lens.data.rows import Data
 from safr_lens.data.tokenizer import train_tokenizer
 from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.errors import CheckpointError, DataError
@@ -29,7 +30,7 @@ def train_run(
     settings: Settings,
     *,
     out: Path | None,
-    data: TextData | None = None,
+    data: TextData | Data | None = None,
     word_vectors: WordVectors | None = None,
     vectors_folder: Path | None = None,
     resume: bool = False,
@@ -42,14 +43,14 @@ def train_run(
     Args:
         settings: see :func:`safr_lens.runs.settings.make_settings`.
         out: folder of the run.
-        data: the data, if it is loaded already.
+        data: the data, if it is loaded or in memory already.
         word_vectors: those that ``settings.data`` names, if they are made already (:func:`run_vectors`).
         vectors_folder, resume, overwrite, progress, title: as in :func:`safr_lens.train`.
 
     Raises:
         SafrLensError: whatever is wrong with settings, data or folder; nothing is written then.
     """
-    data = data or load_settings_data(settings.data)
+    data = given_data(settings.data, data)
     model = settings_model(settings, data)
     return train(
         model,
@@ -140,6 +141,13 @@ def finished_run(
     asked = describe(model.config, data, settings.train, settings.penalty, used)
     check_same(found, asked, folder, same_rows=kept is not None)
     return HookedClassifier.from_pretrained(folder)
+
+
+def given_data(config: DataConfig, data: Any) -> TextData:
+    """Return data that is loaded already, load what is in memory, or else load the data that settings name."""
+    if data is None or isinstance(data, TextData):
+        return data or load_settings_data(config)
+    return load_data(data, labels=config.labels, text_column=config.text_column, label_column=config.label_column)
 
 
 def load_settings_data(config: DataConfig) -> TextData:
