@@ -46,6 +46,15 @@ def test_asking_for_the_missing_class_says_what_to_do(version_4, make_model):
     assert type(make_model(backbone="native_bridge").backbone).__name__ == "TransformerBridge"
 
 
+def test_the_constraints_of_both_versions_differ_in_nothing_else():
+    root = Path(__file__).parents[2]
+    one, other = (
+        {line for line in (root / name).read_text().splitlines() if "==" in line}
+        for name in ("constraints.txt", "constraints-tl4.txt")
+    )
+    assert {line.split("==")[0] for line in one ^ other} == {"transformer-lens"}
+
+
 def as_written_by_hooked_transformer(folder: Path) -> None:
     """Give a checkpoint of the native bridge the kind and the constants of ``HookedTransformer``."""
     from safetensors.torch import load_file, save_file
