@@ -21,6 +21,7 @@ def run_metadata(run: ReportedRun) -> dict[str, str]:
         "labels": differing(run.record.label_mapping or {}) or ", ".join(run.model.labels),
         "seed": str(run.metrics["seed"]),
         "epochs": f"best {run.metrics['best_epoch']} of {run.metrics['epochs']}, {run.metrics['seconds']:.0f} s",
+        "pairs compared": "not recorded" if run.model.compared is None else run.model.compared.name,
         "word vectors": run.metrics.get("word_vectors") or "none recorded",
         "model": _listed(settings["model"]),
         "training": _listed(settings["train"]),

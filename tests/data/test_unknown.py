@@ -22,6 +22,7 @@ from safr_lens.data.unknown import (
     unknown_share,
     unspaced_share,
 )
+from safr_lens.errors import DataError
 
 SUBJECTS = ["这部电影", "故事", "演员的表演", "导演", "剧情", "配乐", "画面", "结尾", "对白", "节奏"]
 JUDGEMENTS = ["好看", "精彩", "感人", "有趣", "出色", "温暖", "难看", "无聊", "失望", "糟糕", "枯燥", "冗长"]
@@ -128,3 +129,13 @@ def test_the_warning_begins_above_a_fifth():
     assert "(w0, w1, w2, w3, w4, ...)" in text_warning(many, [True] * 9)
     assert corpus_warning(0.2) == "" and corpus_warning(float("nan")) == ""
     assert corpus_warning(0.21).startswith("21 % of the tokens are unknown to the model (more than 20 %)")
+
+
+def test_where_no_clause_repeats_the_advice_of_the_error_works_too():
+    titles = [f"{subject}{degree}{judgement}" for subject in SUBJECTS for degree in DEGREES for judgement in JUDGEMENTS]
+    random.Random(0).shuffle(titles)
+    with pytest.raises(DataError, match=r"nothing to learn from. The tokenizer bpe \(--tokenizer bpe\)"):
+        train_tokenizer(titles[::2])
+    assert unknown_share(train_tokenizer(titles[::2], kind="bpe"), titles[1::2]) == 0.0
+    with pytest.raises(DataError, match=r"nothing to learn from.$"):
+        train_tokenizer(["a"], kind="bpe")

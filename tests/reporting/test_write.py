@@ -133,6 +133,8 @@ def test_the_command_refuses_a_missing_run(call, tmp_path):
 def test_the_record_is_told_in_words(runs):
     told = run_metadata(load_run(runs / "safr"))
     assert "importance_weight 2" in told["penalty"]
+    assert told["pairs compared"] == "pairs of related words (cosine above 0.5)"
+    assert run_metadata(load_run(runs / "plain"))["pairs compared"] == "no pairs of tokens"
     assert "epochs 2" in told["training"]
 
 
