@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import gzip
+import re
+from pathlib import Path
+
+import pandas
 import pytest
 import typer
+from datasets import Dataset
 
 from safr_lens import load_data
 from safr_lens.data.sources import SOURCES, Part, Source, quoted, register_source, sources_help
@@ -54,3 +61,34 @@ def test_help_of_every_command_names_every_source(name):
 
     [option] = [one for one in typer.main.get_command(app).commands[name].params if one.name == "data"]
     assert sources_help() in option.help
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+TABLE = (
+    DOCUMENT.split("| source | name | what is in it | read as |\n|---|---|---|---|\n")[1].split("\n\n")[0].splitlines()
+)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.split("|")[1].strip())
+def test_each_row_of_the_documents_table_holds(tmp_path, monkeypatch, row):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shards").mkdir()
+    _, name, content, outcome = (cell.strip() for cell in row.strip("|").split(" | "))
+    name = name.strip("`")
+    made = eval(content.strip("`"), {"pandas": pandas, "gzip": gzip, "Dataset": Dataset})
+    if isinstance(made, str | bytes) and not Path(name).exists():
+        Path(name).write_bytes(made.encode() if isinstance(made, str) else made)
+    quotes = re.findall(r"`([^`]*)`", outcome)
+    if outcome.startswith("refused"):
+        with pytest.raises(DataError) as error:
+            load_data(name, cut_missing=False)
+        assert quotes[0] in str(error.value)
+        if len(quotes) > 1:
+            options = eval(f"dict({quotes[1]})")
+            assert load_data(name, cut_missing=False, **options)["test"]
+        return
+    data = load_data(name, cut_missing=False)
+    assert [(row["text"], data.labels[row["label"]]) for row in data["test"]] == list(
+        ast.literal_eval(f"[{quotes[0]}]")
+    )
+    assert all(said in data.summary for said in quotes[1:])
