@@ -76,7 +76,7 @@ class TextTokenizer:
 
     def word(self, token_id: int) -> str:
         """Return the vocabulary entry of a token id; of byte-level pieces as text, with ``##`` ahead inside a word."""
-        entry: str = self.tokenizer.id_to_token(token_id)
+        entry: str = self.tokenizer.id_to_token(token_id)  # type: ignore[assignment]
         if not self.byte_level or (text := self.tokenizer.decode([token_id])) == "":
             return entry
         return f"##{text}" if text.isalpha() else text.strip() or entry
