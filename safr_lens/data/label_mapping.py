@@ -22,6 +22,7 @@ from safr_lens.data.labels import (
 from safr_lens.errors import DataError, near_matches
 
 SHOWN = 20
+CLASS = "CLASS"
 
 Labels: TypeAlias = Mapping[Any, str] | Iterable[Any]
 
@@ -141,20 +142,18 @@ def _unknown(
     )
     if len(unknown) > SHOWN:
         return f"{words} Is it the right column? Name it with --label-column."
-    pairs = {label: _nearest(label, names, index) for index, label in enumerate(ordered)}
+    pairs = {label: _nearest(label, names) for label in ordered}
     options = " ".join(shlex.quote(f"{label}={name}") for label, name in pairs.items())
     words += "" if is_whole(first) else near_matches(first, names)
-    words += (
-        f" State what they mean, with your own pairs in place of these: --labels {options} "
-        f"(in Python: load_data(..., labels={pairs!r}))."
-    )
+    words += f" State what they mean: --labels {options} (in Python: load_data(..., labels={pairs!r}))"
+    words += f", with one of {_listed(names)} for each {CLASS}." if CLASS in pairs.values() else "."
     return words + (f" But -1 {HIDDEN_ADVICE}" if HIDDEN in unknown else "")
 
 
-def _nearest(label: str, names: Sequence[str], index: int) -> str:
-    near = near_matches(label, names)
-    close = [name for name in names if repr(name) in near]
-    return close[0] if close and not is_whole(label) else names[min(index, len(names) - 1)]
+def _nearest(label: str, names: Sequence[str]) -> str:
+    """A class of nearly the same name, or a place for the user's own choice, since a guess could be wrong."""
+    near = "" if is_whole(label) else near_matches(label, names)
+    return min((name for name in names if repr(name) in near), key=lambda name: near.index(repr(name)), default=CLASS)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -249,5 +248,5 @@ def label_readers(
             raise DataError(f"A classifier needs at least two classes; labels states {_listed(names) or 'none'}.")
     else:
         first = found["train"] if "train" in found else next(iter(found.values()))
-        names, names_of = label_names(first), first.where
+        names, names_of = label_names(first), first.where.replace("The ", "the ", 1)
     return {split: LabelReader(one, names, names_of, stated) for split, one in found.items()}

@@ -188,10 +188,12 @@ def distinct(labels: Iterable[Any]) -> list[Any]:
     """Return class names as a list.
 
     Raises:
-        DataError: one text in place of a list, or a name twice.
+        DataError: one text or a set in place of a list, or a name twice.
     """
     if isinstance(labels, str):
         raise DataError(f"labels must be a list of class names; got the text {labels!r}, whose letters are none.")
+    if isinstance(labels, (set, frozenset)):
+        raise DataError(f"labels must be a list of class names; got the set {sorted(map(str, labels))}, without order.")
     given = list(labels)
     names = list(map(str, given))
     twice = [name for name, count in Counter(names).items() if count > 1]

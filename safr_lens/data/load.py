@@ -137,7 +137,7 @@ def _labels(part: Part, column: str, *, streaming: bool) -> FoundLabels:
 
 def _hidden_splits(source: Any, found: Mapping[str, FoundLabels]) -> list[str]:
     """Return the splits of a data set whose labels are kept secret; a split that the user names must have labels."""
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping) and not isinstance(source, DatasetDict | IterableDatasetDict):
         return []
     hidden = [split for split, labels in found.items() if labels.hidden]
     if len(hidden) == len(found):
@@ -166,6 +166,8 @@ def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
                 "or folder of one split, or load all of them by its name alone."
             )
         found[split] = parts["train"]
+        if not isinstance(source[split], str | Path):
+            found[split].where += f" of split {split}"
     return found
 
 

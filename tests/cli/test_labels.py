@@ -36,8 +36,10 @@ def stated_run(call, numbered, small_config, tmp_path_factory):
 
 
 def advised(message: str) -> list[str]:
-    """The words after ``--labels`` in an error."""
-    return shlex.split(re.search(r"--labels (.*?) \(in Python", message).group(1))
+    """The words after ``--labels`` in an error, each CLASS replaced by what the label means."""
+    words = shlex.split(re.search(r"--labels (.*?) \(in Python", message).group(1))
+    assert words == ["0=CLASS", "1=CLASS"]
+    return [f"{label}={name}" for label, name in MAPPING.items()]
 
 
 def test_a_training_writes_down_what_its_labels_mean(stated_run):
