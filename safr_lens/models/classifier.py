@@ -250,6 +250,7 @@ class HookedClassifier(CheckedHooks):
         mask: Bool[Tensor, "batch pos"] | None = None,
         *,
         names: Iterable[str],
+        truncate: bool = False,
         log_odds: TypeLogOdds | None = None,
     ) -> dict[str, Tensor]:
         """Return the activations of some hook points alone; the forward pass stops once it has met them all.
@@ -257,6 +258,7 @@ class HookedClassifier(CheckedHooks):
         Args:
             input, mask: token ids, and True at real tokens.
             names: hook points.
+            truncate: cut what is longer than the context instead of refusing it.
             log_odds: VMASK by token type, for many passes with the same weights; not used where a hook may change the
                 embedding that VMASK reads.
 
@@ -264,7 +266,7 @@ class HookedClassifier(CheckedHooks):
             TextError: more positions than the context.
             HookError: a name that the model does not have, or a point that its forward pass never meets.
         """
-        input, mask = self._checked_input(input, mask)
+        input, mask = self._checked_input(input, mask, truncate=truncate)
         names = tuple(names)
         self.check_hook_names(names)
         seen: dict[str, Tensor] = {}

@@ -11,7 +11,10 @@ from io import BytesIO
 import pytest
 import torch
 
+from safr_lens import HookedClassifier
 from safr_lens.neurons import ablate
+from tests.backbones import toy  # noqa: F401, registers the backbone
+from tests.backbones.pretrained.encoders import write_small_bert, write_small_classifier
 
 NEURONS = "blocks.0.mlp.hook_post"
 TEXT = "a gripping , funny film"
@@ -69,13 +72,31 @@ def activations(model, text):
     return list(model.activations(*model.to_tokens(text), names=[NEURONS]).values())
 
 
+def captured_pooled(model, text):
+    return list(model(text, capture=["hook_pooled"]).activations.values())
+
+
+def cached_pooled(model, text):
+    return list(model.run_with_cache(text, names_filter=[model.adapter.neurons(0), "hook_pooled"])[1].values())
+
+
+def activations_pooled(model, text):
+    return list(model.activations(*model.to_tokens(text), names=[model.adapter.neurons(0)]).values())
+
+
+@pytest.fixture(params=[("neurons", 1), ("residual", 2)], ids="{0[0]}-{0[1]}".format)
+def model(request, make_model):
+    readout, n_layers = request.param
+    return make_model(readout, n_layers=n_layers)
+
+
 USES = [call, captured, decomposed, cached, patched, ablated, gradients, activations]
 
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
 def test_eight_threads_give_what_one_gives(model, texts, use):
     alone = {text: use(model, text) for text in texts}
-    asked = list(texts) * 10
+    asked = list(texts) * 5
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda text: use(model, text), asked))
     for text, values in zip(asked, together, strict=True):
@@ -85,13 +106,50 @@ def test_eight_threads_give_what_one_gives(model, texts, use):
 
 def test_different_uses_do_not_meet(make_model, texts, hooks_left):
     model = make_model("residual", n_layers=2)
-    asked = [(use, text) for text in texts for use in USES] * 4
+    asked = [(use, text) for text in texts for use in USES] * 2
     alone = {(use, text): use(model, text) for use, text in asked}
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda one: one[0](model, one[1]), asked))
     for one, values in zip(asked, together, strict=True):
         assert all(map(torch.equal, values, alone[one]))
     assert not hooks_left(model)
+
+
+def write_families(folder):
+    """Return what makes a classifier on each other kind of backbone."""
+    encoder = write_small_bert(folder / "small-bert")
+    kinds = {"labels": ("negative", "positive"), "d_mlp": 8}
+    return {
+        "neuron head": lambda: HookedClassifier.from_pretrained_backbone(encoder, readout="neuron_head", **kinds),
+        "neuron head, trained encoder": lambda: HookedClassifier.from_pretrained_backbone(
+            encoder, readout="neuron_head", freeze="none", **kinds
+        ),
+        "encoder": lambda: HookedClassifier.from_pretrained_backbone(encoder, readout="residual", **kinds),
+        "fine-tuned classifier": lambda: HookedClassifier.from_hf_classifier(
+            write_small_classifier(folder / "classifier", "bert", kinds["labels"])
+        ),
+    }
+
+
+BACKBONES = ("native_bridge", "toy", "neuron head", "neuron head, trained encoder", "encoder", "fine-tuned classifier")
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_other_backbones_can_be_called_from_threads_from_their_first_pass_on(make_model, texts, tmp_path, backbone):
+    def make():
+        found = write_families(tmp_path).get(backbone)
+        return found() if found else make_model("residual", n_layers=2, backbone=backbone)
+
+    uses = [call, captured_pooled, cached_pooled, activations_pooled]
+    uses += [decomposed] if make().adapter.capabilities.exact_decomposition else []
+    asked = [(use, text) for text in texts for use in uses] * 4
+    alone, model = make(), make()
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda one: one[0](model, one[1]), asked))
+    expected = {(use, text): use(alone, text) for use, text in asked[: len(texts) * len(uses)]}
+    for one, values in zip(asked, together, strict=True):
+        assert len(values) == len(expected[one]) > 0
+        assert all(map(torch.equal, values, expected[one]))
 
 
 def test_a_model_in_training_mode_is_evaluated_by_all_and_put_back(make_model, texts):
