@@ -19,6 +19,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "light": {"importance_weight": 2.0, "interaction_weight": 1.0},
     "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
+    # for classifiers on pretrained encoders, whose token embeddings say which words are related; without VMASK
+    "pretrained": {
+        "importance_weight": 6.0,
+        "interaction_weight": 3.0,
+        "word_threshold": 0.4,
+        "information_weight": 0.0,
+    },
 }
 
 

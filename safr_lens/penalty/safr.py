@@ -101,7 +101,7 @@ class SafrPenalty:
 
         ``"light"`` is the default and ``"strong"`` three times its weights; both are meant for
         ``TrainConfig(embedding_start="words")`` and ``word_vectors`` of many texts, and as a setting or option of
-        ``safr-lens train``, ``preset`` sees to both. ``"attention"``: pairs that attend to each other within a text, as
+        ``safr-lens train``, ``preset`` sees to both. ``"pretrained"``: for a classifier on a pretrained encoder. ``"attention"``: pairs that attend to each other within a text, as
         the paper has it, on neurons. ``"release"``: the authors' formulas on embeddings.
 
         Raises:

@@ -19,8 +19,7 @@ OF_ENCODER = {
     "min_frequency": "the encoder brings its own tokenizer",
     "embedding_start": "the encoder brings its own token embeddings",
 }
-WEIGHTS = {"importance_weight": 6.0, "interaction_weight": 3.0}
-WORD_THRESHOLD = 0.4  # cosine of the encoder's centred token embeddings
+PRESET = "pretrained"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +102,16 @@ def training_defaults(config: PretrainedConfig) -> dict[str, Any]:
 def encoder_penalty(config: PretrainedConfig, preset: str | None, changes: Mapping[str, Any]) -> SafrPenalty:
     """Return the penalty that settings name.
 
-    By default SAFR's terms as the preset ``"strong"`` weights them, between words that are related by the encoder's own
-    token embeddings, and no information term where there is no VMASK.
+    By default that of the preset ``"pretrained"``. Others too take words as related by the encoder's token embeddings,
+    and have no information term where there is no VMASK.
     """
-    penalty = SafrPenalty(**WEIGHTS) if preset is None else SafrPenalty.preset(preset)
+    usual = SafrPenalty.preset(PRESET).to_dict()
+    penalty = SafrPenalty.preset(preset or PRESET)
     base = penalty.to_dict()
     if penalty.pairs is not None and penalty.pairs.pairs == "words":
-        base["word_threshold"] = WORD_THRESHOLD
-    if not config.d_vmask:
+        base["word_threshold"] = usual["word_threshold"]
+    if config.d_vmask:
+        base.pop("information_weight", None)
+    else:
         base["information_weight"] = 0.0
     return SafrPenalty(**base).changed(**changes)

@@ -96,7 +96,8 @@ def train(
         data: train, validation and test splits; what else :func:`safr_lens.load_data` takes is loaded with it, as the
             model's classes.
         config: epochs, batches, optimizer, seed.
-        penalty: the terms beside the cross-entropy; by default SAFR on neurons.
+        penalty: the terms beside the cross-entropy; by default SAFR on neurons, on a pretrained encoder the preset
+            ``"pretrained"``.
         word_vectors: where penalty or embedding use word vectors: those, or a file of them
             (:func:`safr_lens.word_vectors.read_word_vectors`); by default the encoder's own token embeddings, or else
             made from the training split.
@@ -128,7 +129,7 @@ def train(
     >>> sorted(result.history[0].terms)
     ['cross_entropy', 'importance', 'information', 'interaction']
     """
-    config, penalty = config or TrainConfig(), penalty or SafrPenalty()
+    config, penalty = config or TrainConfig(), penalty or _default_penalty(model)
     penalty.hook_names(model.adapter)  # raises where a layer is missing
     if not isinstance(data, TextData):
         with advised("load_data(data, classes=model.labels, labels=...)"):
@@ -339,6 +340,12 @@ class _Trainer:
 
 def _copy(model: torch.nn.Module) -> Weights:
     return {name: tensor.detach().cpu().clone() for name, tensor in learned_state(model).items()}
+
+
+def _default_penalty(model: HookedClassifier) -> SafrPenalty:
+    if model.config.encoder is None:
+        return SafrPenalty()
+    return SafrPenalty.preset("pretrained") if model.vmask is None else SafrPenalty.preset("strong", word_threshold=0.4)
 
 
 def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig, penalty: SafrPenalty) -> None:
