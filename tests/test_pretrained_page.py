@@ -37,7 +37,7 @@ def test_its_commands_run_in_order(folder, monkeypatch):
     assert len(commands) == 9
     for command in commands:
         words = shlex.split(command.replace("rotten_tomatoes", "reviews.csv"))[1:]
-        words += {"train": ["--epochs", "1", "--quiet"], "predict": []}.get(words[0], ["--quiet"])
+        words += {"train": ["--epochs", "1", "--quiet"], "predict": [], "evaluate": []}.get(words[0], ["--quiet"])
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, f"{command}\n{result.output}"
         assert words[0] != "predict" or "unputdownable" in result.output

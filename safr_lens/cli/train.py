@@ -26,7 +26,7 @@ def train(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Named settings: light, strong, pretrained, attention or release; command-line options override them."),
+        typer.Option(help="Named settings: light, strong, pretrained, attention or release; options override them."),
     ] = None,
     site: Annotated[
         str | None,

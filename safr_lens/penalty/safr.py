@@ -101,8 +101,9 @@ class SafrPenalty:
 
         ``"light"`` is the default and ``"strong"`` three times its weights; both are meant for
         ``TrainConfig(embedding_start="words")`` and ``word_vectors`` of many texts, and as a setting or option of
-        ``safr-lens train``, ``preset`` sees to both. ``"pretrained"``: for a classifier on a pretrained encoder. ``"attention"``: pairs that attend to each other within a text, as
-        the paper has it, on neurons. ``"release"``: the authors' formulas on embeddings.
+        ``safr-lens train``, ``preset`` sees to both. ``"pretrained"`` is for classifiers on a pretrained encoder.
+        ``"attention"``: pairs that attend to each other within a text, as the paper has it, on neurons. ``"release"``:
+        the authors' formulas on embeddings.
 
         Raises:
             ConfigError: an unknown preset, or changes without meaning.
