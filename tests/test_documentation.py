@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from safr_lens import ModelConfig, measures, penalty
+from safr_lens import ModelConfig, load_data, measures, penalty
 from safr_lens.backbones import registry
 from safr_lens.cli import app
+from safr_lens.data.sources import SOURCES
 from safr_lens.runs.settings import make_settings, read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -121,6 +122,7 @@ def registries():
     """Registries as they were, whatever a block adds."""
     kinds = dict(registry._FACTORIES)
     yield
+    SOURCES.pop("haiku", None)
     measures.unregister_measure("activity_per_text")
     for term in penalty.registered_terms():
         if term.name == "square":
@@ -134,6 +136,7 @@ def test_what_contributing_adds_works(registries):
     for block in blocks("CONTRIBUTING.md"):
         exec(compile(block, "CONTRIBUTING.md", "exec"), space)
     assert "activity_per_text" in measures.MEASURES
+    assert sum(map(len, load_data("haiku").values())) == 20
     assert space["penalty"].weights(0.0)["square"] == 0.1
     assert space["config"] == ModelConfig(backbone="mine")
     assert space["shout"]("good").content == {"text": "GOOD"}
