@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -32,6 +33,16 @@ def test_a_sweep_trains_each_strength_and_seed_once(call, words, monkeypatch):
     assert json.loads(again.stdout) == found
     table = call(*command, "--budget", 99).stdout
     assert "unregularised" in table and "strength-2-seed-0" in table
+
+
+def test_a_sweep_is_not_continued_on_other_labels(call, words, corpus, tmp_path):
+    _, command = words
+    swapped = corpus.read_text().replace(",negative", ",x").replace(",positive", ",negative").replace(",x", ",positive")
+    (tmp_path / "swapped.csv").write_text(swapped)
+    result = call(*command, "--data", tmp_path / "swapped.csv")
+    assert result.exit_code == 2 and re.search(r"has changed since .*train: \d+ texts other labels", result.stderr)
+    (tmp_path / "moved.csv").write_text(corpus.read_text())
+    assert call(*command, "--budget", 99, "--data", tmp_path / "moved.csv").exit_code == 0, "the same rows elsewhere"
 
 
 @pytest.mark.parametrize(
