@@ -77,9 +77,13 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
         if config.readout == "neurons"
         else "its logits are read out from the residual stream, to which neurons are only one contribution"
     )
+    kind = f"of {config.n_layers} layer{'' if config.n_layers == 1 else 's'} with {config.d_mlp:,} MLP neurons a layer"
+    if config.backbone == "neuron_head":
+        encoder = (config.encoder or {}).get("model_type", "pretrained")
+        kind = f"that reads the token vectors of a {encoder} encoder with a head of {config.d_mlp:,} neurons"
+        through = "every bit of evidence passes through these, so a prediction is a sum over (token, neuron) pairs"
     said = [
-        f"{run.name} is a text classifier of {config.n_layers} layer{'' if config.n_layers == 1 else 's'} with "
-        f"{config.d_mlp:,} MLP neurons a layer (backbone {config.backbone}) and "
+        f"{run.name} is a text classifier {kind} (backbone {config.backbone}) and "
         f"{len(run.model.labels)} classes; {through}."
     ]
     if runs[1:]:

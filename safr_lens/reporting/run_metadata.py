@@ -23,7 +23,7 @@ def run_metadata(run: ReportedRun) -> dict[str, str]:
         "epochs": f"best {run.metrics['best_epoch']} of {run.metrics['epochs']}, {run.metrics['seconds']:.0f} s",
         "pairs compared": "not recorded" if run.model.compared is None else run.model.compared.name,
         "word vectors": run.metrics.get("word_vectors") or "none recorded",
-        "model": _listed(settings["model"]),
+        "model": _listed(settings["model"] | {"encoder": (settings["model"].get("encoder") or {}).get("model_type")}),
         "training": _listed(settings["train"]),
         "penalty": _penalty(penalty),
         "data preparation": " ".join(run.metrics.get("data_notes", [])) or "none",

@@ -68,6 +68,8 @@ def test_every_other_command_works_on_it(call, run, corpus, tmp_path, words):
     named = {"RUN": run, "CORPUS": corpus, "OUT": tmp_path / "out", "OUT/report.html": tmp_path / "report.html"}
     result = call(*(named.get(word, word) for word in words))
     assert result.exit_code == 0, result.output
+    if words[0] == "report":
+        assert "reads the token vectors of a bert encoder" in (tmp_path / "report.html").read_text()
 
 
 def test_two_of_them_can_be_compared(call, options, run, corpus, tmp_path):
