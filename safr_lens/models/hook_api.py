@@ -54,6 +54,12 @@ class CheckedHooks(HookedRootModule):
     def _switch(self, option: str, on: bool) -> None:
         if option not in {SWITCHES.get(name.rsplit(".")[-1]) for name in self.hook_dict}:
             raise HookError(f"The model's backbone, {type(self.backbone).__name__}, has no option {option!r}.")
+        other = {"use_attn_in": "use_split_qkv_input", "use_split_qkv_input": "use_attn_in"}.get(option)
+        if on and other and getattr(self.backbone.cfg, other):
+            raise HookError(
+                f"With both {other} and {option} on, there would be points that nothing reads. Switch the other off "
+                f"first: model.set_{other}(False)."
+            )
         getattr(self.backbone, f"set_{option}")(on)
 
     def _switch_of(self, name: str) -> str | None:

@@ -328,6 +328,17 @@ def test_a_filter_that_matches_only_points_that_are_off_is_an_error(make_model, 
     assert hooks_left(model) == []
 
 
+@only_hooked_transformer
+@pytest.mark.parametrize("options", [("use_attn_in", "use_split_qkv_input"), ("use_split_qkv_input", "use_attn_in")])
+def test_inputs_of_heads_are_either_one_or_three(make_model, options):
+    model = make_model()
+    getattr(model, f"set_{options[0]}")(True)
+    with pytest.raises(HookError, match="nothing reads") as error:
+        getattr(model, f"set_{options[1]}")(True)
+    exec(str(error.value).partition("first: ")[2].rstrip("."), {"model": model})
+    getattr(model, f"set_{options[1]}")(True)
+
+
 @pytest.mark.parametrize(("backbone", "name"), [("toy", "ToyNetwork"), ("native_bridge", "TransformerBridge")])
 def test_a_backbone_without_the_option_says_so(make_model, backbone, name):
     model = make_model(backbone=backbone)
