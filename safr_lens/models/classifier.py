@@ -108,6 +108,8 @@ class HookedClassifier(CheckedHooks):
     ) -> HookedClassifier:
         """Return a classifier on a pretrained encoder (BERT, RoBERTa, DistilBERT, ModernBERT), ready to be trained.
 
+        GPT-2, NeoX, Llama and Qwen are read through a neuron head alone.
+
         Args:
             source: a folder with ``config.json``, ``tokenizer.json`` and safetensors weights, or a Hub id. Nothing is
                 unpickled.

@@ -9,7 +9,7 @@ import torch
 
 from safr_lens import HookedClassifier, ModelConfig
 from safr_lens.backbones import BackboneAdapter, make_backbone, register_backbone, registered_backbones
-from safr_lens.backbones.pretrained import FAMILIES
+from safr_lens.backbones.pretrained import DECODERS, FAMILIES
 from safr_lens.backbones.versions import has_hooked_transformer
 from safr_lens.errors import CheckpointError, ConfigError, HookError
 from tests.backbones import toy, toy_encoder  # noqa: F401  (registers them)
@@ -19,17 +19,18 @@ TEXT = "the acting is warm and the story is moving"
 
 
 GONE = () if has_hooked_transformer() else ("hooked_transformer",)  # TransformerLens 4 removed the class
-ON_ENCODERS = ("pretrained", "neuron_head", "hf_classifier")  # one kind for each family of encoders
+ON_ENCODERS = {  # one kind for each family
+    "pretrained": FAMILIES,
+    "neuron_head": [*FAMILIES, *DECODERS],
+    "hf_classifier": FAMILIES,
+}
 READOUTS = {  # of kinds that do not have both
     "toy_head": [("neurons", 1)],
     "neuron_head": [("neurons", 1)],
     "hf_classifier": [("residual", 1), ("residual", 2)],
 }
 KINDS = [
-    (kind, family)
-    for kind in registered_backbones()
-    for family in (FAMILIES if kind in ON_ENCODERS else [None])
-    if kind not in GONE
+    (kind, family) for kind in registered_backbones() for family in ON_ENCODERS.get(kind, [None]) if kind not in GONE
 ]
 SHAPES = [
     (kind, family, readout, n_layers)

@@ -14,7 +14,7 @@ from safr_lens import HookedClassifier, explain, neuron_table, token_table, view
 from safr_lens.backbones.pretrained import FAMILIES, load_encoder
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.measures.faithfulness.rankings import evidence_scores
-from tests.backbones.pretrained.encoders import MINILM, write_small_bert, write_small_classifier
+from tests.backbones.pretrained.encoders import MINILM, write_small_bert, write_small_classifier, write_small_decoder
 
 LABELS = ("negative", "positive")
 TEXTS = ["A gripping , unputdownable film", "dull"]
@@ -231,3 +231,16 @@ def test_a_report_is_written_about_it(small_bert_classifier, tmp_path):
         tmp_path / "ours", data=str(tmp_path / "rows.csv"), faithfulness_texts=2, out=tmp_path / "report.html"
     )
     assert "acting" in (tmp_path / "report.html").read_text()
+
+
+def test_a_decoder_is_read_through_a_neuron_head(tmp_path):
+    folder = write_small_decoder(tmp_path / "llama", "llama")
+    model = HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, d_mlp=8)
+    assert model(TEXTS).logits.isfinite().all() and model.cfg.model_type == "llama"
+    torch.testing.assert_close(model.decompose(TEXTS[0]).total(), model(TEXTS[0]).logits[0], atol=1e-5, rtol=0)
+    model.save_pretrained(tmp_path / "saved")
+    assert torch.equal(HookedClassifier.from_pretrained(tmp_path / "saved")(TEXTS).logits, model(TEXTS).logits)
+    with pytest.raises(ConfigError, match="neuron head; use readout='neuron_head'"):
+        HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, readout="residual")
+    with pytest.raises(ConfigError, match="of a decoder; fine-tuned classifiers can be opened of bert"):
+        HookedClassifier.from_hf_classifier(folder)

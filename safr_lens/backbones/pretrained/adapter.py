@@ -16,6 +16,7 @@ from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.backbones.pretrained.load import make_encoder
 from safr_lens.backbones.protocol import Capabilities
 from safr_lens.backbones.readout import Readout, without_skip
+from safr_lens.errors import ConfigError
 
 
 class EncoderAdapter:
@@ -100,6 +101,8 @@ class PretrainedAdapter(EncoderAdapter):
     readout_scale = "ln_final.hook_scale"
 
     def __init__(self, encoder: HookedEncoder, unembed: nn.Linear, *, freeze: Freeze = "none") -> None:
+        if encoder.family.decoder:
+            raise ConfigError("A decoder is read through a neuron head; use readout='neuron_head'.")
         super().__init__(encoder, n_layers=encoder.n_layers, exact=True)
         freeze_encoder(encoder, freeze)
         self.module = HeadedEncoder(encoder.module, unembed, frozen=freeze == "all")

@@ -42,6 +42,9 @@ def hooked_attention(
         points[name](part.transpose(1, 2)).transpose(1, 2)
         for name, part in (("hook_q", query), ("hook_k", key), ("hook_v", value))
     )
+    groups = query.shape[1] // key.shape[1]  # queries that share keys and values
+    if groups > 1:
+        key, value = (part.repeat_interleave(groups, dim=1) for part in (key, value))
     scores = query @ key.transpose(2, 3) * (query.size(-1) ** -0.5 if scaling is None else scaling)
     if attention_mask is not None:
         scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
@@ -52,5 +55,10 @@ def hooked_attention(
     return points["hook_z"](z.transpose(1, 2).contiguous()), pattern
 
 
+def _mask(*sizes: Any, **options: Any) -> Tensor | None:
+    """Return True where a position is attended to, or None where all are; also for causal attention."""
+    return sdpa_mask(*sizes, **{**options, "allow_is_causal_skip": False})
+
+
 AttentionInterface.register(NAME, hooked_attention)
-AttentionMaskInterface.register(NAME, sdpa_mask)  # True where a position is attended to
+AttentionMaskInterface.register(NAME, _mask)

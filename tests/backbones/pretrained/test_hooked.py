@@ -9,7 +9,7 @@ import torch
 from transformers import BertModel
 
 from safr_lens.backbones.encoder import Encoder
-from safr_lens.backbones.pretrained import FAMILIES, HookedEncoder, load_encoder, make_encoder
+from safr_lens.backbones.pretrained import DECODERS, FAMILIES, HookedEncoder, load_encoder, make_encoder
 from safr_lens.data.batching import pad
 from tests.backbones.pretrained.encoders import MINILM, noisy, small_configs
 
@@ -17,7 +17,7 @@ CONFIGS = small_configs()
 LENGTHS = (9, 4, 6)
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(params=[*FAMILIES, *DECODERS])
 def encoder(request) -> HookedEncoder:
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -90,12 +90,14 @@ def test_every_point_is_met_and_has_its_shape(encoder, batch):
     seen = captured(encoder, list(encoder.hook_points), *batch)
     assert seen.keys() == {*encoder.hook_points, "run"}
     wide = {"hook_embed", "ln_final.hook_in", "ln_final.hook_out"}
-    wide |= {f"blocks.1.hook_{part}" for part in ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")}
+    wide |= {f"blocks.1.hook_{part}" for part in ("resid_pre", "resid_post", "attn_out", "mlp_out")}
+    wide |= set() if encoder.family.residual_mid is None else {"blocks.1.hook_resid_mid"}
     assert {name: tuple(seen[name].shape) for name in wide} == dict.fromkeys(wide, (3, 9, 16))
     assert seen["blocks.0.mlp.hook_post"].shape == (3, 9, 32)
     assert seen["blocks.1.attn.hook_pattern"].shape == seen["blocks.1.attn.hook_attn_scores"].shape == (3, 2, 9, 9)
-    heads = {f"blocks.0.attn.hook_{part}" for part in "qkvz"}
-    assert {name: tuple(seen[name].shape) for name in heads} == dict.fromkeys(heads, (3, 9, 2, 8))
+    shared = getattr(encoder.module.config, "num_key_value_heads", 2)
+    for part, heads in {"q": 2, "k": shared, "v": shared, "z": 2}.items():
+        assert seen[f"blocks.0.attn.hook_{part}"].shape == (3, 9, heads, 8)
 
 
 def test_points_mean_what_their_names_say(encoder, batch):
@@ -103,9 +105,11 @@ def test_points_mean_what_their_names_say(encoder, batch):
     seen = captured(encoder, list(encoder.hook_points), tokens, mask)
     assert torch.equal(seen["hook_embed"], encoder.embedding[tokens])
     w_out = encoder.blocks[1].get_submodule(encoder.family.w_out)
-    written = seen["blocks.1.mlp.hook_post"] @ w_out.weight.T + (0 if w_out.bias is None else w_out.bias)
+    weight = w_out.weight.T if isinstance(w_out, torch.nn.Linear) else w_out.weight
+    written = seen["blocks.1.mlp.hook_post"] @ weight + (0 if w_out.bias is None else w_out.bias)
     torch.testing.assert_close(seen["blocks.1.hook_mlp_out"], written, atol=1e-5, rtol=1e-5)
-    added = seen["blocks.1.hook_resid_mid"] + seen["blocks.1.hook_mlp_out"]
+    before = seen["blocks.1.hook_resid_pre"] + seen["blocks.1.hook_attn_out"]  # where attention and MLP are parallel
+    added = seen.get("blocks.1.hook_resid_mid", before) + seen["blocks.1.hook_mlp_out"]
     torch.testing.assert_close(seen["ln_final.hook_in"], added, atol=1e-5, rtol=1e-5)
     scores, pattern = seen["blocks.0.attn.hook_attn_scores"], seen["blocks.0.attn.hook_pattern"]
     torch.testing.assert_close(scores.softmax(-1), pattern)
@@ -147,7 +151,7 @@ def test_dropout_applies_behind_the_pattern(encoder, batch):
         if hasattr(attention, "attention_dropout"):
             attention.attention_dropout = 0.5
         else:
-            attention.dropout.p = 0.5
+            getattr(attention, "dropout", getattr(attention, "attn_dropout", None)).p = 0.5
     seen = [captured(encoder, list(encoder.hook_points), *batch) for _ in range(2)]
     assert torch.equal(seen[0]["blocks.0.attn.hook_pattern"], seen[1]["blocks.0.attn.hook_pattern"])
     assert not torch.equal(seen[0]["blocks.0.attn.hook_z"], seen[1]["blocks.0.attn.hook_z"])
@@ -226,3 +230,12 @@ def test_minilm_is_that_of_transformers():
     again = make_encoder(config)
     again.module.load_state_dict(encoder.module.state_dict())
     assert torch.equal(again.run(tokens, mask), encoder.run(tokens, mask))
+
+
+@pytest.mark.parametrize("family", DECODERS)
+def test_tokens_of_decoders_attend_to_none_that_follows(family, batch):
+    encoder = make_encoder(CONFIGS[family])
+    tokens, mask = batch
+    for rows in (slice(None), slice(0, 1)):  # with padding and without
+        pattern = captured(encoder, ["blocks.0.attn.hook_pattern"], tokens[rows], mask[rows])
+        assert not pattern["blocks.0.attn.hook_pattern"].triu(1).any()

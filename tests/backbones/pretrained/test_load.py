@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig, Ro
 from safr_lens.backbones.pretrained import load_encoder, make_encoder
 from safr_lens.data.batching import pad
 from safr_lens.errors import CheckpointError, ConfigError
-from tests.backbones.pretrained.encoders import MINILM, SMALL, write_small_bert
+from tests.backbones.pretrained.encoders import MINILM, SMALL, write_small_bert, write_small_decoder
 
 
 @pytest.fixture
@@ -164,3 +164,11 @@ def test_a_hub_that_does_not_answer_is_an_error(monkeypatch):
 def test_a_configuration_without_meaning_is_an_error():
     with pytest.raises(ConfigError, match="makes no bert model"):
         make_encoder({"model_type": "bert", "hidden_size": 7, "num_attention_heads": 2})
+
+
+def test_a_decoder_without_padding_is_padded_with_its_end(tmp_path):
+    folder = write_small_decoder(tmp_path / "gpt2", "gpt2")
+    (folder / "tokenizer_config.json").unlink()
+    (folder / "special_tokens_map.json").unlink()
+    rewrite(folder / "config.json", pad_token_id=None, eos_token_id=[39, 38])
+    assert load_encoder(folder)[1].pad_id == 39
