@@ -9,9 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safr_lens.errors import ConfigError
 from safr_lens.measures.attribution import margin
 from safr_lens.measures.faithfulness import (
     evidence_scores,
+    importance_scores,
 )
 from safr_lens.measures.faithfulness.rankings import drawn_order, ranked
 
@@ -72,3 +74,10 @@ def test_evidence_of_tokens_is_their_share_of_the_margin(make_model, texts, labe
         parts = model.decompose(text)
         expected = margin(parts.by_token(), int(parts.logits.argmax()))
         torch.testing.assert_close(found[row][mask[row]], expected, atol=1e-4, rtol=0)
+
+
+def test_without_vmask_there_is_no_importance_to_rank_by(make_model):
+    model = make_model(d_vmask=0)
+    with pytest.raises(ConfigError, match=r'no VMASK.*scores="evidence"'):
+        importance_scores(model, *model.to_tokens("a dull film"))
+    assert evidence_scores(model, *model.to_tokens("a dull film")).shape == (1, 3)
