@@ -178,8 +178,7 @@ def _forward(model: HookedClassifier, rows: list[_Row]) -> Float[Tensor, "batch 
     for i, (row, ids) in enumerate(zip(rows, whole, strict=True)):
         tokens[i, : len(ids)], mask[i, : len(ids)] = ids, True
         passes[i, first : first + len(row.passes)] = row.passes
-    passes = passes.to(model.device)
-    delete = [(GATE, lambda gate, hook: gate * passes)]
+    deleted = [] if passes.all() else [(GATE, lambda gate, hook: gate * passes.to(gate.device))]
     with evaluating(model):
-        logits = model.run_with_hooks(tokens.to(model.device), mask.to(model.device), fwd_hooks=delete).logits
+        logits = model.run_with_hooks(tokens.to(model.device), mask.to(model.device), fwd_hooks=deleted).logits
     return logits.double().softmax(-1).cpu()
