@@ -278,6 +278,25 @@ CASES: dict[str, Case] = {
         ),
         GROUPS,
     ),
+    "aclImdb, as Stanford packs it": Case(
+        folder(
+            {
+                "train/pos/0_9.txt": "Bromwell High is a <br /><br />cartoon",
+                "train/neg/0_3.txt": "Story of a man",
+                "train/unsup/0_0.txt": "I admit",
+                "test/neg/0_2.txt": "Once again",
+                "test/pos/0_10.txt": "I went “there”",
+                "imdb.vocab": "the\nand\n",
+            },
+            name="aclImdb",
+        ),
+        [("Once again", "neg"), ("I went “there”", "pos")],
+        options={"cut_missing": False},
+    ),
+    "20 Newsgroups, as scikit-learn unpacks it": Case(
+        folder({f"{label}/{i}": text for i, (text, label) in enumerate(GROUPS)}, name="20news-bydate-train"),
+        sorted(GROUPS, key=lambda row: row[1]),
+    ),
     "GLUE, SST-2": Case(
         folder(
             {

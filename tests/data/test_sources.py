@@ -75,7 +75,7 @@ def test_each_row_of_the_documents_table_holds(tmp_path, monkeypatch, row):
     (tmp_path / "shards").mkdir()
     _, name, content, outcome = (cell.strip() for cell in row.strip("|").split(" | "))
     name = name.strip("`")
-    made = eval(content.strip("`"), {"pandas": pandas, "gzip": gzip, "Dataset": Dataset})
+    made = eval(content.strip("`"), {"pandas": pandas, "gzip": gzip, "Dataset": Dataset, "Path": Path})
     if isinstance(made, str | bytes) and not Path(name).exists():
         Path(name).write_bytes(made.encode() if isinstance(made, str) else made)
     quotes = re.findall(r"`([^`]*)`", outcome)
