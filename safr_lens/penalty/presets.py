@@ -25,6 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "interaction_weight": 3.0,
         "word_threshold": 0.4,
         "information_weight": 0.0,
+        "gates": "shared",  # there are none, so all texts are compared
     },
 }
 

@@ -103,15 +103,15 @@ def encoder_penalty(config: PretrainedConfig, preset: str | None, changes: Mappi
     """Return the penalty that settings name.
 
     By default that of the preset ``"pretrained"``. Others too take words as related by the encoder's token embeddings,
-    and have no information term where there is no VMASK.
+    and without VMASK there is no information term, and no half of the texts that teaches it alone.
     """
     usual = SafrPenalty.preset(PRESET).to_dict()
     penalty = SafrPenalty.preset(preset or PRESET)
     base = penalty.to_dict()
     if penalty.pairs is not None and penalty.pairs.pairs == "words":
         base["word_threshold"] = usual["word_threshold"]
-    if config.d_vmask:
-        base.pop("information_weight", None)
-    else:
-        base["information_weight"] = 0.0
+    if not config.d_vmask:
+        base |= {"information_weight": 0.0} | ({} if penalty.pairs is None else {"gates": "shared"})
+    elif preset in (None, PRESET):
+        del base["information_weight"], base["gates"]
     return SafrPenalty(**base).changed(**changes)

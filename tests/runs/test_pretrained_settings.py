@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from safr_lens import ModelConfig
+from safr_lens import ModelConfig, SafrPenalty
 from safr_lens.errors import ConfigError
 from safr_lens.runs.pretrained_settings import PretrainedConfig
 from safr_lens.runs.settings import make_settings
@@ -18,7 +18,8 @@ def test_a_folder_or_an_id_means_a_neuron_head_on_a_frozen_encoder():
     assert (settings.model.readout, settings.model.frozen, settings.train.learning_rate) == ("neuron_head", True, 1e-3)
     penalty = settings.penalty
     assert penalty.weights(0.0) == {"information": 0.0, "importance": 6.0, "interaction": 3.0}
-    assert penalty.pairs.word_threshold == 0.4
+    assert (penalty.pairs.word_threshold, penalty.gates) == (0.4, "shared")
+    assert penalty == SafrPenalty.preset("pretrained")
 
 
 def test_own_settings_win_over_these_defaults():
@@ -31,7 +32,8 @@ def test_own_settings_win_over_these_defaults():
 
 
 def test_the_information_term_is_there_where_vmask_is():
-    assert make_settings({**SOURCE, "d_vmask": 8}).penalty.weights(0.0)["information"] > 0
+    with_vmask = make_settings({**SOURCE, "d_vmask": 8}).penalty
+    assert with_vmask.weights(0.0)["information"] > 0 and with_vmask.gates == "apart"
     assert make_settings({**SOURCE, "site": "none"}).penalty.weights(0.0) == {"information": 0.0}
     assert make_settings({**SOURCE, "site": "none", "l1_weight": 3.0}).penalty.weights(0.0)["l1"] == 3.0
 
