@@ -96,7 +96,9 @@ def test_words_without_vectors_are_never_shown_as_attention(make_model):
 
 def test_a_model_with_another_tokenizer_shows_the_same_words(of_words, tiny_config):
     other = HookedClassifier.from_config(
-        tiny_config(), tokenizer=train_tokenizer(["bore boring zygotes funny gripping"], min_frequency=1), labels=["a", "b"]
+        tiny_config(),
+        tokenizer=train_tokenizer(["bore boring zygotes funny gripping"], min_frequency=1),
+        labels=["a", "b"],
     )
     shown = shown_pairs(of_words).of(of_words, other)
     assert shown.name == "pairs of related words (cosine above 0.7)"
