@@ -12,6 +12,7 @@ from charset_normalizer import from_bytes
 
 from safr_lens.errors import DataError, near_matches
 
+UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CHUNK = 1 << 20
 MOST_ACCENTS = 0.3
@@ -34,6 +35,8 @@ def find_encoding(open_bytes: Callable[[], BinaryIO], where: str, asked: str | N
         return _checked(asked)
     with open_bytes() as file:
         start = file.read(CHUNK)
+        if start.startswith(UTF32):
+            return "utf-32"
         if start.startswith(UTF16):
             return "utf-16"
         if start[1:4:2] == b"\0\0" or start[0:4:2] == b"\0\0":
@@ -61,6 +64,13 @@ def name_it(encoding: str) -> str:
 def _western(open_bytes: Callable[[], BinaryIO], where: str, at: int) -> str:
     with open_bytes() as file:
         content = file.read()
+    lenient = content.decode("utf-8", "replace")
+    if 0 < lenient.count("\ufffd") <= sum(char > "\x7f" and char != "\ufffd" for char in lenient):
+        line = lenient.partition("\ufffd")[0].count("\n") + 1
+        raise DataError(
+            f"{where} mixes encodings: line {line} is not UTF-8 text (byte 0x{at:02x}), but others are. "
+            "Write the line anew."
+        )
     with contextlib.suppress(UnicodeDecodeError):
         letters = [char for char in content.decode("cp1252") if char.isalpha()]
         if sum(not char.isascii() for char in letters) <= MOST_ACCENTS * len(letters):

@@ -128,12 +128,22 @@ def _explained(file: DataFile) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise DataError(
             f"{file.where} is no {error.encoding} text (byte 0x{error.object[error.start]:02x}, {error.reason}). "
-            + (name_it("cp1252") if error.encoding.startswith("utf") else "Leave --encoding out to have it looked up.")
+            + _other_encoding(error.encoding)
+        ) from None
+    except UnicodeError as error:  # UTF-16 that was named, without the mark
+        raise DataError(
+            f"{file.where}: {error}. Name the order of the bytes: --encoding utf-16-le or utf-16-be."
         ) from None
     except (pyarrow.ArrowException, EOFError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise DataError(f"{file.where} cannot be read as {file.suffix[1:]}: {error}. Fetch it anew.") from None
     except OSError as error:
         raise DataError(f"{file.where} cannot be read: {error.strerror or error}") from None
+
+
+def _other_encoding(encoding: str) -> str:
+    if encoding.startswith(("utf-16", "utf-32")):
+        return "It may be cut off; fetch it anew."
+    return name_it("cp1252") if encoding == "utf-8" else "Leave --encoding out to have it looked up."
 
 
 def open_file(path: Path) -> DataFile:

@@ -86,3 +86,34 @@ def test_unknown_encoding_names_its_near_match(tmp_path):
         load_data(path, encoding="cp125")
     with pytest.raises(DataError, match="Unknown encoding 'rot13'"):
         load_data(path, encoding="rot13")
+
+
+def test_a_file_that_mixes_encodings_names_the_line_to_write_anew(tmp_path):
+    path = tmp_path / "a.csv"
+    good = "text,label\n“naïve” café,1\n”bad” – so,0\n".encode()
+    path.write_bytes(good + b"d\xe9j\xe0,1\n")
+    with pytest.raises(DataError, match=r"mixes encodings: line 4 is not UTF-8 text .byte 0xe9.*Write the line anew"):
+        load_data(path)
+    path.write_bytes(good + "déjà,1\n".encode())
+    assert texts(path) == ["“naïve” café", "”bad” – so", "déjà"]
+
+
+def test_utf16_named_without_its_mark_is_mended_as_advised(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(TABLE.encode("utf-16-be"))
+    with pytest.raises(DataError, match="--encoding utf-16-le or utf-16-be"):
+        load_data(path, encoding="utf-16")
+    assert texts(path, encoding="utf-16-be") == TEXTS
+
+
+def test_utf32_has_its_mark(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(TABLE.encode("utf-32"))
+    assert texts(path) == TEXTS
+
+
+def test_a_file_that_is_cut_off_is_to_be_fetched_anew(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(TABLE.encode("utf-16")[:-1])
+    with pytest.raises(DataError, match=r"truncated data.*It may be cut off; fetch it anew"):
+        load_data(path)

@@ -25,6 +25,11 @@ def _rows(file: DataFile, options: ReadOptions, log: ReadLog) -> Iterator[Mappin
         head = list(itertools.islice(full, 1 if options.header is None else SAMPLE))
         if not head:
             raise DataError(f"{file.where} is empty.")
+        if len(head[0].cells) == 1:
+            raise DataError(
+                f"{file.where}: its first row is one cell, {head[0].cells[0]!r:.60}; expected text and label, separated "
+                "by commas, semicolons, tabs or vertical bars. Save it so."
+            )
         columns, is_header = _columns(file, [record.cells for record in head], options, log)
         for record in itertools.chain(head[int(is_header) :], full):
             yield _row(record, columns, file.where, log)

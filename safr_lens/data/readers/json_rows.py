@@ -34,7 +34,7 @@ def _rows(file: DataFile, options: ReadOptions, log: ReadLog) -> Iterator[Mappin
 def _list(where: str, text: str) -> Iterator[Mapping[str, Any]]:
     try:
         rows = json.loads(text, object_pairs_hook=_distinct)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON ({error}). Mend it, or write it anew. {TO_ROWS}") from None
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
@@ -46,7 +46,7 @@ def _object(file: DataFile, number: int, line: str) -> Mapping[str, Any]:
     where = f"{file.where}, line {number}"
     try:
         row = json.loads(line, object_pairs_hook=_distinct)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataError(f"{where}: not JSON ({reason}). Expected one object a line. {TO_ROWS}") from None
     if isinstance(row, list) and number == 1 and file.suffix == ".jsonl":

@@ -56,6 +56,7 @@ def test_columns_are_to_be_written_as_rows(tmp_path):
         ('{"text": "a", "label": 1}\n{"text": "b", "la', "line 2: not JSON"),
         ('[{"text": "a", "label": 1}, {"text": "b"', "not JSON"),
         ('[{"text": "a", "label": 1}, 3]', "row 2: expected an object, found int"),
+        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_rows_that_would_be_lost_are_named(tmp_path, content, said):
