@@ -110,7 +110,7 @@ def test_nul_bytes_are_refused_with_advice(tmp_path):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_rows_of_one_cell_are_to_be_separated_as_advised(tmp_path, separator):
-    with pytest.raises(DataError, match=r"first row is one cell, 'text:label'; expected text and label, separated by"):
+    with pytest.raises(DataError, match=r"first row is one cell, 'text:label'; expected text and label separated by"):
         load_data(write(tmp_path / "a.csv", "text:label\ngood:1\nbad:0\n"))
     rows = write(tmp_path / "b.csv", "text:label\ngood:1\nbad:0\n".replace(":", separator))
     assert as_read(rows) == [("good", "1"), ("bad", "0")]

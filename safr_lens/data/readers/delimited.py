@@ -27,7 +27,7 @@ def _rows(file: DataFile, options: ReadOptions, log: ReadLog) -> Iterator[Mappin
             raise DataError(f"{file.where} is empty.")
         if len(head[0].cells) == 1:
             raise DataError(
-                f"{file.where}: its first row is one cell, {head[0].cells[0]!r:.60}; expected text and label, separated "
+                f"{file.where}: its first row is one cell, {head[0].cells[0]!r:.60}; expected text and label separated "
                 "by commas, semicolons, tabs or vertical bars. Save it so."
             )
         columns, is_header = _columns(file, [record.cells for record in head], options, log)
