@@ -21,8 +21,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
     # for classifiers on pretrained encoders, whose token embeddings say which words are related; without VMASK
     "pretrained": {
-        "importance_weight": 6.0,
-        "interaction_weight": 3.0,
+        "importance_weight": 20.0,
+        "interaction_weight": 10.0,
         "word_threshold": 0.4,
         "information_weight": 0.0,
         "gates": "shared",  # there are none, so all texts are compared

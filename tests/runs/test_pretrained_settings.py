@@ -17,7 +17,7 @@ def test_a_folder_or_an_id_means_a_neuron_head_on_a_frozen_encoder():
     assert settings.model == PretrainedConfig(backbone="some/encoder")
     assert (settings.model.readout, settings.model.frozen, settings.train.learning_rate) == ("neuron_head", True, 1e-3)
     penalty = settings.penalty
-    assert penalty.weights(0.0) == {"information": 0.0, "importance": 6.0, "interaction": 3.0}
+    assert penalty.weights(0.0) == {"information": 0.0, "importance": 20.0, "interaction": 10.0}
     assert (penalty.pairs.word_threshold, penalty.gates) == (0.4, "shared")
     assert penalty == SafrPenalty.preset("pretrained")
 
@@ -26,7 +26,7 @@ def test_own_settings_win_over_these_defaults():
     settings = make_settings(
         {**SOURCE, "importance_weight": 1.0, "word_threshold": 0.3, "learning_rate": 1e-4, "d_mlp": 64, "freeze": "2"}
     )
-    assert settings.penalty.weights(0.0) == {"information": 0.0, "importance": 1.0, "interaction": 3.0}
+    assert settings.penalty.weights(0.0) == {"information": 0.0, "importance": 1.0, "interaction": 10.0}
     assert settings.penalty.pairs.word_threshold == 0.3
     assert (settings.train.learning_rate, settings.model.d_mlp, settings.model.freeze) == (1e-4, 64, 2)
 
