@@ -161,9 +161,9 @@ def table(result: dict) -> str:
 
 def save_untrained(source: str, folder: str) -> str:
     """Write an untrained classifier of the default size, with the words of the reviews; return its folder."""
-    tokenizer = train_tokenizer(reviews(source)["text"])
-    config = ModelConfig(n_ctx=256)
-    HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["negative", "positive"]).save_pretrained(folder)
+    split = reviews(source)
+    tokenizer, labels = train_tokenizer(split["text"]), split.features["label"].names
+    HookedClassifier.from_config(ModelConfig(n_ctx=256), tokenizer=tokenizer, labels=labels).save_pretrained(folder)
     return folder
 
 
