@@ -66,4 +66,4 @@ def test_what_has_no_meaning_is_an_error(values, message):
 
 
 def test_a_kind_of_backbone_is_one_still():
-    assert make_settings({"backbone": "hooked_transformer"}).model == ModelConfig()
+    assert make_settings({"backbone": "native_bridge"}).model == ModelConfig(backbone="native_bridge")
