@@ -21,8 +21,10 @@ from safr_lens.backbones.versions import readable_here, weights_as
 from safr_lens.checks import strict_kwargs
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import CheckpointError, ConfigError, near_matches
-from safr_lens.models.compared import COMPARED, ComparedPairs, load_compared, save_compared
+from safr_lens.models.compared import COMPARED, load_compared, save_compared
 from safr_lens.models.config import ModelConfig
+from safr_lens.models.encoder_words import OnEncoder, compares_own_words, encoder_word_vectors
+from safr_lens.word_vectors import embedding_table
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 FILES = [WEIGHTS, CONFIG, TOKENIZER, COMPARED]
@@ -35,13 +37,10 @@ OPENED = (
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
-class Saveable(Protocol):
+class Saveable(OnEncoder, Protocol):
     """What a classifier is made of, to a checkpoint."""
 
-    config: ModelConfig
-    tokenizer: TextTokenizer
     labels: tuple[str, ...]
-    compared: ComparedPairs | None
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -63,7 +62,10 @@ def save_pretrained(model: Saveable, directory: str | PathLike[str]) -> None:
         save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, path, {"format": "pt"})
     with replacing(folder / TOKENIZER) as path:
         model.tokenizer.save(path)
-    save_compared(model.compared, folder)
+    compared = model.compared
+    if compared is not None and compares_own_words(model):
+        compared = dataclasses.replace(compared, vectors=None)  # the weights hold them
+    save_compared(compared, folder)
     write_json(
         folder / CONFIG,
         {"format": FORMAT, "model": dataclasses.asdict(model.config), "labels": list(model.labels)},
@@ -99,15 +101,23 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
     model = model.to(dtypes.pop()) if len(dtypes) == 1 else model
     model.load_state_dict(state)
     model.compared = load_compared(folder, d_vocab=tokenizer.d_vocab)
+    if model.compared is not None and compares_own_words(model):
+        vectors = embedding_table(encoder_word_vectors(model), tokenizer)
+        model.compared = dataclasses.replace(model.compared, vectors=vectors)
     return model.eval()
 
 
 def push_to_hub(model: Saveable, repo_id: str, *, private: bool = True) -> str:
-    """Upload a classifier to a Hub repository, made if it is missing, and return its address."""
+    """Upload a classifier to a Hub repository, made if it is missing, and return its address.
+
+    Where the compared pairs' word vectors come from stays at home: it may name a file or folder of the user's.
+    """
     from huggingface_hub import HfApi
 
     with tempfile.TemporaryDirectory() as folder:
         save_pretrained(model, folder)
+        if model.compared is not None and not compares_own_words(model):
+            save_compared(dataclasses.replace(model.compared, source=None), Path(folder))
         api = HfApi()
         address = api.create_repo(repo_id, private=private, exist_ok=True)
         api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=FILES)

@@ -1,4 +1,4 @@
-"""Which pairs of tokens a training compared, kept beside the weights so that tables and views show the same pairs."""
+"""Which pairs of tokens a training compared, kept with the weights so that tables and views show the same pairs."""
 
 from __future__ import annotations
 

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Protocol
 
 import torch
 
-from safr_lens.models.classifier import HookedClassifier
+from safr_lens.backbones.protocol import BackboneAdapter
+from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.models.compared import ComparedPairs
+from safr_lens.models.config import ModelConfig
 from safr_lens.word_vectors import WordVectors
 from safr_lens.word_vectors.unit_rows import unit_rows
 
 SOURCE = "the encoder's token embeddings"
 
 
-def encoder_word_vectors(model: HookedClassifier) -> WordVectors:
+class OnEncoder(Protocol):
+    """A classifier, as far as the words of its encoder are concerned."""
+
+    config: ModelConfig
+    tokenizer: TextTokenizer
+    adapter: BackboneAdapter
+    compared: ComparedPairs | None
+
+
+def compares_own_words(model: OnEncoder) -> bool:
+    """Whether a training compared words by token embeddings that it left as they were: the weights hold them."""
+    return model.compared is not None and model.compared.source == SOURCE and model.config.freeze == "all"
+
+
+def encoder_word_vectors(model: OnEncoder) -> WordVectors:
     """Return the token embeddings of a model's encoder, centred and of unit length.
 
     The mean is over all entries but the tokenizer's special ones (``[CLS]``, ``[UNK]``, padding, ...), which get no

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from safr_lens import HookedClassifier, train_tokenizer
 from safr_lens.errors import CheckpointError
 from safr_lens.models import checkpoint
+from safr_lens.models.compared import COMPARED, ComparedPairs
 
 FILES = ["config.json", "model.safetensors", "tokenizer.json"]
 
@@ -340,3 +341,18 @@ def test_push_to_hub_makes_the_repository_and_uploads_the_checkpoint(saved, monk
     assert sent["repo_id"] == "org/name"
     assert sorted(sent["allow_patterns"]) == ["compared_pairs.safetensors", *FILES]
     assert api.uploaded == {name: (saved / name).read_bytes() for name in FILES}
+
+
+def test_push_to_hub_names_no_file_of_the_user(saved, monkeypatch):
+    api = FakeApi()
+    api.calls, api.uploaded = [], {}
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
+    model = HookedClassifier.from_pretrained(saved)
+    vectors = torch.ones(model.tokenizer.d_vocab, 2)
+    model.compared = ComparedPairs("words", 0.4, "/home/somebody/glove.txt", vectors)
+    model.push_to_hub("org/name")
+    assert not [name for name, content in api.uploaded.items() if b"somebody" in content]
+    (saved / COMPARED).write_bytes(api.uploaded[COMPARED])
+    kept = HookedClassifier.from_pretrained(saved).compared
+    assert kept == ComparedPairs("words", 0.4, None) and kept.vectors.tolist() == vectors.tolist()
+    assert model.compared.source == "/home/somebody/glove.txt"

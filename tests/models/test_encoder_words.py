@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
+from safr_lens import HookedClassifier
 from safr_lens.data import TextTokenizer
-from safr_lens.models.encoder_words import encoder_word_vectors
+from safr_lens.models.compared import COMPARED, ComparedPairs
+from safr_lens.models.encoder_words import SOURCE, encoder_word_vectors
 from safr_lens.word_vectors import embedding_table
 from tests.backbones import toy_encoder  # noqa: F401  (registers a head)
 
@@ -23,6 +26,18 @@ def test_they_are_centred_unit_rows_of_the_embedding_matrix(make_model):
         assert found.vectors[i].tolist() == pytest.approx([value / length for value in centred], abs=1e-5)
     assert found.vectors[0].isnan().all() and found.known.sum() == len(rows)
     torch.testing.assert_close(embedding_table(found, model.tokenizer)[1:], found.vectors[1:])
+
+
+@pytest.mark.parametrize(("freeze", "derived"), [("all", True), ("none", False)])
+def test_a_checkpoint_whose_weights_hold_them_has_no_second_copy(make_model, tmp_path, freeze, derived):
+    model = make_model(backbone="toy_head", freeze=freeze)
+    vectors = embedding_table(encoder_word_vectors(model), model.tokenizer)
+    model.compared = ComparedPairs("words", 0.4, SOURCE, vectors)
+    model.save_pretrained(tmp_path)
+    assert ("vectors" in load_file(tmp_path / COMPARED)) is not derived
+    loaded = HookedClassifier.from_pretrained(tmp_path).compared
+    assert loaded == model.compared
+    torch.testing.assert_close(loaded.vectors, vectors, rtol=0, atol=0, equal_nan=True)
 
 
 def test_special_tokens_have_none(make_model):
