@@ -49,18 +49,34 @@ def test_epoch_cost_prints_both_ratios(corpus):
     assert "times as much" in printed
 
 
-def test_plain_fine_tuning_appends_accuracies_of_each_epoch(corpus, tmp_path):
+@pytest.fixture
+def encoder(tmp_path):
     words = sorted({word for row in rows(160, seed=4) for word in row["text"].lower().split()})
     vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words])}
-    tokenizer = BertTokenizer(vocab=vocabulary)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     BertModel(BertConfig(vocab_size=len(vocabulary), **sizes)).save_pretrained(tmp_path / "encoder")
-    tokenizer.save_pretrained(tmp_path / "encoder")
+    BertTokenizer(vocab=vocabulary).save_pretrained(tmp_path / "encoder")
+    return tmp_path / "encoder"
+
+
+def test_plain_fine_tuning_appends_accuracies_of_each_epoch(corpus, encoder, tmp_path):
     results = tmp_path / "plain.jsonl"
-    arguments = ("--data", corpus, "--backbone", tmp_path / "encoder", "--epochs", 2, "--seeds", 3)
+    arguments = ("--data", corpus, "--backbone", encoder, "--epochs", 2, "--seeds", 3)
     run("plain_fine_tuning.py", *arguments, "--results", results)
     (line,) = results.read_text().splitlines()
     assert len(json.loads(line)["test"]) == len(json.loads(line)["validation"]) == 2
+
+
+def test_neuron_head_appends_runs_and_does_not_repeat_them(corpus, encoder, tmp_path):
+    results = tmp_path / "head.jsonl"
+    arguments = ("--data", corpus, "--vector-data", corpus, "--backbone", encoder, "--epochs", 1, "--seeds", 3)
+    arguments += ("--methods", "no penalty", "SAFR", "--vectors-folder", tmp_path / "vectors", "--results", results)
+    assert "neurons_for_half" in run("neuron_head.py", *arguments)
+    lines = results.read_text().splitlines()
+    assert [json.loads(line)["method"] for line in lines] == ["no penalty", "SAFR"]
+    assert all(1 <= json.loads(line)["neurons_for_half"] <= 1024 for line in lines)
+    run("neuron_head.py", *arguments)
+    assert results.read_text().splitlines() == lines
 
 
 def test_importance_prints_quantiles_and_words(corpus):

@@ -1,0 +1,114 @@
+"""What does SAFR change in a neuron head on a frozen pretrained encoder?
+
+Trains heads with every method and seed from token vectors that are computed once, measures them on the test split,
+appends one JSON line a run, and prints mean and standard deviation over seeds. Word vectors for MS are made from the
+texts of other data, which no training saw. ``neurons_for_half``: the number of neurons that make up half of a token's
+evidence (absolute values), its mean over the tokens of the test split.
+
+Example: python analyses/neuron_head.py --backbone DIRECTORY --seeds 0 1 2 --results head.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from safr_lens import HookedClassifier
+from safr_lens.activations.stream import text_batches
+from safr_lens.analysis import analyze
+from safr_lens.data import load_data
+from safr_lens.data.texts import Texts
+from safr_lens.measures.attribution import margin
+from safr_lens.runs.settings import make_settings
+from safr_lens.runs.train_run import train_run
+
+METHODS = {
+    "no penalty": {"site": "none"},
+    "L1": {"site": "none", "l1_weight": 3.0},
+    "SAFR": {},
+    "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
+    "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
+}
+ABOVE_NULL = ("monosemanticity", "token_selectivity")
+SHOWN = ["validation", "test", "reliance", "capacity", *ABOVE_NULL, "alive", "neurons_for_half", "epochs", "seconds"]
+
+
+@torch.inference_mode()
+def neurons_for_half(model: HookedClassifier, split) -> float:
+    """Return the mean number of neurons whose absolute contributions make up half of a token's evidence."""
+    name, w_out, counts = model.adapter.neurons(0), model.adapter.w_out(0), []
+    for batch in text_batches(model, split):
+        output = model(batch.tokens, batch.mask, capture=[name])
+        for neurons, mask, logits in zip(output.activations[name], output.mask, output.logits, strict=True):
+            evidence = (neurons[mask] * margin(w_out, int(logits.argmax()))).abs().sort(1, descending=True).values
+            covered = evidence.cumsum(1) < evidence.sum(1, keepdim=True) / 2
+            counts += (covered.sum(1) + 1).tolist()
+    return sum(counts) / len(counts)
+
+
+def run_one(options: argparse.Namespace, method: str, seed: int, data, vector_texts: Texts) -> dict:
+    """Train one head and return its measurements on the test split."""
+    chosen = {"epochs": options.epochs} if options.epochs else {}
+    settings = make_settings({"backbone": options.backbone, "seed": seed, **chosen, **METHODS[method]})
+    result = train_run(settings, out=None, data=data, vectors_folder=options.vectors_folder, progress=False)
+    analysis = analyze(result.model, data["test"], vector_texts=vector_texts, at_init=False, faithfulness_texts=0)
+    measured = analysis.measurements
+    return {
+        "data": options.data,
+        "method": method,
+        "seed": seed,
+        "validation": result.metrics["validation"]["accuracy"],
+        "test": result.metrics["test"]["accuracy"],
+        "reliance": result.metrics["reliance"]["mean"]["accuracy_lost"],
+        "capacity": measured["capacity"].estimate.value,
+        **{name: measured[name].judged.value for name in ABOVE_NULL if name in measured},
+        "alive": measured["alive_neurons"].estimate.value,
+        "neurons_for_half": neurons_for_half(result.model, data["test"]),
+        "epochs": result.metrics["epochs"],
+        "seconds": sum(record.seconds for record in result.history),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def table(rows: list[dict]) -> pd.DataFrame:
+    """Return mean and standard deviation over seeds, one column a method."""
+    frame = pd.DataFrame(rows)
+    grouped = frame.groupby("method", sort=False)[[name for name in SHOWN if name in frame]]
+    shown = grouped.mean().map("{:.3f}".format) + " ± " + grouped.std().map("{:.3f}".format)
+    shown.insert(0, "seeds", grouped.size())
+    return shown.T
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbone", required=True, help="folder of a pretrained encoder")
+    parser.add_argument("--data", default="rotten_tomatoes", help="as for safr-lens train")
+    parser.add_argument("--vector-data", default="imdb", help="data whose training split gives the word vectors of MS")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, help="at most so many")
+    parser.add_argument("--vectors-folder", type=Path, help="as for safr-lens train")
+    parser.add_argument("--results", type=Path, default=Path("neuron_head.jsonl"), help="file the runs are appended to")
+    options = parser.parse_args()
+    rows = [json.loads(line) for line in options.results.read_text().splitlines()] if options.results.exists() else []
+    done = {(row["data"], row["method"], row["seed"]) for row in rows}
+    data, vector_texts = load_data(options.data), Texts(load_data(options.vector_data)["train"])
+    for seed in options.seeds:
+        for method in options.methods:
+            if (options.data, method, seed) in done:
+                continue
+            started = time.perf_counter()
+            rows.append(run_one(options, method, seed, data, vector_texts))
+            with options.results.open("a") as file:
+                file.write(json.dumps(rows[-1]) + "\n")
+            print(f"{method}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
+    print(table([row for row in rows if row["data"] == options.data]).to_string())
+
+
+if __name__ == "__main__":
+    main()
