@@ -9,7 +9,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels, stated
+from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
@@ -18,6 +18,7 @@ from safr_lens.measures.measure_rows import AT_INIT, COLUMNS, measure_rows
 
 @guarded
 def analyze(
+    context: typer.Context,
     run: options.Run,
     data: options.Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder for measures.json and neurons.parquet.")] = None,
@@ -25,16 +26,11 @@ def analyze(
     layer: options.Layer = -1,
     word_vectors: options.WordVectors = None,
     word_vectors_from: options.WordVectorsFrom = None,
-    faithfulness_texts: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Texts for the faithfulness of VMASK's importance; 0 to skip (default 100, fewer if long)."
-        ),
-    ] = None,
+    faithfulness_texts: options.FaithfulnessTexts = None,
     at_init: Annotated[
         bool, typer.Option("--init/--no-init", help="Also measure the randomly initialised model.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Random seed of permutations, resamples and initialisation.")] = 0,
+    seed: options.Seed = 0,
     labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
@@ -63,14 +59,6 @@ def analyze(
         checked_folder(out, overwrite=overwrite)
     main = PartialState().is_main_process
     model = HookedClassifier.from_pretrained(run)
-    columns = {
-        "labels": stated(labels),
-        "text_column": text_column,
-        "label_column": label_column,
-        "header": header,
-        "encoding": encoding,
-        "streaming": streaming,
-    }
     chosen = measured_data(
         data,
         split,
@@ -78,7 +66,7 @@ def analyze(
         runs=[run_record(run)],
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
-        **columns,
+        **options.reading(context),
     )
     analysis = analyze_run(
         model,
@@ -92,9 +80,7 @@ def analyze(
     )
     if not main:
         return
-    described = {"run": run, "data": data, "split": chosen.split_name, "measured": chosen.name}
-    described |= {"label_mapping": chosen.label_mapping}
-    described |= {"word_vectors": chosen.vectors_name}
+    described = {"run": run, "data": data, **chosen.described, "word_vectors": chosen.vectors_name}
     if out is not None:
         analysis.save(out, extra=described)
     if as_json:

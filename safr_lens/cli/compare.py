@@ -8,7 +8,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels, stated
+from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @guarded
 def compare(
+    context: typer.Context,
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Trained runs; the first is the baseline.")],
     data: options.Data = None,
     split: options.Split = "test",
@@ -52,14 +53,6 @@ def compare(
     from safr_lens.runs.grouping import grouped_runs
 
     groups = grouped_runs(runs)
-    columns = {
-        "labels": stated(labels),
-        "text_column": text_column,
-        "label_column": label_column,
-        "header": header,
-        "encoding": encoding,
-        "streaming": streaming,
-    }
     analyses, measured = analyze_runs(
         runs,
         data,
@@ -70,16 +63,14 @@ def compare(
         faithfulness_texts=faithfulness_texts,
         seed=seed,
         stages=lambda run: stages(run, shown=not quiet),
-        columns=columns,
+        reading=options.reading(context),
     )
     differences = compare_groups({name: [analyses[run] for run in members] for name, members in groups.items()})
     if as_json:
         print_json(
             {
                 "data": data,
-                "split": measured.split_name,
-                "measured": measured.name,
-                "label_mapping": measured.label_mapping,
+                **measured.described,
                 "groups": groups,
                 "runs": {run: analysis.to_dict() for run, analysis in analyses.items()},
                 "differences": to_dict(differences),

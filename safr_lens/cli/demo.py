@@ -10,13 +10,14 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels, stated
+from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import print_json, say
 from safr_lens.cli.stages import stages
 
 
 @guarded
 def demo(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for both runs and report.html.")] = Path("safr-lens-demo"),
     data: options.Data = "rotten_tomatoes",
     labels: options.Labels = None,
@@ -36,7 +37,7 @@ def demo(
     header: options.Header = None,
     encoding: options.Encoding = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: options.Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON on standard output.")] = False,
 ) -> None:
     """Train a classifier without and with SAFR on real movie reviews, and compare them.
@@ -50,7 +51,6 @@ def demo(
     result = run_demo(
         out,
         data=data,
-        labels=stated(labels),
         backbone=backbone,
         vectors_folder=vectors_folder,
         word_vectors=word_vectors,
@@ -58,10 +58,10 @@ def demo(
         seed=seed,
         epochs=epochs,
         limit=limit,
-        columns={"text_column": text_column, "label_column": label_column, "header": header, "encoding": encoding},
         overwrite=overwrite,
         progress=not quiet,
         stages=lambda name: stages(name, shown=not quiet),
+        **options.reading(context),
     )
     if as_json:
         print_json(

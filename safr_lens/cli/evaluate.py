@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import typer
+
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels, stated
+from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.train import metric_rows
@@ -12,6 +14,7 @@ from safr_lens.cli.train import metric_rows
 
 @guarded
 def evaluate(
+    context: typer.Context,
     run: options.Run,
     data: options.Data = None,
     split: options.Split = "test",
@@ -41,19 +44,13 @@ def evaluate(
         split,
         classes=model.labels,
         runs=[run_record(run)],
-        labels=stated(labels),
-        text_column=text_column,
-        label_column=label_column,
-        header=header,
-        encoding=encoding,
-        streaming=streaming,
+        **options.reading(context),
     )
     metrics = evaluate_run(model, chosen.rows)
     counts = chosen.seen[run]
     metrics |= {"seen": counts, "warnings": [*seen_warnings(counts), *metrics["warnings"]]}
     if as_json:
-        described = {"run": run, "data": data, "split": chosen.split, "measured": chosen.name}
-        print_json({**described, "label_mapping": chosen.label_mapping, **metrics})
+        print_json({"run": run, "data": data, **chosen.described, **metrics})
     else:
         print_table(f"{run} on {chosen.name}", ["measure", chosen.split], metric_rows(metrics))
         say_labels(chosen.label_mapping)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from safr_lens.cli.labels import stated
 from safr_lens.data.sources import sources_help
 
 DATA = sources_help()
@@ -30,6 +31,16 @@ WordVectorsFrom = Annotated[
     str | None,
     typer.Option(help="Or data whose texts give them; by default the training split of --data."),
 ]
+TrainingWordVectorsFrom = Annotated[
+    str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
+]
+FaithfulnessTexts = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Texts for the faithfulness of VMASK's importance; 0 to skip (default 100, fewer if long)."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Random seed of permutations, resamples and initialisation.")]
 Labels = Annotated[
     list[str] | None,
     typer.Option(metavar="LABEL=CLASS...", help="What the labels of the data mean, e.g. 0=negative 1=positive."),
@@ -47,3 +58,11 @@ Encoding = Annotated[str | None, typer.Option(help="Encoding of text files, such
 Streaming = Annotated[bool, typer.Option("--streaming", help="Stream the data instead of holding it in memory.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+READING = ("labels", "text_column", "label_column", "header", "encoding", "streaming")
+
+
+def reading(context: typer.Context) -> dict[str, Any]:
+    """Return the options of a command that say how its data is read, as :func:`safr_lens.load_data` takes them."""
+    chosen = {name: context.params[name] for name in READING if name in context.params}
+    return chosen | {"labels": stated(chosen["labels"])}

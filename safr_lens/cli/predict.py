@@ -6,17 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.output import points, print_json, print_table, say
 
 
 @guarded
 def predict(
-    run: Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")],
+    run: options.Run,
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="One or more texts, each in quotes.")],
     truncate: Annotated[bool, typer.Option("--truncate", help="Truncate texts longer than the context.")] = False,
     top: Annotated[int, typer.Option(min=1, help="How many tokens and neurons to show.")] = 6,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Classify texts and show the tokens and neurons that contribute most to the prediction.
 

@@ -9,7 +9,7 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels, stated
+from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import print_json, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
@@ -17,24 +17,18 @@ from safr_lens.cli.stages import stages
 
 @guarded
 def report(
+    context: typer.Context,
     run: options.Run,
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     baseline: Annotated[
         str | None, typer.Option(help="Another run to compare with, usually the unregularised one.")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help=f"{options.DATA}; by default the data that the run was trained on.")
-    ] = None,
+    data: options.Data = None,
     split: options.Split = "test",
     word_vectors: options.WordVectors = None,
     word_vectors_from: options.WordVectorsFrom = None,
-    faithfulness_texts: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Texts for the faithfulness of VMASK's importance; 0 to skip (default 100, fewer if long)."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed of permutations, resamples and initialisation.")] = 0,
+    faithfulness_texts: options.FaithfulnessTexts = None,
+    seed: options.Seed = 0,
     labels: options.Labels = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
@@ -63,12 +57,7 @@ def report(
         seed=seed,
         overwrite=overwrite,
         stages=lambda name: stages(name, shown=not quiet),
-        labels=stated(labels),
-        text_column=text_column,
-        label_column=label_column,
-        header=header,
-        encoding=encoding,
-        streaming=streaming,
+        **options.reading(context),
     )
     content = view.content
     if as_json:

@@ -9,8 +9,9 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels, stated
+from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import points, print_json, print_table, say
+from safr_lens.cli.settings import named_settings
 
 COLUMNS = (
     "strength",
@@ -26,6 +27,7 @@ COLUMNS = (
 
 @guarded
 def sweep(
+    context: typer.Context,
     data: options.TrainingData = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the runs and sweep.json.")] = None,
     budget: Annotated[float, typer.Option(min=0, help="Points of validation accuracy that may be lost.")] = 0.5,
@@ -41,17 +43,15 @@ def sweep(
     ] = None,
     labels: options.Labels = None,
     word_vectors: options.WordVectors = None,
-    word_vectors_from: Annotated[
-        str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
-    ] = None,
+    word_vectors_from: options.TrainingWordVectorsFrom = None,
     epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs for each run.")] = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     header: options.Header = None,
     encoding: options.Encoding = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the runs in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Find the strongest SAFR within an accuracy budget, on the validation split.
 
@@ -62,15 +62,8 @@ def sweep(
     """
     from safr_lens.errors import ConfigError
     from safr_lens.experiments.sweep import sweep as run_sweep
-    from safr_lens.runs.settings import make_settings, read_settings
 
-    chosen: dict[str, Any] = {"data": data, "preset": preset, "epochs": epochs, "labels": stated(labels)}
-    chosen |= {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
-    chosen |= {"text_column": text_column, "label_column": label_column, "header": header, "encoding": encoding}
-    from_file = read_settings(config) if config else {}
-    settings = make_settings(from_file | {name: value for name, value in chosen.items() if value is not None})
-    if settings.data.data is None:
-        raise ConfigError("No data named. Use --data, e.g. --data rotten_tomatoes.")
+    settings = named_settings(context)
     if out is None:
         raise ConfigError("No folder named for the runs. Use --out, e.g. --out runs/sweep.")
     result = run_sweep(

@@ -9,11 +9,10 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels, stated
+from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import points, print_json, print_table, say
+from safr_lens.cli.settings import named_settings
 from safr_lens.data.sources import quoted
-
-NOT_SETTINGS = ("out", "config", "vectors_folder", "resume", "overwrite", "quiet", "as_json")
 
 
 @guarded
@@ -72,9 +71,7 @@ def train(
         str | None, typer.Option(help="Initialisation of the embedding: random (default) or words (word vectors).")
     ] = None,
     word_vectors: options.WordVectors = None,
-    word_vectors_from: Annotated[
-        str | None, typer.Option(help="Or data whose training split gives them; by default that of --data.")
-    ] = None,
+    word_vectors_from: options.TrainingWordVectorsFrom = None,
     backbone: options.Backbone = None,
     freeze: Annotated[
         str | None,
@@ -104,8 +101,8 @@ def train(
         str | None, typer.Option(help="Test data file; by default a fifth of the data is held out.")
     ] = None,
     labels: options.Labels = None,
-    text_column: Annotated[str | None, typer.Option(help="Text column; detected automatically by default.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Label column; detected automatically by default.")] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
     header: options.Header = None,
     encoding: options.Encoding = None,
     streaming: Annotated[
@@ -114,7 +111,7 @@ def train(
     tokenizer: Annotated[str | None, typer.Option(help="Tokenizer: word or bpe (default word).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the unfinished training in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: options.Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on standard output.")] = False,
 ) -> None:
     """Train a classifier with SAFR, or with a baseline.
@@ -133,17 +130,9 @@ def train(
 
     from safr_lens.data.label_mapping import merged
     from safr_lens.errors import ConfigError
-    from safr_lens.runs.settings import make_settings, read_settings
     from safr_lens.runs.train_run import train_run
 
-    # every option but those that say what to do with the run is a setting of the same name; flags not set are none
-    chosen = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS}
-    chosen = {name: value for name, value in chosen.items() if value is not False or name == "header"}
-    chosen["labels"] = stated(labels)
-    from_file = read_settings(config) if config else {}
-    settings = make_settings(from_file | {name: value for name, value in chosen.items() if value is not None})
-    if settings.data.data is None:
-        raise ConfigError("No data named. Use --data, e.g. --data rotten_tomatoes.")
+    settings = named_settings(context)
     if out is None:
         raise ConfigError("No folder named for the run. Use --out, e.g. --out runs/safr.")
     result = train_run(

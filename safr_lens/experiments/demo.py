@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from safr_lens.analysis import Analysis, Difference, compare
 from safr_lens.data.dataset import SPLITS, TextData
-from safr_lens.data.label_mapping import Labels, merged
+from safr_lens.data.label_mapping import merged
 from safr_lens.data.load import load_data
 from safr_lens.errors import CheckpointError
 from safr_lens.reporting import ReportedRun, load_run
@@ -45,7 +44,6 @@ def run_demo(
     out: Path,
     *,
     data: str = "rotten_tomatoes",
-    labels: Labels | None = None,
     backbone: str | None = None,
     vectors_folder: Path | None = None,
     word_vectors: str | None = None,
@@ -53,10 +51,10 @@ def run_demo(
     seed: int = 0,
     epochs: int = 12,
     limit: int | None = None,
-    columns: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: bool = True,
     stages: Any = None,
+    **reading: Any,
 ) -> DemoResult:
     """Train both methods with the same seed, measure them on the test split, and write ``report.html``.
 
@@ -64,7 +62,7 @@ def run_demo(
 
     Args:
         out: folder for both runs and the report.
-        data, labels: as in :func:`safr_lens.load_data`.
+        data: as in :func:`safr_lens.load_data`.
         backbone: a folder or Hub id of a pretrained encoder, on which both methods train a neuron head.
         vectors_folder: as in :func:`safr_lens.train`.
         word_vectors: a file of the word vectors that both methods start from, or with ``backbone`` that SAFR compares.
@@ -73,10 +71,11 @@ def run_demo(
         seed: of both methods.
         epochs: at most so many for each method.
         limit: use at most so many texts of each split, for a quick look.
-        columns: ``text_column``, ``label_column``, ``header`` and ``encoding``, as in :func:`safr_lens.load_data`.
         overwrite: replace an earlier demo.
         progress: show progress on standard error.
         stages: as in :func:`safr_lens.report`.
+        **reading: ``labels``, ``text_column``, ``label_column``, ``header`` and ``encoding``, as in
+            :func:`safr_lens.load_data`.
 
     Raises:
         CheckpointError: ``out`` holds a finished demo and ``overwrite`` is off.
@@ -85,8 +84,8 @@ def run_demo(
         raise CheckpointError(
             f"{out / REPORT} exists already. Open it, name another folder with --out, or --overwrite."
         )
-    loaded = _limited(load_data(data, labels=labels, **(columns or {})), limit)
-    common = {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, **(columns or {})}
+    loaded = _limited(load_data(data, **reading), limit)
+    common = {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, **reading}
     if backbone is None and word_vectors is None and word_vectors_from is None:
         word_vectors_from = PACKAGED_VECTORS
     words = {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
@@ -115,7 +114,12 @@ def run_demo(
         )
     runs = [load_run(out / name.lower(), name=name) for name in METHODS]
     mapping = merged(loaded.label_mapping)
-    measured = MeasuredData(loaded["test"], (loaded["train"],), f"the training split of {data}", label_mapping=mapping)
+    measured = MeasuredData(
+        loaded["test"],
+        label_mapping=mapping,
+        vector_texts=(loaded["train"],),
+        vectors_name=f"the training split of {data}",
+    )
     analyses = analyze_reported(runs, measured, **FAITHFULNESS, stages=stages)
     facts = {
         "data": f"the test split of {loaded.source}",

@@ -30,7 +30,7 @@ def report(
     seed: int = 0,
     overwrite: bool = False,
     stages: Any = None,
-    **columns: Any,
+    **reading: Any,
 ) -> View:
     """Measure a run, and a baseline beside it, and show all of it on one page.
 
@@ -46,7 +46,8 @@ def report(
         seed: of permutations and resamples.
         overwrite: replace ``out`` if it exists.
         stages: gives, for the name of a run, what :func:`safr_lens.analyze` takes as ``stages``.
-        **columns: ``labels``, ``text_column``, ``label_column`` and ``streaming``, as in :func:`safr_lens.load_data`.
+        **reading: ``labels``, ``text_column``, ``label_column``, ``header``, ``encoding`` and ``streaming``, as in
+            :func:`safr_lens.load_data`.
 
     Returns:
         A view: it shows itself in a notebook, and ``save`` writes it as a page.
@@ -66,7 +67,7 @@ def report(
         runs=[one.record for one in runs],
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
-        **columns,
+        **reading,
     )
     analyses = analyze_reported(runs, measured, stages=stages, seed=seed, faithfulness_texts=faithfulness_texts)
     facts = {
@@ -77,7 +78,7 @@ def report(
         "labels": differing(measured.label_mapping) or "named as the classes",
         "command": f"safr-lens report {quoted(run)}" + (f" --baseline {quoted(baseline)}" if baseline else ""),
     }
-    view = build_report(runs, measured.split, analyses, measured=facts, label_mapping=measured.label_mapping)
+    view = build_report(runs, measured.rows, analyses, measured=facts, label_mapping=measured.label_mapping)
     view.content["measured"] = measured.name
     view.content["seen"] = {one.name: measured.seen[one.record.run] for one in runs}
     if out is not None:

@@ -47,7 +47,7 @@ def analyze_run(
     vectors: Embeddings | None = data.vectors
     if data.vectors_from is not None:
         vectors = vectors_of_texts(texts, model.tokenizer, data.vectors_from, seed=seed)
-    found = analyze(model, data.split, embeddings=vectors, vector_texts=texts, seed=seed, **options)
+    found = analyze(model, data.rows, embeddings=vectors, vector_texts=texts, seed=seed, **options)
     if run not in data.seen:
         return found
     counts = data.seen[run]
@@ -62,7 +62,7 @@ def analyze_runs(
     word_vectors: str | Path | None = None,
     word_vectors_from: str | None = None,
     stages: Callable[[str], Any],
-    columns: Mapping[str, Any] | None = None,
+    reading: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> tuple[dict[str, Analysis], MeasuredData]:
     """Analyze several runs on the same data, by default that of the last; all are loaded before the first is measured.
@@ -82,7 +82,7 @@ def analyze_runs(
         runs=[run_record(run) for run in runs],
         word_vectors=word_vectors,
         word_vectors_from=word_vectors_from,
-        **(columns or {}),
+        **(reading or {}),
     )
     analyses = {
         run: analyze_run(model, data, run=run, at_init=False, stages=stages(run), **options)

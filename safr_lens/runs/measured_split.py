@@ -40,15 +40,20 @@ class MeasuredSplit:
     """
 
     rows: Split
-    split: str
-    name: str
-    label_mapping: Mapping[str, str]
+    split: str = ALL
+    name: str = "the measured texts"
+    label_mapping: Mapping[str, str] = field(default_factory=dict)
     train: Split | None = None
     seen: Mapping[str, Counts] = field(default_factory=dict)
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """What the output of commands says of it as JSON."""
+        return {"split": self.split, "measured": self.name, "label_mapping": self.label_mapping}
+
 
 def measured_split(
-    source: Any, split: str, *, classes: Sequence[str], runs: Sequence[RunRecord] = (), **columns: Any
+    source: Any, split: str, *, classes: Sequence[str], runs: Sequence[RunRecord] = (), **reading: Any
 ) -> MeasuredSplit:
     """Return the rows of some data that trained runs are measured on.
 
@@ -60,21 +65,21 @@ def measured_split(
         split: which split; ``"all"`` for all rows.
         classes: of the models.
         runs: records of the runs.
-        **columns: ``labels``, ``text_column``, ``label_column``, ``header``, ``encoding``, ``streaming``.
+        **reading: ``labels``, ``text_column``, ``label_column``, ``header``, ``encoding``, ``streaming``.
 
     Raises:
         ConfigError: no source and none recorded.
         DataError: data that cannot be used, lacks the split, or has changed since the last run was trained on it.
     """
-    if split not in (*SPLITS, ALL):
-        known = (*SPLITS, ALL)
+    known = (*SPLITS, ALL)
+    if split not in known:
         raise DataError(f"Unknown split {split!r}; expected {', '.join(known)}.{near_matches(split, known)}")
     if source is None:
-        chosen = _own_data(runs[-1], split, classes, columns)
+        chosen = _own_data(runs[-1], split, classes, reading)
     elif isinstance(source, str | Path) and not is_whole(source):
-        chosen = _of_data(load_data(source, classes=classes, **columns), split)
+        chosen = _of_data(load_data(source, classes=classes, **reading), split)
     else:
-        chosen = _of_rows(source, split, classes, runs, columns)
+        chosen = _of_rows(source, split, classes, runs, reading)
     texts = split_fingerprint(chosen.rows).texts if any(run.rows for run in runs) else None
     seen = {run.run: None if texts is None or run.rows is None else seen_counts(texts, run.rows) for run in runs}
     return replace(chosen, seen=seen)
@@ -89,11 +94,11 @@ def _of_data(data: TextData, split: str) -> MeasuredSplit:
 
 
 def _of_rows(
-    source: Any, split: str, classes: Sequence[str], runs: Sequence[RunRecord], columns: Mapping[str, Any]
+    source: Any, split: str, classes: Sequence[str], runs: Sequence[RunRecord], reading: Mapping[str, Any]
 ) -> MeasuredSplit:
-    data = load_data(source, classes=classes, cut_missing=False, **columns)
+    data = load_data(source, classes=classes, cut_missing=False, **reading)
     if set(data) != {"test"}:
-        return _of_data(load_data(source, classes=classes, **columns), split)
+        return _of_data(load_data(source, classes=classes, **reading), split)
     whole, mapping = data["test"], data.label_mapping["test"]
     kept = [run.rows for run in runs if run.rows]
     if kept and split != ALL:
@@ -106,12 +111,12 @@ def _of_rows(
     return MeasuredSplit(whole, ALL, f"{data.source} (all of it)", mapping)
 
 
-def _own_data(run: RunRecord, split: str, classes: Sequence[str], columns: Mapping[str, Any]) -> MeasuredSplit:
+def _own_data(run: RunRecord, split: str, classes: Sequence[str], reading: Mapping[str, Any]) -> MeasuredSplit:
     """Load the data of a run again as it was loaded for the training, and check that its rows are still there."""
     if run.origin is None:
         raise ConfigError(f"{run.run} does not record the data that it was trained on; name some with data (--data).")
     given = {
-        name: value for name, value in columns.items() if value is not None and (name, value) != ("streaming", False)
+        name: value for name, value in reading.items() if value is not None and (name, value) != ("streaming", False)
     }
     options = {"labels": run.label_mapping} | {k: v for k, v in run.origin.items() if v is not None} | given
     source = options.pop("source")

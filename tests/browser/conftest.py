@@ -90,7 +90,7 @@ def model(trained):
 @pytest.fixture(scope="session")
 def measured() -> MeasuredData:
     data = sentiment_data()
-    return MeasuredData(data["test"], (data["train"],), "the training split of corpus")
+    return MeasuredData(data["test"], vector_texts=(data["train"],), vectors_name="the training split of corpus")
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +100,7 @@ def analyses(trained, measured) -> list:
 
 @pytest.fixture(scope="session")
 def report(trained, measured, analyses) -> View:
-    return build_report(trained, measured.split, analyses, measured={"data": "the test split of corpus"})
+    return build_report(trained, measured.rows, analyses, measured={"data": "the test split of corpus"})
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,9 @@ def test_names_and_facts_in_the_report(open_page):
     model = classifier(SOME)
     data = [{"text": row["text"], "label": i % len(SOME)} for i, row in enumerate(rows(100, seed=1))]
     split = Dataset.from_list(data, features=FEATURES)
-    analysis = analyze_run(model, MeasuredData(split, (split,), "these"), faithfulness_texts=0)
+    analysis = analyze_run(
+        model, MeasuredData(split, vector_texts=(split,), vectors_name="these"), faithfulness_texts=0
+    )
     facts = {"data": TAGS[0], **{f"fact {i}": payload for i, payload in enumerate(PAYLOADS)}}
     reported = [ReportedRun(name, model, RunRecord(name, {}, None), []) for name in RUNS]
     view = build_report(reported, split, [analysis, analysis], measured=facts)

@@ -154,7 +154,7 @@ def test_each_model_reads_each_example_once(runs, monkeypatch):
     passes = [[], []]
     for one, seen in zip(loaded, passes, strict=True):
         one.model.adapter.embedder.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
-    view = build_report(loaded, data.split, found, measured={"data": "the test split"})
+    view = build_report(loaded, data.rows, found, measured={"data": "the test split"})
     assert len(view.content["texts"]) > 0
     assert [len(seen) for seen in passes] == [len(view.content["texts"])] * 2
 
