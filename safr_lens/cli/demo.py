@@ -19,13 +19,16 @@ from safr_lens.cli.stages import stages
 def demo(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for both runs and report.html.")] = Path("safr-lens-demo"),
-    data: options.Data = "rotten_tomatoes",
+    data: options.TrainingData = "rotten_tomatoes",
     labels: options.Labels = None,
     backbone: options.Backbone = None,
     vectors_folder: options.VectorsFolder = None,
     word_vectors: options.WordVectors = None,
     word_vectors_from: Annotated[
-        str | None, typer.Option(help="Or data whose training split gives them (default imdb, or the encoder itself).")
+        str | None,
+        typer.Option(
+            help="Or data whose training split gives them (default imdb; with --backbone its token embeddings)."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of both classifiers.")] = 0,
     epochs: Annotated[int, typer.Option(help="Maximum number of epochs for each; training stops early.")] = 12,

@@ -16,7 +16,10 @@ Data = Annotated[str | None, typer.Option(help=f"{DATA}. By default the data tha
 TrainingData = Annotated[str | None, typer.Option("--data", help=f"{DATA}.")]
 Split = Annotated[str, typer.Option(help="Split to use, or all; a file that the run does not know is used as a whole.")]
 Backbone = Annotated[
-    str | None, typer.Option(help="Pretrained encoder: a folder or Hub id (BERT, RoBERTa, DistilBERT, ModernBERT).")
+    str | None,
+    typer.Option(
+        help="Pretrained model: folder or Hub id (BERT, RoBERTa, DistilBERT, ModernBERT, or a decoder as GPT-2)."
+    ),
 ]
 VectorsFolder = Annotated[
     Path | None,

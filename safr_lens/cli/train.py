@@ -33,14 +33,19 @@ def train(
     ] = None,
     importance_weight: Annotated[
         float | None,
-        typer.Option(help="Weight of the importance term: separate neurons for important tokens (default 2)."),
+        typer.Option(
+            help="Weight of the importance term: separate neurons for important tokens (default 2, with --backbone 20)."
+        ),
     ] = None,
     interaction_weight: Annotated[
         float | None,
-        typer.Option(help="Weight of the interaction term: shared neurons for correlated pairs (default 1)."),
+        typer.Option(
+            help="Weight of the interaction term: shared neurons for correlated pairs (default 1, with --backbone 10)."
+        ),
     ] = None,
     information_weight: Annotated[
-        float | None, typer.Option(help="Weight of VMASK's information term (default: 1, then 0.1).")
+        float | None,
+        typer.Option(help="Weight of VMASK's information term (default: 1, then 0.1; none without VMASK)."),
     ] = None,
     pairs: Annotated[
         str | None, typer.Option(help="Which pairs are correlated: words (similar word vectors, default) or attention.")
@@ -52,7 +57,8 @@ def train(
         str | None, typer.Option(help="Count each pair of words once (words, default) or each pair of tokens (tokens).")
     ] = None,
     gates: Annotated[
-        str | None, typer.Option(help="apart: SAFR does not train VMASK (default); shared: it does.")
+        str | None,
+        typer.Option(help="apart: SAFR does not train VMASK, where there is one (default); shared: it does."),
     ] = None,
     l1_ratio: Annotated[
         float | None,
@@ -85,11 +91,23 @@ def train(
             "neuron_head (new neurons on the token vectors, default there)."
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs (default 100; stops early).")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Maximum number of epochs; stops early (default 100, with --backbone 20, or 3 if not all is frozen)."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed (default 0).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Texts per step (default 32).")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Learning rate of Adam (default 5e-4).")] = None,
-    patience: Annotated[int | None, typer.Option(help="Epochs without improvement before stopping (3).")] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Learning rate of Adam (default 5e-4, with --backbone 1e-3, and 5e-5 for what of it is not frozen)."
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without improvement before stopping (default 3).")
+    ] = None,
     n_ctx: Annotated[
         int | None,
         typer.Option(

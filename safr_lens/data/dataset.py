@@ -16,6 +16,15 @@ SPLITS = ("train", "validation", "test")
 Split: TypeAlias = Dataset | IterableDataset
 
 
+def at_most(rows: Dataset, n_rows: int) -> Dataset:
+    """Return at most so many rows, evenly spaced, since rows may be sorted by class.
+
+    >>> list(at_most(Dataset.from_dict({"label": [0, 0, 0, 1, 1]}), 3)["label"])
+    [0, 0, 1]
+    """
+    return rows.select(range(0, len(rows), max(1, -(-len(rows) // n_rows))))
+
+
 @dataclass(frozen=True)
 class TextData(Mapping[str, Split]):
     """Splits of one data set. ``data["test"]`` is a Hugging Face ``Dataset`` with ``text`` and ``label``.

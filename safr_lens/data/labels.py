@@ -66,7 +66,7 @@ def label_text(value: Any) -> str | None:
         return without_surrogates(value.strip()) or None
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+    if is_missing(value):
         return None
     if not isinstance(value, (bool, int, float, Decimal)):
         raise TypeError(f"{type(value).__name__} as its label; expected one class a row.")

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int
 from tokenizers import models
 from torch import Tensor
 
+from safr_lens.data.dataset import at_most
 from safr_lens.data.tokenizer import UNK, TextTokenizer, without_surrogates
 
 MANY = 0.2
@@ -148,6 +149,6 @@ def _is_unspaced(letter: str) -> bool:
 
 
 def _sample(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    if isinstance(rows, Dataset) and len(rows) > SAMPLE:
-        rows = rows.select(range(0, len(rows), -(-len(rows) // SAMPLE)))  # evenly spaced, as rows may be sorted
+    if isinstance(rows, Dataset):
+        rows = at_most(rows, SAMPLE)
     return [row["text"] for row in islice(rows, SAMPLE)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safr_lens.analysis import Analysis, Difference, compare
-from safr_lens.data.dataset import SPLITS, TextData
+from safr_lens.data.dataset import SPLITS, TextData, at_most
 from safr_lens.data.label_mapping import merged
 from safr_lens.data.load import load_data
 from safr_lens.errors import CheckpointError
@@ -156,6 +156,4 @@ def _vectors(settings: Settings, data: TextData, stages: Any) -> WordVectors | N
 def _limited(data: TextData, limit: int | None) -> TextData:
     if limit is None:
         return data
-    # evenly spaced: the rows may be sorted by class
-    splits = {name: data[name].select(range(0, len(data[name]), -(-len(data[name]) // limit))) for name in SPLITS}
-    return dataclasses.replace(data, splits=splits)
+    return dataclasses.replace(data, splits={name: at_most(data[name], limit) for name in SPLITS})

@@ -21,12 +21,8 @@ def seen_counts(texts: UInt64[np.ndarray, " n_rows"], rows: Fingerprints) -> dic
 
     A text that stands in two splits counts for the first of them; copies of a text count each.
     """
-    counts, left = {}, texts
-    for split in SPLITS:
-        inside = np.isin(left, rows[split].texts) if split in rows else np.zeros(len(left), dtype=np.bool_)
-        counts[split] = int(inside.sum())
-        left = left[~inside]
-    return counts | {"new": len(left)}
+    counts = {split: int(rows_of(texts, rows, split).sum()) for split in SPLITS}
+    return counts | {"new": len(texts) - sum(counts.values())}
 
 
 def rows_of(texts: UInt64[np.ndarray, " n_rows"], rows: Fingerprints, split: str) -> Bool[np.ndarray, " n_rows"]:

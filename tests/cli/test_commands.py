@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 
 import pytest
+import typer
+
+from safr_lens.cli import app
+from safr_lens.runs.settings import make_settings
 
 RUN_FILES = {"model.safetensors", "config.json", "tokenizer.json", "compared_pairs.safetensors"}
 RUN_FILES |= {"metrics.json", "history.jsonl", "rows.parquet"}
@@ -134,6 +139,19 @@ def test_help_explains_every_option(call, command):
     result = call(command, "--help")
     assert result.exit_code == 0
     assert "--json" in result.stdout
+
+
+@pytest.mark.parametrize("named", [{}, {"backbone": "encoder"}, {"backbone": "encoder", "freeze": "none"}])
+def test_help_states_the_defaults_that_are_used(named):
+    settings = make_settings(named)
+    weights = {f"{name}_weight": settings.penalty.schedules[name].end for name in ("importance", "interaction")}
+    used = {
+        name: getattr(settings.train, name) for name in ("epochs", "patience", "batch_size", "learning_rate", "seed")
+    }
+    options = {option.name: option.help for option in typer.main.get_command(app).commands["train"].params}
+    stated = {name: [float(one) for one in re.findall(r"\d+(?:e-\d)?", options[name])] for name in weights | used}
+    assert all(value in stated[name] for name, value in (weights | used).items())
+    assert settings.train.backbone_learning_rate in [None, *stated["learning_rate"]]
 
 
 def test_the_installed_command_shows_no_traceback():

@@ -12,7 +12,6 @@ from safr_lens.data.packed import PACKED
 from safr_lens.data.sources import SPLIT_NAMES, Part, ReadLog, ReadOptions, Source, quoted, register_source
 from safr_lens.errors import DataError
 
-_SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
 _SHARD = re.compile(r"^(?P<name>.*?)(?:[-_.]?(?P<number>\d+)(?:-of-(?P<of>\d+))?(?:[-.].*)?)?$")
 _PARTS = ("part", "shard", "data")
 
