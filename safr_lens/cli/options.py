@@ -18,7 +18,7 @@ Split = Annotated[str, typer.Option(help="Split to use, or all; a file that the 
 Backbone = Annotated[
     str | None,
     typer.Option(
-        help="Pretrained model: folder or Hub id (BERT, RoBERTa, DistilBERT, ModernBERT, or a decoder as GPT-2)."
+        help="Pretrained model: folder or Hub id (BERT, RoBERTa, DistilBERT, ModernBERT, or a decoder such as GPT-2)."
     ),
 ]
 VectorsFolder = Annotated[

@@ -38,8 +38,13 @@ def find_column(
         return found
     raise DataError(
         f"{where}: no {role} column found among {have}; expected one of {', '.join(usual)}. "
-        f"Name yours with --{role}-column (in Python: {role}_column=...).{more}"
+        f"Name yours with {column_option(role)}.{more}"
     )
+
+
+def column_option(role: str) -> str:
+    """Return how a user names the column that plays a role."""
+    return f"--{role}-column (in Python: {role}_column=...)"
 
 
 def usual_column(columns: Iterable[Any], usual: Sequence[str]) -> Any | None:

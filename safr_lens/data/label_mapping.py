@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from safr_lens.data.columns import column_option
 from safr_lens.data.labels import (
     HIDDEN,
     HIDDEN_ADVICE,
@@ -141,7 +142,7 @@ def _unknown(
         f"The labels there are {_listed(sorted(labels))}."
     )
     if len(unknown) > SHOWN:
-        return f"{words} Is it the right column? Name it with --label-column."
+        return f"{words} Is it the right column? Name it with {column_option('label')}."
     pairs = {label: _nearest(label, names) for label in ordered}
     options = " ".join(shlex.quote(f"{label}={name}") for label, name in pairs.items())
     words += "" if is_whole(first) else near_matches(first, names)

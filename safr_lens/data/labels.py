@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Int
 from torch import Tensor
 
+from safr_lens.data.columns import column_option
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
 
@@ -123,7 +124,7 @@ def label_names(found: FoundLabels) -> tuple[str, ...]:
     if odd:
         raise DataError(
             f"{found.where}: labels must be all whole numbers or all class names, but one is {min(odd)!r} "
-            f"(row {found.rows[min(odd)]}). Mend that row, or name the right label column with --label-column."
+            f"(row {found.rows[min(odd)]}). Mend that row, or name the right column with {column_option('label')}."
         )
     ordered = sorted(names, key=int) if whole == names else sorted(names)
     if len(ordered) < 2:
@@ -135,7 +136,7 @@ def label_names(found: FoundLabels) -> tuple[str, ...]:
     if len(ordered) > MAX_CLASSES or (len(ordered) > 20 and len(ordered) > found.n_rows / 2):
         raise DataError(
             f"{found.where}: {len(ordered):,} different labels in {found.n_rows:,} rows are too many for classes. "
-            "Is it the right column? Name it with --label-column."
+            f"Is it the right column? Name it with {column_option('label')}."
         )
     return tuple(ordered)
 

@@ -13,7 +13,14 @@ from typing import Any
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, Value
 
-from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, find_column, keeps_labels_secret, usual_column
+from safr_lens.data.columns import (
+    LABEL_NAMES,
+    TEXT_NAMES,
+    column_option,
+    find_column,
+    keeps_labels_secret,
+    usual_column,
+)
 from safr_lens.data.counts import assumptions, row_counts
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
@@ -186,7 +193,7 @@ def _examples(part: Part, columns: tuple[str, str], labels: LabelReader) -> Iter
         if not isinstance(text, str):
             raise DataError(
                 f"{part.where}: row {number}, column {text_column!r} holds {type(text).__name__}, not text. "
-                "Name the right column with --text-column."
+                f"Name the right column with {column_option('text')}."
             )
         yield {"text": without_surrogates(text), "label": labels.read(row.get(label_column), row=number)}
 

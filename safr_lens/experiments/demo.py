@@ -156,4 +156,7 @@ def _vectors(settings: Settings, data: TextData, stages: Any) -> WordVectors | N
 def _limited(data: TextData, limit: int | None) -> TextData:
     if limit is None:
         return data
-    return dataclasses.replace(data, splits={name: at_most(data[name], limit) for name in SPLITS})
+    splits = {name: at_most(data[name], limit) for name in SPLITS}
+    return dataclasses.replace(
+        data, splits=splits, notes=(*data.notes, f"Of each split at most {limit:,} rows are used.")
+    )
