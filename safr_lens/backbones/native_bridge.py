@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -22,8 +20,8 @@ class NativeBridgeAdapter(PreNormAdapter):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)
-        self._points = _points(module)
-        for name, point in self._points.items():
+        self.hook_points = self.hookable = _points(module)
+        for name, point in self.hook_points.items():
             point.name = name
 
     @classmethod
@@ -33,14 +31,6 @@ class NativeBridgeAdapter(PreNormAdapter):
         initialize(bridge, embed_std=config.embed_std)
         name_as_hooked_transformer(bridge)
         return cls(bridge)
-
-    @property
-    def hook_points(self) -> Mapping[str, nn.Module]:
-        return self._points
-
-    @property
-    def hookable(self) -> Mapping[str, nn.Module]:
-        return self._points
 
     @property
     def embedder(self) -> nn.Module:

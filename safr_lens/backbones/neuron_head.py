@@ -100,17 +100,10 @@ class NeuronHeadAdapter:
             editable_scores=encoder.editable_scores,
             signed_neurons=False,
         )
-        self._points = {f"head.{name}": part for name, part in head.named_modules() if isinstance(part, HookPoint)}
-        for name, point in self._points.items():
+        points = {f"head.{name}": part for name, part in head.named_modules() if isinstance(part, HookPoint)}
+        for name, point in points.items():
             point.name = name
-
-    @property
-    def hook_points(self) -> Mapping[str, nn.Module]:
-        return {**self.encoder.hook_points, **self._points}
-
-    @property
-    def hookable(self) -> Mapping[str, nn.Module]:
-        return {**self.encoder.hookable, **self._points}
+        self.hook_points, self.hookable = {**encoder.hook_points, **points}, {**encoder.hookable, **points}
 
     @property
     def embedder(self) -> nn.Module:

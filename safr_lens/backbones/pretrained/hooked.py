@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -45,7 +45,8 @@ class HookedEncoder:
         self.n_ctx = positions - family.reserved_positions(config)
         self.blocks = module.get_submodule(family.blocks)
         self.final_norm = module.get_submodule(family.final_norm.format(last=self.n_layers - 1))
-        self._points: dict[str, HookPoint] = {}
+        self.hook_points: dict[str, nn.Module] = {}
+        self.hookable = self.hook_points
         self._add_points()
 
     def _add_points(self) -> None:
@@ -81,16 +82,8 @@ class HookedEncoder:
 
     def _name(self, name: str, point: HookPoint) -> HookPoint:
         point.name = name
-        self._points[name] = point
+        self.hook_points[name] = point
         return point
-
-    @property
-    def hook_points(self) -> Mapping[str, nn.Module]:
-        return self._points
-
-    @property
-    def hookable(self) -> Mapping[str, nn.Module]:
-        return self._points
 
     @property
     def embedder(self) -> nn.Module:
