@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from safr_lens.backbones.edits import Edits
+from safr_lens.backbones.network import Network
 from safr_lens.backbones.readout import Readout
 
 
@@ -31,53 +31,22 @@ class Capabilities:
 
 
 @runtime_checkable
-class BackboneAdapter(Protocol):
-    """A network of blocks of attention and MLP, and where in it things are.
-
-    Names are those of hook points, all of them keys of ``hook_points``; layers count from 0.
+class BackboneAdapter(Network, Protocol):
+    """A network that a classifier can stand on; its weights are a checkpoint's ``backbone.*``.
 
     Attributes:
-        module: the network; its weights are a checkpoint's ``backbone.*``.
-        hook_points: by name, the modules whose outputs can be read and edited.
-        hookable: by name, all modules at which TransformerLens's hook API may add hooks.
-        n_layers, d_model, d_mlp, n_ctx: sizes.
+        d_mlp: number of neurons of a layer.
         capabilities: what can be done with it.
-        token_embedding: the token embedding, ahead of positions and norms.
         gated: where VMASK gates: the token embedding, or what is read of token vectors that are not trained.
-        embedder: the module that looks tokens up.
         readout_scale: the scale that the final norm divides by; None where there is no norm.
         dropout_points: where dropout applies in training, beside the gated point.
     """
 
-    module: nn.Module
-    n_layers: int
-    d_model: int
     d_mlp: int
-    n_ctx: int
     capabilities: Capabilities
-    token_embedding: str
     gated: str
     readout_scale: str | None
     dropout_points: Sequence[str]
-
-    @property
-    def hook_points(self) -> Mapping[str, nn.Module]: ...
-
-    @property
-    def hookable(self) -> Mapping[str, nn.Module]: ...
-
-    @property
-    def embedder(self) -> nn.Module: ...
-
-    @property
-    def embedding(self) -> Float[Tensor, "d_vocab d_model"]:
-        """The matrix of token embeddings; writing to it in place changes the network."""
-
-    def attention_scores(self, layer: int) -> str:
-        """Return where attention scores are, [batch head query key], ahead of the softmax."""
-
-    def attention_pattern(self, layer: int) -> str:
-        """Return where attention patterns are, [batch head query key]."""
 
     def neurons(self, layer: int) -> str:
         """Return where the activations are that ``w_out`` reads, [batch pos d_mlp]."""
@@ -116,11 +85,3 @@ class BackboneAdapter(Protocol):
             mask: True at real tokens; no token attends to another position.
             through_neurons: read out the last MLP's output alone, not the whole residual stream.
         """
-
-    def text_positions(
-        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
-    ) -> Bool[Tensor, "batch pos"]:
-        """Return which of the real tokens are of the text, and not special ones such as ``[CLS]``."""
-
-    def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Note where the weights are now and what they are made of."""
