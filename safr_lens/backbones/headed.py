@@ -1,10 +1,14 @@
-"""The weights of a pretrained encoder beside those of what reads it."""
+"""What backbones on a pretrained encoder have in common: its weights beside a head's, and where things are in it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from safr_lens.backbones.encoder import Encoder
 
 
 class HeadedEncoder(nn.Module):
@@ -24,3 +28,34 @@ class HeadedEncoder(nn.Module):
         if self.frozen:
             self.encoder.eval()
         return self
+
+
+class OnEncoder:
+    """The part of a backbone that is its encoder's.
+
+    Args:
+        encoder: on which it stands.
+    """
+
+    dropout_points = ()
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+        self.d_model, self.n_ctx, self.token_embedding = encoder.d_model, encoder.n_ctx, encoder.token_embedding
+        self.hook_points, self.hookable = encoder.hook_points, encoder.hookable
+
+    @property
+    def embedder(self) -> nn.Module:
+        return self.encoder.embedder
+
+    @property
+    def embedding(self) -> Float[Tensor, "d_vocab d_model"]:
+        return self.encoder.embedding
+
+    def text_positions(
+        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
+    ) -> Bool[Tensor, "batch pos"]:
+        return self.encoder.text_positions(tokens, mask)
+
+    def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
+        self.encoder.moved_to(device, dtype)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.encoder import Encoder
 from safr_lens.backbones.freezing import Freeze, freeze_encoder
-from safr_lens.backbones.headed import HeadedEncoder
+from safr_lens.backbones.headed import HeadedEncoder, OnEncoder
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.backbones.protocol import Capabilities
 from safr_lens.backbones.readout import Readout
@@ -65,7 +65,7 @@ class NeuronHead(nn.Module):
         return self.hook_mlp_out(self.mlp(self.ln(x)))
 
 
-class NeuronHeadAdapter:
+class NeuronHeadAdapter(OnEncoder):
     """A neuron head as a backbone of one layer, whose neurons are all that is read out.
 
     There is no residual stream around the neurons and no norm behind them: neuron n adds ``h[n] W_out[n]`` to the
@@ -83,15 +83,13 @@ class NeuronHeadAdapter:
 
     n_layers = 1
     readout_scale = None
-    dropout_points = ()
 
     def __init__(self, encoder: Encoder, head: NeuronHead, *, freeze: Freeze = "all") -> None:
-        self.encoder = encoder
+        super().__init__(encoder)
         freeze_encoder(encoder, freeze)
         self.frozen = freeze == "all"
         self.module = HeadedEncoder(encoder.module, head, frozen=self.frozen)
-        self.d_model, self.n_ctx, self.d_mlp = encoder.d_model, encoder.n_ctx, head.mlp.W_in.shape[1]
-        self.token_embedding = encoder.token_embedding
+        self.d_mlp = head.mlp.W_in.shape[1]
         self.gated = "head.ln.hook_normalized" if self.frozen else encoder.token_embedding
         self.known_vectors: KnownVectors | None = None
         self.capabilities = Capabilities(
@@ -104,14 +102,6 @@ class NeuronHeadAdapter:
         for name, point in points.items():
             point.name = name
         self.hook_points, self.hookable = {**encoder.hook_points, **points}, {**encoder.hookable, **points}
-
-    @property
-    def embedder(self) -> nn.Module:
-        return self.encoder.embedder
-
-    @property
-    def embedding(self) -> Float[Tensor, "d_vocab d_model"]:
-        return self.encoder.embedding
 
     @property
     def token_vectors(self) -> str:
@@ -157,11 +147,3 @@ class NeuronHeadAdapter:
 
     def edits(self, mask: Bool[Tensor, "batch pos"], *, through_neurons: bool) -> Edits:
         return Edits()
-
-    def text_positions(
-        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
-    ) -> Bool[Tensor, "batch pos"]:
-        return self.encoder.text_positions(tokens, mask)
-
-    def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.encoder.moved_to(device, dtype)

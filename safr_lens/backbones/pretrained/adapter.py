@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.freezing import Freeze, freeze_encoder
-from safr_lens.backbones.headed import HeadedEncoder
+from safr_lens.backbones.headed import HeadedEncoder, OnEncoder
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.backbones.pretrained.load import make_encoder
 from safr_lens.backbones.protocol import Capabilities
@@ -19,7 +19,7 @@ from safr_lens.backbones.readout import Readout, without_skip
 from safr_lens.errors import ConfigError
 
 
-class EncoderAdapter:
+class EncoderAdapter(OnEncoder):
     """What all backbones on an encoder's own blocks have in common.
 
     Args:
@@ -28,28 +28,17 @@ class EncoderAdapter:
         exact: logits are an exact sum over the last MLP's neurons and the rest.
     """
 
-    dropout_points = ()
+    encoder: HookedEncoder
 
     def __init__(self, encoder: HookedEncoder, *, n_layers: int, exact: bool) -> None:
-        self.encoder = encoder
-        self.n_layers, self.n_ctx = n_layers, encoder.n_ctx
-        self.d_model, self.d_mlp = encoder.d_model, encoder.d_mlp
-        self.token_embedding = self.gated = encoder.token_embedding
+        super().__init__(encoder)
+        self.n_layers, self.d_mlp, self.gated = n_layers, encoder.d_mlp, encoder.token_embedding
         self.capabilities = Capabilities(
             exact_decomposition=exact,
             editable_patterns=encoder.editable_patterns,
             editable_scores=encoder.editable_scores,
             signed_neurons=encoder.act_fn != "relu" or encoder.family.gated,
         )
-        self.hook_points, self.hookable = encoder.hook_points, encoder.hookable
-
-    @property
-    def embedder(self) -> nn.Module:
-        return self.encoder.embedder
-
-    @property
-    def embedding(self) -> Float[Tensor, "d_vocab d_model"]:
-        return self.encoder.embedding
 
     def attention_scores(self, layer: int) -> str:
         return self.encoder.attention_scores(layer)
@@ -75,14 +64,6 @@ class EncoderAdapter:
     def b_out(self, layer: int) -> Float[Tensor, " d_model"]:
         linear = self.encoder.linear(layer, "w_out")
         return linear.weight.new_zeros(self.d_model) if linear.bias is None else linear.bias
-
-    def text_positions(
-        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
-    ) -> Bool[Tensor, "batch pos"]:
-        return self.encoder.text_positions(tokens, mask)
-
-    def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.encoder.moved_to(device, dtype)
 
 
 class PretrainedAdapter(EncoderAdapter):
