@@ -6,13 +6,12 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
-from safr_lens.backbones.pre_norm import PreNormAdapter
+from safr_lens.backbones.pre_norm import PreNormAdapter, common_settings, may_be_padded
 from safr_lens.backbones.readout import Readout
 from safr_lens.backbones.versions import NATIVE_BRIDGE, has_hooked_transformer
 from safr_lens.errors import ConfigError
@@ -38,20 +37,9 @@ class HookedTransformerAdapter(PreNormAdapter):
             from transformer_lens import HookedTransformer, HookedTransformerConfig
 
             cfg = HookedTransformerConfig(
-                n_layers=config.n_layers,
-                d_model=config.d_model,
-                d_head=config.d_model // config.n_heads,
-                n_heads=config.n_heads,
-                d_mlp=config.d_mlp,
                 act_fn=config.act_fn,
-                n_ctx=config.n_ctx,
-                d_vocab=d_vocab,
-                d_vocab_out=n_classes,
-                normalization_type="LN",
-                attention_dir="bidirectional",
                 positional_embedding_type=config.positional_embedding_type,
-                device="cpu",
-                dtype=torch.float32,
+                **common_settings(config, d_vocab=d_vocab, n_classes=n_classes),
             )
             module = HookedTransformer(cfg, move_to_device=False)
         nn.init.normal_(module.embed.W_E, std=config.embed_std)
@@ -76,7 +64,7 @@ class HookedTransformerAdapter(PreNormAdapter):
 
     def readout(self) -> Readout:
         final, unembed = self.module.ln_final, self.module.unembed
-        return self._readout(final.w, final.b, unembed.W_U, unembed.b_U)
+        return Readout.folded(final.w, final.b, unembed.W_U, unembed.b_U, eps=self.module.cfg.eps)
 
     def run(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos c"]:
         return self.module(tokens)
@@ -87,7 +75,6 @@ class HookedTransformerAdapter(PreNormAdapter):
         def hide_padding(scores: Tensor) -> Tensor:
             return scores.masked_fill(~mask[:, None, None, :], float("-inf"))
 
-        # asked on CPUs only, where the answer is free; elsewhere it would wait for the device
-        if mask.device.type != "cpu" or not bool(mask.all()):
+        if may_be_padded(mask):
             edits.before += [(self.attention_scores(layer), hide_padding) for layer in range(self.n_layers)]
         return edits

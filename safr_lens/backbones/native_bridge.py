@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.native_network import ATTENTION_POINTS, make_bridge
 from safr_lens.backbones.native_weights import initialize, name_as_hooked_transformer
-from safr_lens.backbones.pre_norm import PreNormAdapter
+from safr_lens.backbones.pre_norm import PreNormAdapter, may_be_padded
 from safr_lens.backbones.readout import Readout
 
 
@@ -47,12 +47,11 @@ class NativeBridgeAdapter(PreNormAdapter):
 
     def readout(self) -> Readout:
         final, unembed = self.module.ln_final, self.module.unembed
-        return self._readout(final.weight, final.bias, unembed.weight.T, unembed.bias)
+        weights = (final.weight, final.bias, unembed.weight.T, unembed.bias)
+        return Readout.folded(*weights, eps=self.module.cfg.eps)
 
     def run(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos c"]:
-        # asked on CPUs only, where the answer is free; elsewhere it would wait for the device
-        padded = mask.device.type != "cpu" or not bool(mask.all())
-        return self.module.original_model(tokens, attention_mask=mask if padded else None)
+        return self.module.original_model(tokens, attention_mask=mask if may_be_padded(mask) else None)
 
 
 def _points(bridge: nn.Module) -> dict[str, nn.Module]:

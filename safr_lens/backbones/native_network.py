@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.hook_points import HookPoint
+from safr_lens.backbones.pre_norm import common_settings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # third-party notices at import that no user of this package can act on
@@ -128,20 +129,9 @@ def make_bridge(config: BackboneConfig, *, d_vocab: int, n_classes: int) -> nn.M
     """Return a ``TransformerBridge`` around this network, with weights still to be drawn."""
     solu = config.act_fn == "solu_ln"
     cfg = TransformerBridgeConfig(
-        n_layers=config.n_layers,
-        d_model=config.d_model,
-        d_head=config.d_model // config.n_heads,
-        n_heads=config.n_heads,
-        d_mlp=config.d_mlp,
         act_fn="relu" if solu else config.act_fn,
-        n_ctx=config.n_ctx,
-        d_vocab=d_vocab,
-        d_vocab_out=n_classes,
-        normalization_type="LN",
-        attention_dir="bidirectional",
         positional_embedding_type="standard",
-        device="cpu",
-        dtype=torch.float32,
+        **common_settings(config, d_vocab=d_vocab, n_classes=n_classes),
     )
     shortformer = config.positional_embedding_type == "shortformer"
     with torch.random.fork_rng(devices=[]):  # PyTorch's own initial values are drawn and not used

@@ -9,11 +9,35 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.protocol import Capabilities
-from safr_lens.backbones.readout import Readout, without_skip
+from safr_lens.backbones.readout import mlp_alone
 
 SIGNED = ("gelu", "gelu_new", "silu", "solu_ln")
+
+
+def common_settings(config: BackboneConfig, *, d_vocab: int, n_classes: int) -> dict[str, Any]:
+    """Return what the configurations of TransformerLens's transformers, old and new, have in common."""
+    return {
+        "n_layers": config.n_layers,
+        "d_model": config.d_model,
+        "d_head": config.d_model // config.n_heads,
+        "n_heads": config.n_heads,
+        "d_mlp": config.d_mlp,
+        "n_ctx": config.n_ctx,
+        "d_vocab": d_vocab,
+        "d_vocab_out": n_classes,
+        "normalization_type": "LN",
+        "attention_dir": "bidirectional",
+        "device": "cpu",
+        "dtype": torch.float32,
+    }
+
+
+def may_be_padded(mask: Bool[Tensor, "batch pos"]) -> bool:
+    """Whether padding has to be hidden; asked on CPUs only, since elsewhere the answer would wait for the device."""
+    return mask.device.type != "cpu" or not bool(mask.all())
 
 
 class PreNormAdapter:
@@ -76,20 +100,6 @@ class PreNormAdapter:
     def residual(self, layer: int) -> str:
         return f"blocks.{layer}.hook_resid_post"
 
-    def _readout(
-        self,
-        norm: Float[Tensor, " d_model"],
-        norm_bias: Float[Tensor, " d_model"],
-        unembed: Float[Tensor, "d_model n_classes"],
-        unembed_bias: Float[Tensor, " n_classes"],
-    ) -> Readout:
-        with torch.no_grad():
-            return Readout(
-                weight=(norm.unsqueeze(1) * unembed).float(),
-                bias=(norm_bias @ unembed + unembed_bias).float(),
-                eps=float(self.module.cfg.eps),
-            )
-
     def residual_writers(self) -> Mapping[str, str]:
         writers = {self.token_embedding: "token embedding"}
         if self.module.cfg.positional_embedding_type == "standard":
@@ -100,15 +110,9 @@ class PreNormAdapter:
         return writers
 
     def edits(self, mask: Bool[Tensor, "batch pos"], *, through_neurons: bool) -> Edits:
-        edits = Edits()
-        if through_neurons:
-            last = self.n_layers - 1
-            skipped: dict[str, Tensor] = {}
-            edits.before.append((self.residual(last), lambda resid_post: without_skip(resid_post, **skipped)))
-            edits.after.append((self.mlp_output(last), lambda mlp_out: skipped.update(mlp_out=mlp_out)))
-            resid_mid = f"blocks.{last}.hook_resid_mid"  # the residual that skips the MLP
-            edits.after.append((resid_mid, lambda value: skipped.update(resid_mid=value)))
-        return edits
+        last = self.n_layers - 1
+        points = (f"blocks.{last}.hook_resid_mid", self.mlp_output(last), self.residual(last))
+        return mlp_alone(*points) if through_neurons else Edits()
 
     def text_positions(
         self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from safr_lens.backbones.edits import Edits
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,6 @@ class Readout:
         bias: b, of LayerNorm and unembedding, in logits.
         eps: of the LayerNorm; None where there is no norm.
 
-    >>> import torch
     >>> Readout(torch.eye(2), torch.zeros(2), eps=0.0).logits(torch.tensor([[3.0, 1.0]]))
     tensor([[ 1., -1.]])
     >>> Readout(torch.eye(2), torch.zeros(2), eps=None).logits(torch.tensor([[3.0, 1.0]]))
@@ -31,6 +33,21 @@ class Readout:
     weight: Float[Tensor, "d_model n_classes"]
     bias: Float[Tensor, " n_classes"]
     eps: float | None
+
+    @classmethod
+    def folded(
+        cls,
+        norm: Float[Tensor, " d_model"],
+        norm_bias: Float[Tensor, " d_model"] | None,
+        unembed: Float[Tensor, "d_model n_classes"],
+        unembed_bias: Float[Tensor, " n_classes"],
+        *,
+        eps: float,
+    ) -> Readout:
+        """Return the readout of a LayerNorm and an unembedding."""
+        with torch.no_grad():
+            bias = unembed_bias if norm_bias is None else norm_bias @ unembed + unembed_bias
+            return cls(weight=(norm.unsqueeze(1) * unembed).float(), bias=bias.float(), eps=float(eps))
 
     def centred(self, residual: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
         """Return what the norm leaves of the residual ahead of its scale."""
@@ -50,6 +67,22 @@ class Readout:
         return (centred @ self.weight) * scale + self.bias
 
 
+def mlp_alone(resid_mid: str, mlp_out: str, resid_post: str) -> Edits:
+    """Return edits that let the last MLP's output alone be read out.
+
+    Args:
+        resid_mid, mlp_out, resid_post: where the residual that skips the MLP, its output and their sum are.
+    """
+    skipped: dict[str, Tensor] = {}
+    return Edits(
+        before=[(resid_post, lambda value: without_skip(value, **skipped))],
+        after=[
+            (mlp_out, lambda value: skipped.update(mlp_out=value)),
+            (resid_mid, lambda value: skipped.update(resid_mid=value)),
+        ],
+    )
+
+
 def without_skip(
     resid_post: Float[Tensor, "batch pos d_model"],
     *,
@@ -61,7 +94,6 @@ def without_skip(
     Returning the tensor ``mlp_out`` itself would cut the graph at the hook points between, whose backward hooks would
     never fire. Through the difference they do, and the skip's gradient cancels exactly.
 
-    >>> import torch
     >>> resid_mid, mlp_out = torch.ones(1, 1, 2, requires_grad=True), torch.full((1, 1, 2), 0.5, requires_grad=True)
     >>> read = without_skip(resid_mid + mlp_out, resid_mid=resid_mid, mlp_out=mlp_out)
     >>> read.sum().backward()

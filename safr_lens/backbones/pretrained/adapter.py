@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -15,7 +14,7 @@ from safr_lens.backbones.headed import HeadedEncoder, OnEncoder
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.backbones.pretrained.load import make_encoder
 from safr_lens.backbones.protocol import Capabilities
-from safr_lens.backbones.readout import Readout, without_skip
+from safr_lens.backbones.readout import Readout, mlp_alone
 from safr_lens.errors import ConfigError
 
 
@@ -102,10 +101,7 @@ class PretrainedAdapter(EncoderAdapter):
 
     def readout(self) -> Readout:
         norm, unembed = self.encoder.final_norm, self.module.head
-        with torch.no_grad():
-            bias = unembed.bias if norm.bias is None else unembed.bias + norm.bias @ unembed.weight.T
-            weight = norm.weight.unsqueeze(1) * unembed.weight.T
-            return Readout(weight=weight.float(), bias=bias.float(), eps=float(norm.eps))
+        return Readout.folded(norm.weight, norm.bias, unembed.weight.T, unembed.bias, eps=norm.eps)
 
     def residual_writers(self) -> Mapping[str, str]:
         last = self.n_layers - 1
@@ -118,11 +114,6 @@ class PretrainedAdapter(EncoderAdapter):
         return self.module.head(self.encoder.run(tokens, mask))
 
     def edits(self, mask: Bool[Tensor, "batch pos"], *, through_neurons: bool) -> Edits:
-        edits = Edits()
-        if through_neurons:
-            last = self.n_layers - 1
-            skipped: dict[str, Tensor] = {}
-            edits.after.append((f"blocks.{last}.hook_resid_mid", lambda value: skipped.update(resid_mid=value)))
-            edits.after.append((self.mlp_output(last), lambda value: skipped.update(mlp_out=value)))
-            edits.before.append((self.residual(last), lambda value: without_skip(value, **skipped)))
-        return edits
+        last = self.n_layers - 1
+        points = (f"blocks.{last}.hook_resid_mid", self.mlp_output(last), self.residual(last))
+        return mlp_alone(*points) if through_neurons else Edits()
