@@ -8,7 +8,7 @@ from torch import nn
 from safr_lens.backbones import Capabilities, Readout, register_backbone
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.hook_points import HookedRootModule, HookPoint
-from safr_lens.backbones.readout import without_skip
+from safr_lens.backbones.readout import mlp_alone
 
 EPS = 1e-5
 
@@ -128,16 +128,13 @@ class ToyAdapter:
         return self.module(tokens)
 
     def edits(self, mask, *, through_neurons):
-        edits = Edits()
+        last = self.n_layers - 1
+        points = (f"layers.{last}.middle", self.mlp_output(last), self.residual(last))
+        edits = mlp_alone(*points) if through_neurons else Edits()
         for layer in range(self.n_layers):
             edits.before.append(
                 (self.attention_scores(layer), lambda scores: scores.masked_fill(~mask[:, None, None], -torch.inf))
             )
-        if through_neurons:
-            last, seen = self.n_layers - 1, {}
-            edits.after.append((f"layers.{last}.middle", lambda value: seen.update(resid_mid=value)))
-            edits.after.append((self.mlp_output(last), lambda value: seen.update(mlp_out=value)))
-            edits.before.append((self.residual(last), lambda value: without_skip(value, **seen)))
         return edits
 
     def text_positions(self, tokens, mask):
