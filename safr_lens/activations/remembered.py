@@ -11,6 +11,7 @@ from torch import Tensor
 
 from safr_lens.activations.token_vectors import Digest, at_text, digest, needs_encoder
 from safr_lens.backbones import NeuronHeadAdapter
+from safr_lens.backbones.neuron_head import knowing
 from safr_lens.models.classifier import HookedClassifier
 
 MOST_BYTES = 2**30
@@ -60,11 +61,5 @@ def remembered_vectors(model: HookedClassifier, *others: HookedClassifier) -> It
         yield
         return
     adapters = [one.adapter for one in (model, *others) if isinstance(one.adapter, NeuronHeadAdapter)]
-    memory = RememberedVectors(adapter)
-    for one in adapters:
-        one.known_vectors = memory
-    try:
+    with knowing(RememberedVectors(adapter), *adapters):
         yield
-    finally:
-        for one in adapters:
-            one.known_vectors = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from safr_lens.activations.store import SHARD_TOKENS, ActivationStore, load_acti
 from safr_lens.activations.stream import MAX_POSITIONS, text_batches
 from safr_lens.activations.writing import StoreWriter, of_shards
 from safr_lens.backbones import NeuronHeadAdapter
+from safr_lens.backbones.neuron_head import knowing
 from safr_lens.models.classifier import HookedClassifier
 
 DTYPE = "float32"
@@ -62,14 +63,9 @@ class TokenVectors:
         found = torch.cat([place[0][place[1]] for place in places if place is not None])
         return at_text(found, text, self.adapter.embedding)
 
-    @contextmanager
-    def used(self) -> Iterator[None]:
+    def used(self) -> AbstractContextManager[None]:
         """Let the model's forward passes read them instead of running the encoder, for the length of a block."""
-        self.adapter.known_vectors = self
-        try:
-            yield
-        finally:
-            self.adapter.known_vectors = None
+        return knowing(self, self.adapter)
 
 
 def keep_token_vectors(

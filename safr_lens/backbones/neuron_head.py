@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -76,9 +79,6 @@ class NeuronHeadAdapter(OnEncoder):
         encoder: gives the token vectors.
         head: reads them.
         freeze: which of the encoder's weights are not trained (:func:`~safr_lens.backbones.freezing.freeze_encoder`).
-
-    Attributes:
-        known_vectors: gives the token vectors of a batch instead of the encoder, or None where it does not know them.
     """
 
     n_layers = 1
@@ -91,7 +91,6 @@ class NeuronHeadAdapter(OnEncoder):
         self.module = HeadedEncoder(encoder.module, head, frozen=self.frozen)
         self.d_mlp = head.mlp.W_in.shape[1]
         self.gated = "head.ln.hook_normalized" if self.frozen else encoder.token_embedding
-        self.known_vectors: KnownVectors | None = None
         self.capabilities = Capabilities(
             exact_decomposition=True,
             editable_patterns=encoder.editable_patterns,
@@ -102,6 +101,11 @@ class NeuronHeadAdapter(OnEncoder):
         for name, point in points.items():
             point.name = name
         self.hook_points, self.hookable = {**encoder.hook_points, **points}, {**encoder.hookable, **points}
+
+    @property
+    def known_vectors(self) -> KnownVectors | None:
+        """What gives token vectors instead of the encoder, inside a :func:`knowing` block of this thread."""
+        return _known.get().get(self)
 
     @property
     def token_vectors(self) -> str:
@@ -142,8 +146,29 @@ class NeuronHeadAdapter(OnEncoder):
         return {self.mlp_output(0): "MLP"}
 
     def run(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos c"]:
-        vectors = None if self.known_vectors is None else self.known_vectors(tokens, mask)
+        known = self.known_vectors
+        vectors = None if known is None else known(tokens, mask)
         return self.module.head(self.encoder.run(tokens, mask) if vectors is None else vectors)
 
     def edits(self, mask: Bool[Tensor, "batch pos"], *, through_neurons: bool) -> Edits:
         return Edits()
+
+
+_known: ContextVar[Mapping[NeuronHeadAdapter, KnownVectors]] = ContextVar(
+    "known token vectors", default=MappingProxyType({})
+)
+
+
+@contextmanager
+def knowing(vectors: KnownVectors, *adapters: NeuronHeadAdapter) -> Iterator[None]:
+    """Let heads read known token vectors instead of running their encoder, for a block and in this thread alone.
+
+    Args:
+        vectors: gives the token vectors of a batch, or None where it does not know them and the encoder has to run.
+        adapters: of the heads.
+    """
+    token = _known.set({**_known.get(), **dict.fromkeys(adapters, vectors)})
+    try:
+        yield
+    finally:
+        _known.reset(token)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -43,6 +45,14 @@ def test_a_head_of_other_weights_shares_them(model, texts):
         torch.testing.assert_close(run(fresh, texts), expected, atol=1e-6, rtol=1e-5)
         assert fresh.backbone.encoder.runs == before
     assert fresh.adapter.known_vectors is None
+
+
+def test_another_thread_runs_the_encoder(model, texts):
+    with remembered_vectors(model), ThreadPoolExecutor() as pool:
+        run(model, texts)
+        before = model.backbone.encoder.runs
+        pool.submit(run, model, texts).result()
+        assert model.backbone.encoder.runs == before + 1
 
 
 def test_gradients_are_not_remembered(model, texts):
