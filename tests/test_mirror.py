@@ -49,6 +49,7 @@ TESTED_THROUGH = {
     "models/backbone": "models/test_classifier",
     "models/config": "models/test_checkpoint",
     "models/evaluating": "models/test_classifier",
+    "models/inputs": "models/test_classifier",
     "models/one_text": "views/test_components",
     "models/output": "models/test_classifier",
     "models/pooling": "models/test_classifier",

@@ -15,17 +15,17 @@ from torch.nn import functional as F
 from safr_lens.backbones import Freeze, make_backbone
 from safr_lens.backbones.edits import is_edited, make_editable
 from safr_lens.backbones.hook_points import HookPoint
-from safr_lens.data.batching import pad
 from safr_lens.data.labels import distinct
-from safr_lens.data.rows import Data, holds_rows, one_text, texts_of
+from safr_lens.data.rows import Data, one_text
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
-from safr_lens.errors import ConfigError, TextError
+from safr_lens.errors import ConfigError
 from safr_lens.models import checkpoint
 from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.hook_api import CheckedHooks
+from safr_lens.models.inputs import checked_ids, encoded
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.models.pooling import masked_mean
 from safr_lens.models.pretrained import of_hf_classifier, on_pretrained_encoder
@@ -188,14 +188,7 @@ class HookedClassifier(CheckedHooks):
         Raises:
             TextError: no text, a text without a word, or one longer than ``n_ctx`` when ``truncate`` is off.
         """
-        if isinstance(texts, str):
-            texts = [texts]
-        elif holds_rows(texts) or not isinstance(texts, (list, tuple)):
-            texts = list(texts_of(texts, split=None))
-        if not texts:
-            raise TextError("Expected at least one text, got none.")
-        encodings = self.tokenizer.encode_batch(texts, n_ctx=self.config.n_ctx, truncate=truncate)
-        tokens, mask = pad([one.ids for one in encodings], pad_id=self.tokenizer.pad_id)
+        tokens, mask = encoded(texts, self.tokenizer, n_ctx=self.config.n_ctx, truncate=truncate)
         return tokens.to(self.device), mask.to(self.device)
 
     def to_str_tokens(self, text: str, *, truncate: bool = False) -> list[str]:
@@ -295,21 +288,7 @@ class HookedClassifier(CheckedHooks):
     def _checked_input(self, input: Any, mask: Tensor | None, *, truncate: bool = False) -> tuple[Tensor, Tensor]:
         if not isinstance(input, Tensor):
             input, mask = self.to_tokens(input, truncate=truncate)
-        input = torch.atleast_2d(input)
-        mask = input != self.tokenizer.pad_id if mask is None else torch.atleast_2d(mask.bool())
-        if input.ndim != 2 or input.is_floating_point() or mask.shape != input.shape:
-            raise TextError(
-                "Expected texts, or whole-number token ids of shape [batch, pos] and a mask of the same shape; got "
-                f"{str(input.dtype).removeprefix('torch.')} of shape {list(input.shape)}, mask {list(mask.shape)}."
-            )
-        if truncate:
-            input, mask = input[:, : self.config.n_ctx], mask[:, : self.config.n_ctx]
-        if input.shape[1] > self.config.n_ctx:
-            raise TextError(
-                f"Token ids of {input.shape[1]:,} positions; the model reads at most {self.config.n_ctx:,}. "
-                "Cut them with truncate=True."
-            )
-        return input, mask
+        return checked_ids(input, mask, pad_id=self.tokenizer.pad_id, n_ctx=self.config.n_ctx, truncate=truncate)
 
     def _embedding_is_hooked(self) -> bool:
         modules = (self.adapter.embedder, self.hook_ungated_embed)

@@ -1,0 +1,56 @@
+"""What a classifier is called with: texts, or token ids and a mask, checked."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from safr_lens.data.batching import pad
+from safr_lens.data.rows import Data, holds_rows, texts_of
+from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.errors import TextError
+
+
+def encoded(
+    texts: str | Data, tokenizer: TextTokenizer, *, n_ctx: int, truncate: bool
+) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
+    """Return token ids and mask of a text, or of several; see ``HookedClassifier.to_tokens``."""
+    if isinstance(texts, str):
+        texts = [texts]
+    elif holds_rows(texts) or not isinstance(texts, (list, tuple)):
+        texts = list(texts_of(texts, split=None))
+    if not texts:
+        raise TextError("Expected at least one text, got none.")
+    encodings = tokenizer.encode_batch(texts, n_ctx=n_ctx, truncate=truncate)
+    return pad([one.ids for one in encodings], pad_id=tokenizer.pad_id)
+
+
+def checked_ids(
+    tokens: Int[Tensor, "*batch pos"],
+    mask: Bool[Tensor, "*batch pos"] | None,
+    *,
+    pad_id: int,
+    n_ctx: int,
+    truncate: bool,
+) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
+    """Return token ids and mask with a batch dimension; without a mask, padding is told by its id.
+
+    Raises:
+        TextError: tensors of another type or shape, or more positions than the context when ``truncate`` is off.
+    """
+    tokens = torch.atleast_2d(tokens)
+    mask = tokens != pad_id if mask is None else torch.atleast_2d(mask.bool())
+    if tokens.ndim != 2 or tokens.is_floating_point() or mask.shape != tokens.shape:
+        raise TextError(
+            "Expected texts, or whole-number token ids of shape [batch, pos] and a mask of the same shape; got "
+            f"{str(tokens.dtype).removeprefix('torch.')} of shape {list(tokens.shape)}, mask {list(mask.shape)}."
+        )
+    if truncate:
+        tokens, mask = tokens[:, :n_ctx], mask[:, :n_ctx]
+    if tokens.shape[1] > n_ctx:
+        raise TextError(
+            f"Token ids of {tokens.shape[1]:,} positions; the model reads at most {n_ctx:,}. "
+            "Cut them with truncate=True."
+        )
+    return tokens, mask
