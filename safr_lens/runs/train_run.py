@@ -18,9 +18,9 @@ from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.runs.pretrained_settings import PretrainedConfig
 from safr_lens.runs.settings import DataConfig, Settings
 from safr_lens.training.config import uses_words
-from safr_lens.training.loop import TrainResult, train
 from safr_lens.training.metrics import describe
 from safr_lens.training.run_folder import METRICS, check_same
+from safr_lens.training.train_model import TrainResult, train
 from safr_lens.training.trained_rows import check_same_rows, fingerprints, read_rows
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 from safr_lens.word_vectors.table import checksum

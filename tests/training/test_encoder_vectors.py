@@ -69,7 +69,7 @@ def test_a_resumed_training_ends_as_the_uninterrupted_one(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("safr_lens.training.loop._Trainer.finish", stop)
+        patch.setattr("safr_lens.training.loop.Trainer.finish", stop)
         with pytest.raises(KeyboardInterrupt):
             train(head(), data, short, penalty=penalty, out=tmp_path / "run", progress=False)
     [state] = (tmp_path / "run" / "resume").glob("*.safetensors")

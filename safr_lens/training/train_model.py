@@ -1,0 +1,184 @@
+"""``train``: from a model, data and settings to a trained model, its metrics and its history."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from safr_lens.data.dataset import TextData
+from safr_lens.data.labelled_rows import advised
+from safr_lens.data.load import load_data
+from safr_lens.data.rows import Data
+from safr_lens.data.unknown import tokenizer_warning
+from safr_lens.errors import ConfigError, DataError
+from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.encoder_words import encoder_word_vectors
+from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.training.config import TrainConfig, uses_words
+from safr_lens.training.encoder_vectors import kept_vectors
+from safr_lens.training.history import EpochRecord
+from safr_lens.training.loop import Trainer
+from safr_lens.training.metrics import describe
+from safr_lens.training.progress import TrainProgress
+from safr_lens.training.repeatable import repeatable
+from safr_lens.training.run_folder import RunFolder
+from safr_lens.training.trained_rows import fingerprints
+from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
+from safr_lens.word_vectors.table import checksum
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training.
+
+    Attributes:
+        model: the classifier with the weights of its best epoch, in evaluation mode.
+        metrics: what stands in ``metrics.json``.
+        history: one record an epoch.
+        out: the folder it was written to, if any.
+    """
+
+    model: HookedClassifier
+    metrics: dict[str, Any]
+    history: list[EpochRecord]
+    out: Path | None = field(default=None)
+
+    def __repr__(self) -> str:
+        accuracy = self.metrics["test"]["accuracy"]
+        return f"<TrainResult: test accuracy {accuracy:.1%} after {len(self.history)} epochs; out={self.out}>"
+
+
+def train(
+    model: HookedClassifier,
+    data: TextData | str | Path | Data,
+    config: TrainConfig | None = None,
+    *,
+    penalty: SafrPenalty | None = None,
+    word_vectors: WordVectors | str | Path | None = None,
+    vectors_folder: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    title: str = "training",
+) -> TrainResult:
+    """Train a classifier and keep the weights of its best epoch on the validation split.
+
+    By default those of an epoch are the mean over all steps so far (``config.average_weights``), steps before a
+    schedule has settled included.
+
+    The best epoch (``config.metric_for_best_model``) is chosen among those that follow the last change of a weight's
+    schedule (or is the last one, when ``config.epochs`` ends before it), so that no model is kept that the penalty had
+    not yet reached.
+
+    Args:
+        model: an untrained or trained classifier; it is trained in place.
+        data: train, validation and test splits; what else :func:`safr_lens.load_data` takes is loaded with it, as the
+            model's classes.
+        config: epochs, batches, optimizer, seed.
+        penalty: the terms beside the cross-entropy; by default SAFR on neurons, on a pretrained encoder the preset
+            ``"pretrained"``.
+        word_vectors: where penalty or embedding use word vectors: those, or a file of them
+            (:func:`safr_lens.word_vectors.read_word_vectors`); by default the encoder's own token embeddings, or else
+            made from the training split.
+        vectors_folder: where the token vectors of a frozen encoder are kept, for all trainings on the same texts; by
+            default ``~/.cache/safr_lens/token_vectors``.
+        out: a folder for weights, ``metrics.json`` and ``history.jsonl``; without it nothing is written.
+        resume: resume the unfinished training in ``out``, if there is one.
+        overwrite: replace a finished training in ``out``.
+        progress: show progress on standard error.
+        title: what the progress calls this training.
+
+    Returns:
+        The model, its metrics (with reliance) and its history.
+
+    Raises:
+        ConfigError, DataError: settings or data that cannot be used; nothing has been written then.
+        CheckpointError: ``out`` holds another training.
+        TrainingError: the loss or a gradient is not finite; the best weights so far are kept.
+
+    >>> from datasets import Dataset
+    >>> import safr_lens
+    >>> rows = [{"text": ("a dull film", "a good film")[i % 2], "label": i % 2} for i in range(64)]
+    >>> splits = {split: Dataset.from_list(rows) for split in ("train", "validation", "test")}
+    >>> data = safr_lens.TextData(source="example", labels=("negative", "positive"), splits=splits)
+    >>> tokenizer = safr_lens.train_tokenizer(data["train"]["text"])
+    >>> config = safr_lens.ModelConfig(d_model=16, n_heads=2, d_mlp=32, d_vmask=8)
+    >>> model = safr_lens.HookedClassifier.from_config(config, tokenizer=tokenizer, labels=data.labels)
+    >>> result = safr_lens.train(model, data, TrainConfig(epochs=2), progress=False)
+    >>> sorted(result.history[0].terms)
+    ['cross_entropy', 'importance', 'information', 'interaction']
+    """
+    config, penalty = config or TrainConfig(), penalty or _default_penalty(model)
+    penalty.hook_names(model.adapter)  # raises where a layer is missing
+    if not isinstance(data, TextData):
+        with advised("load_data(data, classes=model.labels, labels=...)"):
+            data = load_data(data, classes=model.labels)
+    _check_meaning(model, data, config, penalty)
+    _check_data(model, data)
+    warning = tokenizer_warning(model.tokenizer, data["validation"])
+    if warning and progress:
+        Console(stderr=True).print(Text(f"Warning: {warning}"))
+    used = uses_words(config, penalty)
+    if used and word_vectors is None and model.config.encoder is not None:
+        word_vectors = encoder_word_vectors(model)
+    found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)
+    vectors = None if found is None else embedding_table(found, model.tokenizer)
+    settings = describe(model.config, data, config, penalty, None if found is None else checksum(found, vectors))
+    folder = None
+    if out is not None:
+        folder = RunFolder(Path(out), settings, fingerprints(data), resume=resume, overwrite=overwrite)
+    model.compared = penalty.compared(vectors, None if found is None else found.source)
+    trainer = Trainer(model, data, config, penalty, folder, vectors)
+    kept = kept_vectors(model, data, penalty, vectors_folder, accelerator=trainer.accelerator, shown=progress)
+    with kept:
+        started = time.perf_counter()
+        with (
+            repeatable(trainer.accelerator.device),
+            TrainProgress(
+                epochs=config.epochs, done=len(trainer.records), title=title, shown=progress and trainer.is_main
+            ) as bar,
+        ):
+            trainer.run(bar)
+        seconds = time.perf_counter() - started
+        metrics = trainer.finish(
+            settings,
+            seconds=seconds,
+            word_vectors=None if found is None else found.source,
+            warnings=[warning] if warning else [],
+        )
+    return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
+
+
+def _default_penalty(model: HookedClassifier) -> SafrPenalty:
+    if model.config.encoder is None:
+        return SafrPenalty()
+    return SafrPenalty.preset("pretrained") if model.vmask is None else SafrPenalty.preset("strong", word_threshold=0.4)
+
+
+def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig, penalty: SafrPenalty) -> None:
+    if penalty.site == "embedding" and not model.adapter.embedding.requires_grad:
+        raise ConfigError('site="embedding" would change the token embedding, which is frozen; use site="neurons".')
+    if config.warmup is not None and data.streaming:
+        raise ConfigError("warmup needs data whose number of texts is known; leave out warmup, or streaming.")
+
+
+def _check_data(model: HookedClassifier, data: TextData) -> None:
+    for split in ("train", "validation", "test"):
+        data[split]  # raises where it is missing
+    if tuple(data.labels) != model.labels:
+        how = (
+            "Load the data with classes=model.labels, which orders them as the model does."
+            if set(data.labels) == set(model.labels)
+            else "State what the labels mean when you load the data: labels=model.labels if label 0 is the class "
+            f"{model.labels[0]!r} and so on, else labels={{{data.labels[0]!r}: {model.labels[0]!r}, ...}}."
+        )
+        raise DataError(
+            f"The data has {len(data.labels)} classes ({', '.join(data.labels)}), but the model has "
+            f"{len(model.labels)} ({', '.join(model.labels)}). {how}"
+        )
