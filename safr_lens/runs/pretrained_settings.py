@@ -11,7 +11,6 @@ from safr_lens.backbones import registered_backbones
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 from safr_lens.models.pretrained import BACKBONE_READOUTS
-from safr_lens.penalty.safr import SafrPenalty
 
 HEAD = "neuron_head"
 OF_ENCODER = {
@@ -19,7 +18,6 @@ OF_ENCODER = {
     "min_frequency": "the encoder brings its own tokenizer",
     "embedding_start": "the encoder brings its own token embeddings",
 }
-PRESET = "pretrained"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,21 +95,3 @@ def training_defaults(config: PretrainedConfig) -> dict[str, Any]:
         return {"learning_rate": 1e-3, "epochs": 20}
     fine_tuning = {"backbone_learning_rate": 5e-5, "warmup": 0.1, "weight_decay": 0.01, "average_weights": False}
     return {"learning_rate": 1e-3, "epochs": 3, **fine_tuning}
-
-
-def encoder_penalty(config: PretrainedConfig, preset: str | None, changes: Mapping[str, Any]) -> SafrPenalty:
-    """Return the penalty that settings name.
-
-    By default that of the preset ``"pretrained"``. Others too take words as related by the encoder's token embeddings,
-    and without VMASK there is no information term, and no half of the texts that teaches it alone.
-    """
-    usual = SafrPenalty.preset(PRESET).to_dict()
-    penalty = SafrPenalty.preset(preset or PRESET)
-    base = penalty.to_dict()
-    if penalty.pairs is not None and penalty.pairs.pairs == "words":
-        base["word_threshold"] = usual["word_threshold"]
-    if not config.d_vmask:
-        base |= {"information_weight": 0.0} | ({} if penalty.pairs is None else {"gates": "shared"})
-    elif preset in (None, PRESET):
-        del base["information_weight"], base["gates"]
-    return SafrPenalty(**base).changed(**changes)

@@ -17,11 +17,11 @@ from safr_lens.data.label_mapping import stated_labels
 from safr_lens.data.tokenizer import KINDS
 from safr_lens.errors import ConfigError, near_matches
 from safr_lens.models.config import ModelConfig
+from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.meaning import setting_names
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.runs.pretrained_settings import (
     PretrainedConfig,
-    encoder_penalty,
     names_encoder,
     pretrained_config,
     training_defaults,
@@ -114,9 +114,8 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     if names_encoder(values):
         model = pretrained_config({**of(DataConfig), **of(ModelConfig), **of(TrainConfig)}, of(ModelConfig))
         trained = TrainConfig(**{**training_defaults(model), **of(TrainConfig)})
-        return Settings(
-            DataConfig(**of(DataConfig)), model, trained, encoder_penalty(model, values.get("preset"), of_penalty)
-        )
+        penalty = encoder_penalty(values.get("preset"), vmask=model.d_vmask > 0, **of_penalty)
+        return Settings(DataConfig(**of(DataConfig)), model, trained, penalty)
     if "preset" in values:
         values = {**_word_settings(values["preset"], values), **values}
         penalty = SafrPenalty.preset(values["preset"], **of_penalty)

@@ -18,6 +18,7 @@ from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.encoder_words import encoder_word_vectors
+from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig, uses_words
 from safr_lens.training.encoder_vectors import kept_vectors
@@ -156,9 +157,7 @@ def train(
 
 
 def _default_penalty(model: HookedClassifier) -> SafrPenalty:
-    if model.config.encoder is None:
-        return SafrPenalty()
-    return SafrPenalty.preset("pretrained") if model.vmask is None else SafrPenalty.preset("strong", word_threshold=0.4)
+    return SafrPenalty() if model.config.encoder is None else encoder_penalty(vmask=model.vmask is not None)
 
 
 def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig, penalty: SafrPenalty) -> None:
