@@ -46,3 +46,13 @@ def near_matches(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type where it has none.
+
+    >>> first_line(ValueError("no such file\\n  details")), first_line(TimeoutError())
+    ('no such file', 'TimeoutError')
+    """
+    message = str(error).strip()
+    return message.splitlines()[0] if message else type(error).__name__

@@ -19,7 +19,7 @@ from safr_lens.backbones.pretrained.family import Family
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.checks import check_number
 from safr_lens.data.tokenizer import TextTokenizer
-from safr_lens.errors import CheckpointError, ConfigError, near_matches
+from safr_lens.errors import CheckpointError, ConfigError, first_line, near_matches
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 SPECIAL_IDS, PADDING_ID = "special_token_ids", "padding_token_id"  # what we add to a configuration
@@ -150,8 +150,9 @@ def encoder_folder(source: str | PathLike[str]) -> Path:
     try:
         return Path(snapshot_download(source, allow_patterns=list(FILES)))
     except Exception as error:  # many unrelated types for one user-facing fact
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{source!r} is no local folder, and the Hub did not give it: {reason}") from error
+        raise CheckpointError(
+            f"{source!r} is no local folder, and the Hub did not give it: {first_line(error)}"
+        ) from error
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -225,8 +226,7 @@ def read_weights(folder: Path, model_class: Any, config: Mapping[str, Any], **op
                 **options,
             )
     except Exception as error:  # of many unrelated types
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"The weights of {folder} do not load: {reason}") from error
+        raise CheckpointError(f"The weights of {folder} do not load: {first_line(error)}") from error
     missing = sorted(loaded["missing_keys"])
     if missing:
         raise CheckpointError(f"The weights of {folder} lack {missing[0]!r} and {len(missing) - 1} others.")

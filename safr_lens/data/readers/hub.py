@@ -13,7 +13,7 @@ from datasets import Dataset, IterableDataset
 
 from safr_lens.data.files import NO_HUB_SUFFIXES
 from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source, usual_splits
-from safr_lens.errors import DataError
+from safr_lens.errors import DataError, first_line
 
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(:[\w.-]+)?$")
 
@@ -28,9 +28,8 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
     try:
         dataset = datasets.load_dataset(path, config or None, streaming=streaming)
     except Exception as error:  # datasets raises many unrelated types for one user-facing fact
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"{source!r} is no local file or folder, and it could not be loaded as a Hub data set: {reason}"
+            f"{source!r} is no local file or folder, and it could not be loaded as a Hub data set: {first_line(error)}"
         ) from error
     splits = usual_splits(dataset)
     if not splits:
