@@ -21,6 +21,7 @@ from safr_lens.activations.store import SHARD_TOKENS, ActivationStore, load_acti
 from safr_lens.activations.stream import MAX_POSITIONS, text_batches
 from safr_lens.activations.writing import StoreWriter, of_shards
 from safr_lens.backbones import NeuronHeadAdapter
+from safr_lens.backbones.edits import is_edited
 from safr_lens.backbones.neuron_head import knowing
 from safr_lens.models.classifier import HookedClassifier
 
@@ -118,9 +119,9 @@ def _texts_name(model: HookedClassifier, data: Any) -> str:
 
 
 def needs_encoder(adapter: NeuronHeadAdapter) -> bool:
-    """Whether the token vectors may change: the encoder is trained, or a hook of the user is in it."""
+    """Whether the token vectors may change: the encoder is trained, or a hook of the user or an edit is in it."""
     points = adapter.encoder.hook_points.values()
-    hooked = any(getattr(point, "fwd_hooks", ()) or getattr(point, "bwd_hooks", ()) for point in points)
+    hooked = any(point.fwd_hooks or point.bwd_hooks or is_edited(point) for point in points)
     return hooked or not adapter.frozen
 
 

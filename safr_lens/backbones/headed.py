@@ -30,7 +30,7 @@ class HeadedEncoder(nn.Module):
         return self
 
 
-class OnEncoder:
+class HeadedAdapter:
     """The part of a backbone that is its encoder's.
 
     Args:

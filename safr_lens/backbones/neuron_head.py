@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.encoder import Encoder
 from safr_lens.backbones.freezing import Freeze, freeze_encoder
-from safr_lens.backbones.headed import HeadedEncoder, OnEncoder
+from safr_lens.backbones.headed import HeadedAdapter, HeadedEncoder
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.backbones.protocol import Capabilities
 from safr_lens.backbones.readout import Readout
@@ -68,7 +68,7 @@ class NeuronHead(nn.Module):
         return self.hook_mlp_out(self.mlp(self.ln(x)))
 
 
-class NeuronHeadAdapter(OnEncoder):
+class NeuronHeadAdapter(HeadedAdapter):
     """A neuron head as a backbone of one layer, whose neurons are all that is read out.
 
     There is no residual stream around the neurons and no norm behind them: neuron n adds ``h[n] W_out[n]`` to the

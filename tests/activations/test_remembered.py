@@ -10,6 +10,7 @@ import torch
 from safr_lens.activations import remembered
 from safr_lens.activations.remembered import remembered_vectors
 from safr_lens.analysis import analyze
+from safr_lens.backbones.edits import Edits
 from safr_lens.models.untrained import untrained
 from tests.backbones import toy_encoder  # noqa: F401  (registers a head)
 
@@ -77,6 +78,12 @@ def test_a_changed_encoder_runs_as_always(make_model, texts, freeze):
     model = make_model(backbone="toy_head", d_vmask=0, freeze=freeze)
     hooks = [("layers.0.residual", lambda value, hook: 0 * value)] if freeze == "all" else []
     with model.hooks(fwd_hooks=hooks), remembered_vectors(model):
+        assert model.adapter.known_vectors is None
+
+
+def test_an_encoder_that_a_block_edits_runs_as_always(model):
+    edits = Edits(after=[("layers.0.residual", lambda value: 0 * value)])
+    with edits.around(model.hook_dict), remembered_vectors(model):
         assert model.adapter.known_vectors is None
 
 

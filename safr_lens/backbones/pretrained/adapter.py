@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.freezing import Freeze, freeze_encoder
-from safr_lens.backbones.headed import HeadedEncoder, OnEncoder
+from safr_lens.backbones.headed import HeadedAdapter, HeadedEncoder
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.backbones.pretrained.load import make_encoder
 from safr_lens.backbones.protocol import Capabilities
@@ -18,7 +18,7 @@ from safr_lens.backbones.readout import Readout, mlp_alone
 from safr_lens.errors import ConfigError
 
 
-class EncoderAdapter(OnEncoder):
+class EncoderAdapter(HeadedAdapter):
     """What all backbones on an encoder's own blocks have in common.
 
     Args:
