@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 
 from safr_lens import HookedClassifier, SafrPenalty, TrainConfig, evaluate, train
 from safr_lens.errors import ConfigError
+from safr_lens.runs.settings import make_settings
 from safr_lens.training import encoder_vectors
 from tests.backbones import toy_encoder  # noqa: F401  (registers a head)
 from tests.training.corpus import sentiment_data, tiny_classifier
@@ -108,3 +110,10 @@ def test_a_users_hook_in_the_encoder_is_not_passed_over():
 def test_a_pretrained_embedding_does_not_start_from_words():
     with pytest.raises(ConfigError, match="embedding_start"):
         train(head(), sentiment_data(), TrainConfig(embedding_start="words"), progress=False)
+
+
+@pytest.mark.parametrize("d_vmask", [0, 8])
+def test_the_default_penalty_is_that_of_the_command(d_vmask):
+    found = train(head(d_vmask=d_vmask), sentiment_data(), TrainConfig(epochs=1), progress=False)
+    settings = make_settings({"backbone": "some/encoder", "d_vmask": d_vmask})
+    assert found.metrics["settings"]["penalty"] == json.loads(json.dumps(settings.penalty.to_dict()))
