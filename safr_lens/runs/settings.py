@@ -106,24 +106,23 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     for key in values:
         if key not in known and key != "preset":
             raise ConfigError(f"Unknown setting {key!r}.{near_matches(key, known)} Known: {', '.join(sorted(known))}.")
-    of_penalty = {k: v for k, v in values.items() if known.get(k) is SafrPenalty}
 
     def of(part: type) -> dict[str, Any]:
         return {name: value for name, value in values.items() if known.get(name) is part}
 
+    model: ModelConfig | PretrainedConfig
     if names_encoder(values):
         model = pretrained_config({**of(DataConfig), **of(ModelConfig), **of(TrainConfig)}, of(ModelConfig))
-        trained = TrainConfig(**{**training_defaults(model), **of(TrainConfig)})
-        penalty = encoder_penalty(values.get("preset"), vmask=model.d_vmask > 0, **of_penalty)
-        return Settings(DataConfig(**of(DataConfig)), model, trained, penalty)
-    if "preset" in values:
-        values = {**_word_settings(values["preset"], values), **values}
-        penalty = SafrPenalty.preset(values["preset"], **of_penalty)
+        values = {**training_defaults(model), **values}
+        penalty = encoder_penalty(values.get("preset"), vmask=model.d_vmask > 0, **of(SafrPenalty))
     else:
-        penalty = SafrPenalty(**of_penalty)
-    return Settings(
-        DataConfig(**of(DataConfig)), ModelConfig(**of(ModelConfig)), TrainConfig(**of(TrainConfig)), penalty
-    )
+        if "preset" in values:
+            values = {**_word_settings(values["preset"], values), **values}
+            penalty = SafrPenalty.preset(values["preset"], **of(SafrPenalty))
+        else:
+            penalty = SafrPenalty(**of(SafrPenalty))
+        model = ModelConfig(**of(ModelConfig))
+    return Settings(DataConfig(**of(DataConfig)), model, TrainConfig(**of(TrainConfig)), penalty)
 
 
 def _word_settings(preset: str, values: Mapping[str, Any]) -> dict[str, Any]:

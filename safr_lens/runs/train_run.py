@@ -145,22 +145,10 @@ def finished_run(
 
 def given_data(config: DataConfig, data: Any) -> TextData:
     """Return data that is loaded already, load what is in memory, or else load the data that settings name."""
-    if data is None or isinstance(data, TextData):
-        return data or load_settings_data(config)
-    return load_data(data, labels=config.labels, text_column=config.text_column, label_column=config.label_column)
-
-
-def load_settings_data(config: DataConfig) -> TextData:
-    """Load the data that settings name."""
-    source: Any = config.data
-    if config.test_data is not None:
-        source = {"train": source, "test": config.test_data}
-    return load_data(
-        source,
-        labels=config.labels,
-        text_column=config.text_column,
-        label_column=config.label_column,
-        header=config.header,
-        encoding=config.encoding,
-        streaming=config.streaming,
-    )
+    if isinstance(data, TextData):
+        return data
+    options: dict[str, Any] = {name: getattr(config, name) for name in ("labels", "text_column", "label_column")}
+    if data is None:
+        data = config.data if config.test_data is None else {"train": config.data, "test": config.test_data}
+        options |= {name: getattr(config, name) for name in ("header", "encoding", "streaming")}
+    return load_data(data, **options)
