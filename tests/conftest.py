@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -78,6 +79,14 @@ def model(request, make_model) -> HookedClassifier:
     """A classifier in evaluation mode, with either readout, of one or two layers."""
     readout, n_layers = request.param
     return make_model(readout, n_layers=n_layers)
+
+
+@pytest.fixture(scope="session")
+def small_bert(tmp_path_factory) -> Path:
+    """A folder with a BERT of 2 layers and random weights, which no test writes to."""
+    from tests.backbones.pretrained.encoders import write_small_bert  # needs MiniLM's package, which few tests do
+
+    return write_small_bert(tmp_path_factory.mktemp("encoders") / "small-bert")
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def test_its_commands_run_in_order(folder, monkeypatch):
         assert words[0] != "predict" or "unputdownable" in result.output
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", range(len(blocks(PAGE))))
 def test_its_python_runs(folder, monkeypatch, number):
     monkeypatch.setenv("HOME", str(folder))
     code = blocks(PAGE)[number].replace("rotten_tomatoes", "reviews.csv")

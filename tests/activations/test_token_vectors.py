@@ -59,12 +59,14 @@ def test_a_head_of_other_weights_finds_them_too(make_model, model, texts, tmp_pa
     assert keep_token_vectors(model, list(texts), tmp_path) == first
 
 
-@pytest.mark.parametrize("change", ["weights", "texts", "n_ctx"])
+@pytest.mark.parametrize("change", ["weights", "configuration", "texts", "n_ctx"])
 def test_another_encoder_and_other_texts_have_a_folder_of_their_own(make_model, model, texts, tmp_path, change):
     first = keep_token_vectors(model, list(texts), tmp_path)
     if change == "weights":
         with torch.no_grad():
             model.adapter.embedding.add_(1.0)
+    if change == "configuration":  # such as the number of heads, with the same weights
+        model = make_model(backbone="toy_head", d_vmask=0, encoder={"kind": "another"})
     if change == "n_ctx":
         model = make_model(backbone="toy_head", d_vmask=0, encoder={"kind": "toy"}, n_ctx=4)
     other = keep_token_vectors(model, list(texts)[: -1 if change == "texts" else None], tmp_path)

@@ -61,10 +61,13 @@ def encoder(tmp_path):
 
 def test_plain_fine_tuning_appends_accuracies_of_each_epoch(corpus, encoder, tmp_path):
     results = tmp_path / "plain.jsonl"
-    arguments = ("--data", corpus, "--backbone", encoder, "--epochs", 2, "--seeds", 3)
-    run("plain_fine_tuning.py", *arguments, "--results", results)
-    (line,) = results.read_text().splitlines()
-    assert len(json.loads(line)["test"]) == len(json.loads(line)["validation"]) == 2
+    arguments = ("--data", corpus, "--backbone", encoder, "--epochs", 4, "--learning-rate", 0.01, "--batch-size", 8)
+    run("plain_fine_tuning.py", *arguments, "--seeds", 3, 4, "--results", results)
+    found = [json.loads(line) for line in results.read_text().splitlines()]
+    assert [one["seed"] for one in found] == [3, 4]
+    for one in found:
+        assert len(one["test"]) == len(one["validation"]) == 4
+        assert one["test"][-1] > 0.8  # texts and labels belong together
 
 
 def test_neuron_head_appends_runs_and_does_not_repeat_them(corpus, encoder, tmp_path):

@@ -79,6 +79,7 @@ def test_an_analysis_is_short_where_a_notebook_shows_it(analysis, rows):
     accuracy = analysis.measurements["accuracy"].estimate.value
     shown = cells[cells.index(MEASURES["accuracy"].title) + 1]
     assert float(shown) == pytest.approx(MEASURES["accuracy"].scale * accuracy, abs=0.05)
+    assert analysis.warnings
     for warning in analysis.warnings:
         assert html.escape(warning) in analysis._repr_html_()
 

@@ -76,7 +76,7 @@ def few_words(tmp_path):
     return path
 
 
-def test_data_with_too_few_words_for_vectors_is_trained_as_advised(train, few_words, corpus):
+def test_data_with_too_few_words_for_vectors_is_trained_as_advised(train, few_words):
     refused = train("--data", few_words)
     assert refused.exit_code == 2
     assert "min_count" not in refused.stderr

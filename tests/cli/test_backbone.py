@@ -10,20 +10,14 @@ import torch
 
 from safr_lens import HookedClassifier
 from safr_lens.models.encoder_words import SOURCE
-from tests.backbones.pretrained.encoders import write_small_bert
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory) -> Path:
-    return write_small_bert(tmp_path_factory.mktemp("encoders") / "small-bert")
-
-
-@pytest.fixture(scope="module")
-def options(corpus, encoder, tmp_path_factory) -> tuple:
+def options(corpus, small_bert, tmp_path_factory) -> tuple:
     kept = tmp_path_factory.mktemp("kept")
     config = tmp_path_factory.mktemp("config") / "head.yaml"
     config.write_text("d_mlp: 16\nepochs: 2\n")
-    return ("--data", corpus, "--backbone", encoder, "--config", config, "--vectors-folder", kept, "--quiet")
+    return ("--data", corpus, "--backbone", small_bert, "--config", config, "--vectors-folder", kept, "--quiet")
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +28,13 @@ def run(call, options, tmp_path_factory) -> Path:
     return out
 
 
-def test_the_run_says_what_it_is_and_the_encoder_is_as_it_was(run, encoder, options):
+def test_the_run_says_what_it_is_and_the_encoder_is_as_it_was(run, small_bert, options):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["word_vectors"] == SOURCE
     assert metrics["settings"]["model"]["backbone"] == "neuron_head"
     assert metrics["settings"]["model"]["freeze"] == "all"
     assert metrics["settings"]["penalty"]["word_threshold"] == 0.4
-    start = HookedClassifier.from_pretrained_backbone(encoder, labels=("a", "b"), d_mlp=16).backbone.encoder
+    start = HookedClassifier.from_pretrained_backbone(small_bert, labels=("a", "b"), d_mlp=16).backbone.encoder
     trained = HookedClassifier.from_pretrained(run).backbone.encoder.state_dict()
     assert all(torch.equal(trained[name], tensor) for name, tensor in start.state_dict().items())
 
@@ -119,8 +113,8 @@ def test_a_readout_through_a_head_needs_an_encoder(call, corpus, tmp_path):
     assert result.exit_code == 2 and "needs a pretrained encoder" in result.stderr
 
 
-def test_the_demo_compares_heads_without_and_with_safr_and_resumes(call, encoder, tmp_path):
-    words = ("--backbone", encoder, "--vectors-folder", tmp_path / "kept", "--limit", 60, "--epochs", 1, "--quiet")
+def test_the_demo_compares_heads_without_and_with_safr_and_resumes(call, small_bert, tmp_path):
+    words = ("--backbone", small_bert, "--vectors-folder", tmp_path / "kept", "--limit", 60, "--epochs", 1, "--quiet")
     result = call("demo", "--out", tmp_path / "demo", *words, "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)

@@ -104,7 +104,7 @@ def test_evaluate_reports_texts_cut_to_the_context(call, run, tmp_path):
 VECTORS = ("--word-vectors-from", "rotten_tomatoes")  # those of imdb take ten seconds
 
 
-def test_demo_compares_both_arms_and_writes_the_report(call, tmp_path):
+def test_demo_compares_both_models_and_writes_the_report(call, tmp_path):
     out = tmp_path / "demo"
     result = call("demo", "--out", out, "--limit", 60, "--epochs", 1, *VECTORS, "--json")
     assert result.exit_code == 0, result.output

@@ -50,8 +50,11 @@ def test_a_training_writes_down_what_its_labels_mean(stated_run):
     assert LINE in said
 
 
-def test_a_training_on_names_writes_them_down_and_says_nothing(run):
-    metrics = json.loads((run / "metrics.json").read_text())
+def test_a_training_on_names_writes_them_down_and_says_nothing(call, corpus, small_config, tmp_path):
+    words = ("--config", small_config, "--epochs", 1, "--out", tmp_path / "run", "--quiet")
+    result = call("train", "--data", corpus, *words)
+    assert result.exit_code == 0 and "Labels of the data" not in result.output
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["label_mapping"]["test"] == {name: name for name in LABELS}
 
 

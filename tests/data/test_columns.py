@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from safr_lens import load_data
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def as_read(path: Path | dict, split: str = "test", **options) -> list[tuple[str, str]]:
-    """Return text and label name of each row of a split, nothing cut."""
-    data = load_data(path, cut_missing=False, **options)
-    return [(row["text"], data.labels[row["label"]]) for row in data[split]]
+from tests.data.local_files import as_read, write
 
 
 def test_columns_may_be_named(tmp_path):

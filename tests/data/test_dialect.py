@@ -6,16 +6,12 @@ import pytest
 
 from safr_lens import load_data
 from safr_lens.errors import DataError
+from tests.data.local_files import as_read
 
 
 def write(path, content: str):
     path.write_text(content, encoding="utf-8", newline="")
     return path
-
-
-def as_read(path, **options) -> list[tuple[str, str]]:
-    data = load_data(path, cut_missing=False, **options)
-    return [(row["text"], data.labels[row["label"]]) for row in data["test"]]
 
 
 GOOD_BAD = [("good, really; good", "pos"), ("bad", "neg")]

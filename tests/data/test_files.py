@@ -18,32 +18,11 @@ import pytest
 
 from safr_lens import load_data
 from safr_lens.errors import DataError
-
-ROWS = [{"text": f"film number {i} is good", "label": ("neg", "pos")[i % 2]} for i in range(12)]
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def csv_of(rows) -> str:
-    return "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows)
+from tests.data.local_files import ROWS, as_read, as_written, csv_of, write
 
 
 def jsonl_of(rows) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def as_read(path: Path | dict, split: str = "test", **options) -> list[tuple[str, str]]:
-    """Return text and label name of each row of a split, nothing cut."""
-    data = load_data(path, cut_missing=False, **options)
-    return [(row["text"], data.labels[row["label"]]) for row in data[split]]
-
-
-def as_written(rows) -> list[tuple[str, str]]:
-    return [(row["text"], row["label"]) for row in rows]
 
 
 def test_csv_with_header_quotes_commas_and_newlines(tmp_path):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import datasets
+import pandas as pd
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
@@ -102,6 +103,14 @@ def jsonl(path: Path, labels: list[object]) -> Path:
 def test_whole_floats_of_a_numeric_column_are_integers(tmp_path):
     data = load_data(jsonl(tmp_path / "a.jsonl", [1.0, 0.0, 2**53]), cut_missing=False)
     assert data.labels == ("0", "1", str(2**53))
+
+
+def test_large_whole_numbers_are_not_rounded_to_floats(tmp_path):
+    labels = [2**53, 2**53 + 1]
+    pd.DataFrame({"text": ["text 0", "text 1"], "label": labels}).to_parquet(tmp_path / "a.parquet")
+    for path in (jsonl(tmp_path / "a.jsonl", labels), tmp_path / "a.parquet"):
+        data = load_data(path, cut_missing=False)
+        assert [data.labels[row["label"]] for row in data["test"]] == [str(label) for label in labels]
 
 
 def test_booleans_are_no_numbers(tmp_path):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import datasets
 import pytest
 
 from safr_lens import load_data
 from safr_lens.errors import DataError
+from tests.data.local_files import ROWS, as_read, as_written, csv_of, write
 
 
 def test_a_misspelt_file_in_a_folder_does_not_ask_the_hub(tmp_path, monkeypatch):
@@ -28,29 +27,6 @@ def test_labels_given_as_one_text_are_an_error(tmp_path):
     path.write_text("text,label\ngood,a\nbad,b\n")
     with pytest.raises(DataError, match="list of class names"):
         load_data(path, labels="ab")
-
-
-ROWS = [{"text": f"film number {i} is good", "label": ("neg", "pos")[i % 2]} for i in range(12)]
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def csv_of(rows) -> str:
-    return "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows)
-
-
-def as_read(path: Path | dict, split: str = "test", **options) -> list[tuple[str, str]]:
-    """Return text and label name of each row of a split, nothing cut."""
-    data = load_data(path, cut_missing=False, **options)
-    return [(row["text"], data.labels[row["label"]]) for row in data[split]]
-
-
-def as_written(rows) -> list[tuple[str, str]]:
-    return [(row["text"], row["label"]) for row in rows]
 
 
 def test_mapping_from_split_to_file(tmp_path):

@@ -6,11 +6,8 @@ import pytest
 
 from safr_lens import load_data
 from safr_lens.errors import DataError
+from tests.data.local_files import as_read
 from tests.data.real_files import CASES
-
-
-def as_read(data, split: str) -> list[tuple[str, str]]:
-    return [(row["text"], data.labels[row["label"]]) for row in data[split]]
 
 
 def test_there_are_sixty():

@@ -75,3 +75,8 @@ def test_a_label_that_is_no_class_of_the_model_is_an_error(make_model, label):
 def test_majority_share():
     assert majority_share([2, 0, 2, 1, 2]) == 3 / 5
     assert math.isnan(majority_share([]))
+
+
+def test_the_share_of_unknown_tokens_counts_no_padding(make_model):
+    rows = [{"text": "zygotic", "label": 0}, {"text": "the acting is warm and the story is moving", "label": 1}]
+    assert evaluate(make_model(), rows).unknown_tokens == pytest.approx(1 / 10)

@@ -7,7 +7,7 @@ import torch
 
 from safr_lens import HookedClassifier
 from safr_lens.models.linearized import linearized
-from tests.backbones.pretrained.encoders import write_small_bert, write_small_classifier
+from tests.backbones.pretrained.encoders import write_small_classifier
 
 TEXT = "A gripping , unputdownable film"
 
@@ -16,9 +16,8 @@ def of(model: HookedClassifier):
     return linearized(model, *model.to_tokens(TEXT), words=model.to_str_tokens(TEXT))
 
 
-def test_it_is_exact_for_a_model_that_is_linear_in_its_neurons(tmp_path):
-    folder = write_small_bert(tmp_path / "bert")
-    model = HookedClassifier.from_pretrained_backbone(folder, labels=["negative", "positive"], d_mlp=8)
+def test_it_is_exact_for_a_model_that_is_linear_in_its_neurons(small_bert):
+    model = HookedClassifier.from_pretrained_backbone(small_bert, labels=["negative", "positive"], d_mlp=8)
     found, exact = of(model), model.decompose(TEXT)
     torch.testing.assert_close(found.neurons, exact.neurons, atol=1e-6, rtol=1e-4)
     torch.testing.assert_close(found.total(), exact.logits, atol=1e-5, rtol=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 
 import pytest
@@ -14,25 +13,20 @@ from safr_lens import HookedClassifier, explain, neuron_table, token_table, view
 from safr_lens.backbones.pretrained import FAMILIES, load_encoder
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.measures.faithfulness.rankings import evidence_scores
-from tests.backbones.pretrained.encoders import MINILM, write_small_bert, write_small_classifier, write_small_decoder
+from tests.backbones.pretrained.encoders import MINILM, rewrite, write_small_classifier, write_small_decoder
 
 LABELS = ("negative", "positive")
 TEXTS = ["A gripping , unputdownable film", "dull"]
 READOUTS = ("neuron_head", "neurons", "residual")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_small_bert(tmp_path_factory.mktemp("encoders") / "small-bert")
-
-
 @pytest.fixture(params=READOUTS)
-def model(request, folder) -> HookedClassifier:
-    return HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, readout=request.param, d_mlp=8)
+def model(request, small_bert) -> HookedClassifier:
+    return HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, readout=request.param, d_mlp=8)
 
 
-def test_the_encoder_is_the_one_that_was_named(model, folder):
-    encoder, tokenizer, _ = load_encoder(folder)
+def test_the_encoder_is_the_one_that_was_named(model, small_bert):
+    encoder, tokenizer, _ = load_encoder(small_bert)
     weights = model.backbone.encoder.state_dict()
     assert all(torch.equal(weights[name], value) for name, value in encoder.module.state_dict().items())
     assert model.tokenizer.special_ids == tokenizer.special_ids == (101, 102)
@@ -40,10 +34,10 @@ def test_the_encoder_is_the_one_that_was_named(model, folder):
 
 
 @pytest.mark.parametrize("readout", READOUTS)
-def test_it_is_saved_and_loaded_bit_for_bit_without_network(folder, tmp_path, monkeypatch, readout):
+def test_it_is_saved_and_loaded_bit_for_bit_without_network(small_bert, tmp_path, monkeypatch, readout):
     monkeypatch.setattr(socket.socket, "connect", lambda *args: pytest.fail("a connection was made"))
     options = {"readout": readout, "d_mlp": 8, "d_vmask": 4, "freeze": 1}
-    model = HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, **options)
+    model = HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, **options)
     model.save_pretrained(tmp_path / "saved")
     again = HookedClassifier.from_pretrained(tmp_path / "saved")
     assert again.config == model.config and again.labels == LABELS
@@ -54,17 +48,17 @@ def test_it_is_saved_and_loaded_bit_for_bit_without_network(folder, tmp_path, mo
     assert again.to_tokens(TEXTS)[0].tolist() == model.to_tokens(TEXTS)[0].tolist()
 
 
-def test_what_is_new_depends_on_the_seed_alone(folder):
+def test_what_is_new_depends_on_the_seed_alone(small_bert):
     made = [
-        HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, d_mlp=8, seed=seed)(TEXTS).logits
+        HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, d_mlp=8, seed=seed)(TEXTS).logits
         for seed in (0, 0, 1)
     ]
     assert torch.equal(made[0], made[1]) and not torch.allclose(made[0], made[2])
 
 
-def test_the_global_random_state_is_left_alone(folder):
+def test_the_global_random_state_is_left_alone(small_bert):
     before = torch.get_rng_state()
-    HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, d_mlp=8)
+    HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, d_mlp=8)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -78,8 +72,8 @@ def test_residual_reads_the_token_vectors_of_transformers():
     torch.testing.assert_close(output.token_logits[output.mask], read[output.mask], atol=1e-5, rtol=0)
 
 
-def test_neurons_reads_nothing_but_the_last_mlp(folder):
-    model = HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, readout="neurons")
+def test_neurons_reads_nothing_but_the_last_mlp(small_bert):
+    model = HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, readout="neurons")
     silent = [("blocks.1.mlp.hook_post", lambda value, hook: torch.zeros_like(value))]
     with model.hooks(fwd_hooks=silent):
         logits = model(TEXTS).logits
@@ -93,39 +87,39 @@ def test_logits_are_the_sum_of_their_parts(model):
     torch.testing.assert_close(parts.total(), model(TEXTS[0]).logits[0], atol=1e-5, rtol=0)
 
 
-def test_fewer_layers_are_the_lowest(folder):
-    model = HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, readout="residual", layers=1)
-    whole = HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, readout="residual")
+def test_fewer_layers_are_the_lowest(small_bert):
+    model = HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, readout="residual", layers=1)
+    whole = HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, readout="residual")
     assert model.config.n_layers == 1
     name = "blocks.0.hook_resid_post"
     seen = [one(TEXTS, capture=[name]).activations[name] for one in (model, whole)]
     torch.testing.assert_close(*seen, atol=1e-5, rtol=0)
 
 
-def test_what_is_frozen_is_not_trained(folder):
+def test_what_is_frozen_is_not_trained(small_bert):
     def trained(**options) -> set[str]:
-        model = HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, d_mlp=8, **options)
+        model = HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, d_mlp=8, **options)
         return {name.split(".")[1] for name, weight in model.named_parameters() if weight.requires_grad}
 
     assert trained() == trained(freeze="all") == {"head"}
     assert trained(freeze="none") == trained(readout="residual") == {"encoder", "head"}
 
 
-def test_gelu_neurons_are_called_signed(folder):
-    of = {r: HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, readout=r) for r in READOUTS}
+def test_gelu_neurons_are_called_signed(small_bert):
+    of = {r: HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, readout=r) for r in READOUTS}
     assert [of[r].adapter.capabilities.signed_neurons for r in READOUTS] == [False, True, True]
 
 
-def test_settings_without_meaning_are_errors(folder, tmp_path):
+def test_settings_without_meaning_are_errors(small_bert, tmp_path):
     make = HookedClassifier.from_pretrained_backbone
     with pytest.raises(ConfigError, match=r"readout must be one of neuron_head, neurons, residual.*Did you mean"):
-        make(folder, labels=LABELS, readout="neuron")
+        make(small_bert, labels=LABELS, readout="neuron")
     with pytest.raises(ConfigError, match="layers must be a whole number, from 1 to 2"):
-        make(folder, labels=LABELS, layers=3)
+        make(small_bert, labels=LABELS, layers=3)
     with pytest.raises(ConfigError, match="n_ctx must be a whole number, from 3 to 24"):
-        make(folder, labels=LABELS, n_ctx=25)
+        make(small_bert, labels=LABELS, n_ctx=25)
     with pytest.raises(ConfigError, match="at least two labels"):
-        make(folder, labels=["one"])
+        make(small_bert, labels=["one"])
     with pytest.raises(CheckpointError, match="no such folder"):
         make(tmp_path / "nothing", labels=LABELS)
 
@@ -141,11 +135,6 @@ def fine_tuned(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def small_bert_classifier(tmp_path_factory):
     return write_small_classifier(tmp_path_factory.mktemp("classifiers") / "bert", "bert", NAMES)
-
-
-def rewrite(folder, **values) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def test_a_fine_tuned_classifier_keeps_its_logits_and_labels(fine_tuned, tmp_path):
@@ -203,10 +192,10 @@ def test_analysis_tables_and_views_work_on_it_without_training(small_bert_classi
     assert all("film" in view._repr_html_() for view in shown)
 
 
-def test_what_is_no_classifier_is_refused_with_advice_that_works(folder, small_bert_classifier, tmp_path):
+def test_what_is_no_classifier_is_refused_with_advice_that_works(small_bert, small_bert_classifier, tmp_path):
     with pytest.raises(ConfigError, match=r"of a BertModel; expected a BertForSeq.*from_pretrained_backbone"):
-        HookedClassifier.from_hf_classifier(folder)
-    assert HookedClassifier.from_pretrained_backbone(folder, labels=LABELS, d_mlp=8).labels == LABELS
+        HookedClassifier.from_hf_classifier(small_bert)
+    assert HookedClassifier.from_pretrained_backbone(small_bert, labels=LABELS, d_mlp=8).labels == LABELS
     with pytest.raises(CheckpointError, match=r"not written by safr_lens.*from_hf_classifier.*save_pretrained"):
         HookedClassifier.from_pretrained(small_bert_classifier)
     HookedClassifier.from_hf_classifier(small_bert_classifier).save_pretrained(tmp_path / "ours")
@@ -215,7 +204,7 @@ def test_what_is_no_classifier_is_refused_with_advice_that_works(folder, small_b
 
 def test_several_labels_a_text_and_regression_are_refused(tmp_path):
     several = write_small_classifier(tmp_path / "several", "bert", NAMES)
-    rewrite(several, problem_type="multi_label_classification")
+    rewrite(several / "config.json", problem_type="multi_label_classification")
     with pytest.raises(ConfigError, match=r"multi_label_classification.*one label for each text"):
         HookedClassifier.from_hf_classifier(several)
     one = write_small_classifier(tmp_path / "one", "bert", ("score",))

@@ -10,14 +10,13 @@ import dataclasses
 import pytest
 import torch
 
-from safr_lens import HookedClassifier, SafrPenalty, explain, token_table
+from safr_lens import HookedClassifier, SafrPenalty, evaluate, explain, token_table
 from safr_lens.activations import load_activations, save_activations, stream_activations
 from safr_lens.activations.corpus_statistics import corpus_statistics
 from safr_lens.measures.faithfulness import faithfulness
 from safr_lens.measures.faithfulness.rankings import evidence_scores
 from safr_lens.models.one_text import text_activations
 from safr_lens.penalty.inputs import TokenWords
-from tests.backbones.pretrained.encoders import write_small_bert
 
 TEXTS = ["A gripping , unputdownable film", "dull", "[SEP] is no separator here"]
 WORDS = ["A", "gripping", ",", "unputdownable", "film"]
@@ -25,15 +24,10 @@ LENGTHS = [8, 1, 9]
 SPECIAL = {0, 101, 102}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_small_bert(tmp_path_factory.mktemp("encoders") / "small-bert")
-
-
 @pytest.fixture(params=["neuron_head", "neurons", "residual"])
-def model(request, folder) -> HookedClassifier:
+def model(request, small_bert) -> HookedClassifier:
     options = {"readout": request.param, "d_mlp": 8, "d_vmask": 4, "freeze": "none"}
-    return HookedClassifier.from_pretrained_backbone(folder, labels=["negative", "positive"], **options)
+    return HookedClassifier.from_pretrained_backbone(small_bert, labels=["negative", "positive"], **options)
 
 
 def test_the_mask_of_the_output_is_that_of_the_texts(model):
@@ -79,6 +73,8 @@ def test_they_are_not_counted(model):
     counted = corpus_statistics(model, TEXTS)
     assert counted.n_tokens == sum(LENGTHS) == int(counted.type_counts.sum())
     assert not counted.type_counts[list(SPECIAL)].any()
+    half_known = [{"text": "dull 🤷", "label": 0}]
+    assert evaluate(model, half_known).unknown_tokens == corpus_statistics(model, half_known).unknown_tokens == 0.5
 
 
 def test_tables_and_explanations_show_the_tokens_of_the_text(model):

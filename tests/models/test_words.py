@@ -8,7 +8,6 @@ import torch
 from safr_lens import HookedClassifier, explain, token_table, top_activations, views
 from safr_lens.models.one_text import text_activations
 from safr_lens.models.words import Words, words_of
-from tests.backbones.pretrained.encoders import write_small_bert
 
 TEXT = "A gripping , unputdownable film"  # the fourth word has four pieces
 WORDS = ["A", "gripping", ",", "unputdownable", "film"]
@@ -16,10 +15,9 @@ PIECES = [[0], [1], [2], [3, 4, 5, 6], [7]]
 
 
 @pytest.fixture(scope="module", params=["neuron_head", "residual"])
-def model(request, tmp_path_factory) -> HookedClassifier:
-    folder = write_small_bert(tmp_path_factory.mktemp("encoders") / "bert")
+def model(request, small_bert) -> HookedClassifier:
     options = {"readout": request.param, "d_mlp": 8, "d_vmask": 4, "freeze": "none"}
-    return HookedClassifier.from_pretrained_backbone(folder, labels=["negative", "positive"], **options)
+    return HookedClassifier.from_pretrained_backbone(small_bert, labels=["negative", "positive"], **options)
 
 
 def test_pieces_are_joined_by_known_rules():

@@ -52,7 +52,7 @@ def test_without_a_warm_up_they_stay():
     assert [group["lr"] for group in optimizer.param_groups] == [0.01, 0.001]
 
 
-def test_one_step_a_batch_moves_weights_as_a_slow_loop_does(monkeypatch, tmp_path):
+def test_one_step_a_batch_moves_weights_by_its_own_learning_rate():
     """The first step of AdamW moves each weight by its learning rate, whatever the gradient's size, and by decay."""
     config = TrainConfig(epochs=1, batch_size=72, learning_rate=0.01, backbone_learning_rate=0.001, weight_decay=0.1)
     model, start = head(dropout=0.0), head(dropout=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,6 +70,11 @@ def write_small_bert(folder: Path, *, seed: int = 0) -> Path:
         model = BertModel(BertConfig(**{**SMALL, "vocab_size": 30522}, max_position_embeddings=24))
     noisy(model, seed=seed)
     return _written(model, folder)
+
+
+def rewrite(path: Path, **values: Any) -> None:
+    """Change values of a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def write_small_classifier(folder: Path, family: str, labels: Sequence[str], **options: Any) -> Path:

@@ -14,16 +14,12 @@ from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig, Ro
 from safr_lens.backbones.pretrained import load_encoder, make_encoder
 from safr_lens.data.batching import pad
 from safr_lens.errors import CheckpointError, ConfigError
-from tests.backbones.pretrained.encoders import MINILM, SMALL, write_small_bert, write_small_decoder
+from tests.backbones.pretrained.encoders import MINILM, SMALL, rewrite, write_small_bert, write_small_decoder
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
     return write_small_bert(tmp_path / "small-bert")
-
-
-def rewrite(path: Path, **values) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def test_a_folder_needs_no_network(folder, monkeypatch):

@@ -9,13 +9,9 @@ import pytest
 
 from safr_lens import load_data
 from safr_lens.errors import DataError
+from tests.data.local_files import as_read
 
 ROWS = [{"text": "a\u2028b ☕", "label": "pos"}, {"text": "c", "label": "neg"}]
-
-
-def as_read(path) -> list[tuple[str, str]]:
-    data = load_data(path, cut_missing=False)
-    return [(row["text"], data.labels[row["label"]]) for row in data["test"]]
 
 
 @pytest.mark.parametrize("indent", [None, 2])

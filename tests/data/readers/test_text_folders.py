@@ -8,6 +8,7 @@ from safr_lens import load_data
 from safr_lens.data.counts import RowCount
 from safr_lens.data.sources import is_whole
 from safr_lens.errors import DataError
+from tests.data.local_files import as_read
 
 
 def write(folder, texts: dict[str, str], encoding: str = "utf-8"):
@@ -16,10 +17,6 @@ def write(folder, texts: dict[str, str], encoding: str = "utf-8"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode(encoding))
     return folder
-
-
-def as_read(data, split: str) -> list[tuple[str, str]]:
-    return [(row["text"], data.labels[row["label"]]) for row in data[split]]
 
 
 @pytest.mark.parametrize("streaming", [False, True])
