@@ -256,7 +256,8 @@ def _warnings(measured: dict[str, Measurement], n_cut: int, n_texts: int) -> lis
         warnings.append(f"Only {100 * values['alive_neurons']:.0f} % of the neurons are alive.")
     for measure in neuron_measures():
         if measure.name in measured and (n := measured[measure.name].n_undefined):
-            warnings.append(f"{measure.title} is undefined for {n:,} alive neurons, which are left out.")
+            left_out = "neuron, which is" if n == 1 else "neurons, which are"
+            warnings.append(f"{measure.title} is undefined for {n:,} alive {left_out} left out.")
     if n_cut:
         warnings.append(f"{n_cut:,} of {n_texts:,} texts were longer than the context and were cut.")
     return warnings

@@ -34,10 +34,10 @@ def predict(
         print_json(answers)
         return
     for answer in answers:
-        _show(answer)
+        _show(answer, importance=model.vmask is not None)
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: dict[str, Any], *, importance: bool) -> None:
     share = answer["unknown_tokens"]
     verdict = f"{answer['label']}, {points(answer['probability'])} %"
     if share == 1:  # an answer to nothing that the model knows must not look like one
@@ -47,11 +47,17 @@ def _show(answer: dict[str, Any]) -> None:
     say("", answer["text"], *([f"Warning: {answer['warning']}"] if answer["warning"] else []), verdict)
     print_table(
         "Tokens behind it",
-        ["token", "importance", "evidence, logits", "neurons for half of it", "first neurons"],
+        [
+            "token",
+            *(["importance"] if importance else []),
+            "evidence, logits",
+            "neurons for half of it",
+            "first neurons",
+        ],
         [
             [
                 token["token"] + (" (unknown)" if token["unknown"] else ""),
-                f"{token['importance']:.2f}",
+                *[f"{token['importance']:.2f}"] * importance,
                 f"{token['evidence']:+.3f}",
                 str(token["neurons_for_half"]),
                 ", ".join(f"{n['neuron']} ({points(n['share'])} %)" for n in token["neurons"]),

@@ -45,11 +45,11 @@ def allocation(
 ) -> View:
     """Show how the neurons of the last layer are allocated to the tokens of a text.
 
-    For each token VMASK's importance, what it adds to the prediction and the neurons behind that; for the most relevant
-    neurons where in the text they add it; for the pairs that the model's training compared (related words, or tokens
-    that attend to each other) the neurons that they share; and the logits as the exact sum of all contributions.
-    Evidence is the contribution to the predicted class's logit minus the
-    mean of those to the other classes.
+    For each token VMASK's importance (where the model has VMASK), what it adds to the prediction and the neurons behind
+    that; for the most relevant neurons where in the text they add it; for the pairs that the model's training compared
+    (related words, or tokens that attend to each other) the neurons that they share; and the logits as the exact sum of
+    all contributions. Evidence is the contribution to the predicted class's logit minus the mean of those to the other
+    classes.
 
     Args:
         model: a classifier.
@@ -119,7 +119,9 @@ def _allocation(
         "seen": seen,
         "n_active": int((share > 0).any(0).sum()),
         "n_shown": len(top),
-        "importance": token_heatmap(seen.tokens, seen.importance.tolist(), unknown=seen.unknown),
+        "importance": None
+        if seen.model.vmask is None
+        else token_heatmap(seen.tokens, seen.importance.tolist(), unknown=seen.unknown),
         "evidence": signed_token_heatmap(seen.tokens, seen.evidence.tolist(), unknown=seen.unknown),
         "heatmap": heatmap(labels, [seen.tokens[i] for i in kept], evidence[kept].T.tolist()),
         "choice": neuron_choice(seen.tokens, {"evidence": evidence, "share of the token's evidence": of_token}, labels),

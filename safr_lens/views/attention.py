@@ -63,7 +63,8 @@ def attention(
     pairs = [(i, j) for i, j in (divmod(place, len(words)) for place in ranked) if upper[i, j] > 0]
     content = {
         "seen": seen,
-        "layer": layer,
+        "layer": "The encoder's last layer" if model.config.backbone == "neuron_head" else f"Layer {layer}",
+        "elsewhere": 1 - mean.sum(1).mean().item(),
         "compared": shown,
         "n_heads": len(heads),
         "n_drawn": len(drawn),

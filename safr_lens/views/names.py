@@ -24,6 +24,11 @@ CHUNK = 4096
 MOST_TYPES = 3000  # more would take minutes with a pretrained encoder
 
 
+def layer_name(model: HookedClassifier, layer: int) -> str:
+    """Return what to call a layer of neurons: a neuron head has one, which is none of the encoder's."""
+    return "the head" if model.config.backbone == "neuron_head" else f"layer {layer}"
+
+
 class NeuronNames:
     """What to call the neurons of a layer: number and words.
 
@@ -55,6 +60,8 @@ class NeuronNames:
         """Where the words come from, in a sentence."""
         if self.words is None:
             return "Neurons are labelled with the vocabulary words that activate them most when read in isolation."
+        if self.model.config.encoder is not None:
+            return "Neurons are labelled with the words, or pieces of words, of highest mean activation in the corpus."
         return (
             "Neurons are labelled with the words of highest mean activation in the corpus; "
             f"{UNK} stands for out-of-vocabulary words."

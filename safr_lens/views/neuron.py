@@ -22,7 +22,7 @@ from safr_lens.neurons.table import table_of
 from safr_lens.neurons.top_activations import top_activations
 from safr_lens.views.charts import Chart, bars, histogram
 from safr_lens.views.heatmaps import token_heatmap
-from safr_lens.views.names import NeuronNames
+from safr_lens.views.names import NeuronNames, layer_name
 from safr_lens.views.view import View
 from safr_lens.word_vectors import Embeddings, analysis_vectors
 
@@ -90,9 +90,11 @@ def neuron(
         "class_means": _class_means(model, statistics, number),
         "logit_effect": bars({name: row[f"logit_{name}"] for name in model.labels}, label="logits at activation 1"),
         "labels": model.labels,
+        "scaled": model.adapter.readout_scale is not None,
+        "pieces": model.config.encoder is not None,
         "nearest": _nearest(model, statistics, table, number),
     }
-    return View(f"Neuron {number} of layer {layer}", "neuron", content)
+    return View(f"Neuron {number} of {layer_name(model, layer)}", "neuron", content)
 
 
 def _measured(

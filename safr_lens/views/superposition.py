@@ -10,6 +10,7 @@ from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.neurons.shown_pairs import shown_pairs
 from safr_lens.views.charts import bars, pair_matrix
 from safr_lens.views.heatmaps import token_heatmap
+from safr_lens.views.names import layer_name
 from safr_lens.views.view import View
 from safr_lens.word_vectors import Embeddings
 
@@ -57,7 +58,7 @@ def superposition(
     least = sorted(range(len(words)), key=lambda i: (shares[i].isnan().item(), shares[i].item()))[:N_BARS]
     content = {
         "seen": seen,
-        "layer": layer,
+        "layer": layer_name(model, layer),
         "compared": compared,
         "mean_capacity": defined.mean().item() if len(defined) else float("nan"),
         # of as many random directions

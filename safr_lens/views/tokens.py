@@ -19,7 +19,7 @@ def tokens(
     top: int = 3,
     truncate: bool = False,
 ) -> View:
-    """Show importance, capacity, active neurons and contributions of each token of a text.
+    """Show importance (of a model with VMASK), capacity, active neurons and contributions of each token of a text.
 
     Args:
         model: a classifier.
@@ -50,16 +50,17 @@ def tokens(
         for row in zip(table["neurons"], table["shares"], strict=True)
     ]
     active = table["active"].tolist()
+    importance = (
+        "Importance",
+        "VMASK's keep-probability, 0 to 1",
+        token_heatmap(seen.tokens, seen.importance.tolist(), unknown=seen.unknown),
+    )
     content = {
         "seen": seen,
         "label": label,
         "origin": named.origin,
         "heatmaps": [
-            (
-                "Importance",
-                "VMASK's keep-probability, 0 to 1",
-                token_heatmap(seen.tokens, seen.importance.tolist(), unknown=seen.unknown),
-            ),
+            *([] if model.vmask is None else [importance]),
             (
                 "Capacity",
                 "fraction of a dimension not shared with the other tokens of the text, 0 to 1",
