@@ -22,6 +22,7 @@ def training_curves(runs: list[ReportedRun]) -> list[tuple[str, Chart]]:
     for run in recorded:
         names = run.history[0]["terms"]
         terms = {name.replace("_", " "): [epoch["terms"][name] for epoch in run.history] for name in names}
+        terms = {name: values for name, values in terms.items() if any(values)}  # information is 0 without VMASK
         charts.append(
             (f"{run.name}: terms of the training loss, unweighted.", curves(terms, label="mean over the epoch"))
         )
