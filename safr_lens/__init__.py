@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from safr_lens.lazy import lazy
 
 __version__ = "0.1.0"
 
@@ -79,15 +80,5 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    # torch and transformer_lens take seconds to import; they are read when a name is first used
-    for module, names in _HOME.items():
-        if name == module:
-            return importlib.import_module(f"safr_lens.{module}")
-        if name in names:
-            return getattr(importlib.import_module(f"safr_lens.{module}"), name)
-    raise AttributeError(f"module 'safr_lens' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+# torch and transformer_lens take seconds to import
+__getattr__, __dir__ = lazy(__name__, _HOME)

@@ -13,7 +13,6 @@ from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
-from safr_lens.measures.measure_rows import AT_INIT, COLUMNS, measure_rows
 
 
 @guarded
@@ -51,6 +50,7 @@ def analyze(
 
     from safr_lens import HookedClassifier
     from safr_lens.analysis import NEURONS_FILE, checked_folder
+    from safr_lens.measures.measure_rows import AT_INIT, COLUMNS, measure_rows
     from safr_lens.runs.analyze_run import analyze_run
     from safr_lens.runs.measured_data import measured_data
     from safr_lens.runs.record import run_record

@@ -12,8 +12,6 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-import pyarrow
-
 from safr_lens.data.encodings import find_encoding, name_it
 from safr_lens.data.packed import PACKED, gunzipped, zipped_bytes, zipped_name
 from safr_lens.data.sources import Part, ReadLog, ReadOptions, missing_file, quoted
@@ -123,6 +121,8 @@ class DataFile:
 
 @contextmanager
 def _explained(file: DataFile) -> Iterator[None]:
+    import pyarrow
+
     try:
         yield
     except UnicodeDecodeError as error:

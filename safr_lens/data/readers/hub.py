@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import datasets
-from datasets import Dataset, IterableDataset
+from typing import TYPE_CHECKING, Any
 
 from safr_lens.data.files import NO_HUB_SUFFIXES
 from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source, usual_splits
 from safr_lens.errors import DataError, first_line
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
 
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(:[\w.-]+)?$")
 
@@ -24,6 +24,8 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
     Raises:
         DataError: when it cannot be had, with the reason that ``datasets`` gives.
     """
+    import datasets
+
     path, _, config = source.partition(":")
     try:
         dataset = datasets.load_dataset(path, config or None, streaming=streaming)

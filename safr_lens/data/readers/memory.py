@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from safr_lens.data.rows import rows_of
 from safr_lens.data.sources import Part, ReadOptions, Source, register_source
 
 
@@ -15,6 +14,8 @@ def _takes(data: Any) -> bool:
 
 
 def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
+    from safr_lens.data.rows import rows_of
+
     rows = rows_of(list(data) if isinstance(data, Iterator) else data, split=None)
     return {"train": Part(rows.what, lambda log: rows.found(), rows.features)}
 

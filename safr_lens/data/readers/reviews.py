@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from datasets import ClassLabel
-
 from safr_lens.data.sources import Part, ReadOptions, Source, register_source
 from safr_lens.errors import DataError
 
@@ -41,6 +39,8 @@ def _csv_path(name: str) -> Path:
 
 
 def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
+    from datasets import ClassLabel
+
     return {"train": Part(str(data), lambda log: read_reviews(str(data)), {"label": ClassLabel(names=list(LABELS))})}
 
 

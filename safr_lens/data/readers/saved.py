@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import pyarrow
-from datasets import Dataset, load_from_disk
+from typing import TYPE_CHECKING, Any
 
 from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source, usual_splits
 from safr_lens.errors import DataError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 MARKS = ("dataset_dict.json", "state.json")
 
@@ -24,6 +24,9 @@ def _is_data_set(data: Any) -> bool:
 
 
 def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
+    import pyarrow
+    from datasets import Dataset, load_from_disk
+
     try:
         found = load_from_disk(str(data))
     except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
