@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import torch
-
 from safr_lens.activations.batch import ActivationBatch, of_texts, positions_in_text
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.labelled_rows import labelled_rows
@@ -129,10 +127,3 @@ def activations_of(
         n_cut=batch.n_cut,
         activations=values,
     )
-
-
-def process_share() -> tuple[int, int]:
-    """Return number of this process and number of processes, of a launch by ``accelerate`` or ``torchrun``."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1

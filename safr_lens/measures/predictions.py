@@ -16,6 +16,7 @@ from safr_lens.data.rows import Data
 from safr_lens.data.unknown import counted
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
+from safr_lens.processes import gathered, process_share
 
 
 @dataclass(frozen=True)
@@ -64,27 +65,35 @@ class Evaluation:
 def predict_split(model: HookedClassifier, split: Data) -> Predictions:
     """Classify every text of a split, in evaluation mode; hooks of a surrounding ``with model.hooks(...)`` apply.
 
+    In several processes (a launch by ``accelerate`` or ``torchrun``) all must call it; each runs the model on its share
+    of the batches, and all get the whole result.
+
     Raises:
         DataError: an empty split, or labels that the model does not know.
     """
-    examples, predicted, labels, losses, n_cut, counts = [], [], [], [], 0, []
-    for batch in text_batches(model, split):
+    process, n_processes = process_share()
+    whole = torch.empty(0, dtype=torch.long)
+    examples, labels, predicted, n_cut, counts = [], [], [whole], 0, []
+    own, losses = [whole], [torch.empty(0, dtype=torch.float64)]
+    for number, batch in enumerate(text_batches(model, split)):
         check_labels(batch.labels, model.labels)
-        batch = batch.to(model.device)
-        with evaluating(model):
-            logits = model(batch.tokens, batch.mask).logits.float()
-        examples.append(batch.example.cpu())
-        predicted.append(logits.argmax(-1).cpu())
-        labels.append(batch.labels.cpu())
-        losses.append(F.cross_entropy(logits, batch.labels, reduction="none").double().cpu())
+        examples.append(batch.example)
+        labels.append(batch.labels)
         n_cut += batch.n_cut
         counts.append(counted(model.tokenizer, batch.tokens[batch.mask]))
+        if number % n_processes == process:
+            own.append(batch.example)
+            batch = batch.to(model.device)
+            with evaluating(model):
+                logits = model(batch.tokens, batch.mask).logits.float()
+            predicted.append(logits.argmax(-1).cpu())
+            losses.append(F.cross_entropy(logits, batch.labels, reduction="none").double().cpu())
     n_unknown, n_tokens = (sum(column) for column in zip(*counts, strict=True))
-    order = torch.cat(examples).argsort()
+    done = torch.cat(gathered(torch.cat(own))).argsort()
     return Predictions(
-        torch.cat(predicted)[order],
-        torch.cat(labels)[order],
-        torch.cat(losses)[order],
+        torch.cat(gathered(torch.cat(predicted)))[done],
+        torch.cat(labels)[torch.cat(examples).argsort()],
+        torch.cat(gathered(torch.cat(losses)))[done],
         n_cut=n_cut,
         unknown_tokens=n_unknown / n_tokens,
     )

@@ -16,6 +16,7 @@ from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
+from safr_lens.processes import process_share
 
 CARRIES = 0.05
 
@@ -115,9 +116,9 @@ def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tu
 
 def _replacements(model: HookedClassifier, split: Data, layers: tuple[int, ...]) -> dict[str, Edits]:
     names = [model.adapter.mlp_output(layer) for layer in layers]
-    means = {
-        name: mean.to(model.device) for name, mean in averaged(stream_activations(model, split, names), names).items()
-    }
+    process, n_processes = process_share()
+    stream = stream_activations(model, split, names, process=process, n_processes=n_processes)
+    means = {name: mean.to(model.device) for name, mean in averaged(stream, names, shared=True).items()}
     zeros = {name: torch.zeros_like(mean) for name, mean in means.items()}
     return {
         mode: Edits(after=[(name, lambda out, value=value: value.expand_as(out)) for name, value in values.items()])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.corpus_statistics import CorpusStatistics, corpus_statistics
-from safr_lens.activations.stream import Data, process_share, stream_activations
+from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.measures.nulls import shuffled
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
@@ -22,6 +22,7 @@ from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStrea
 from safr_lens.measures.streams.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
 from safr_lens.models.classifier import POOLED, HookedClassifier
 from safr_lens.models.indexing import checked_layer
+from safr_lens.processes import process_share
 
 N_GROUPS = 8
 RANK_TOKENS = 20_000

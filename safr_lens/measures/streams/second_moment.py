@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchmetrics import Metric
 
 from safr_lens.measures.formulas.rank import spectrum_effective_rank, spectrum_participation_ratio
+from safr_lens.measures.streams.dataclass_metric import ReducedMetric
 
 
 # not a dataclass: torchmetrics refuses frozen ones as the result of ``compute``
@@ -31,7 +31,7 @@ class MomentRanks(NamedTuple):
     n_features: int
 
 
-class SecondMoment(Metric):
+class SecondMoment(ReducedMetric):
     r"""Effective rank and participation ratio of vectors that need not fit into memory together.
 
     .. math:: M = \sum_i x_i x_i^\top, \qquad M_c = M - \frac{1}{n} \Big(\sum_i x_i\Big) \Big(\sum_i x_i\Big)^\top
