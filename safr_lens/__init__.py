@@ -31,6 +31,7 @@ __all__ = [
     "neurons",
     "pair_table",
     "penalty",
+    "push_to_hub",
     "report",
     "save_activations",
     "sparse_probe",
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
         top_activations,
     )
     from safr_lens.penalty import SafrPenalty, Schedule
-    from safr_lens.reporting import report
+    from safr_lens.reporting import push_to_hub, report
     from safr_lens.training import TrainConfig, evaluate, train
 
 _HOME = {
@@ -73,7 +74,7 @@ _HOME = {
     "models": ("ClassifierOutput", "HookedClassifier", "ModelConfig"),
     "neurons": ("ablate", "explain", "neuron_table", "pair_table", "sparse_probe", "token_table", "top_activations"),
     "penalty": ("SafrPenalty", "Schedule"),
-    "reporting": ("report",),
+    "reporting": ("push_to_hub", "report"),
     "training": ("TrainConfig", "evaluate", "train"),
     "views": (),
     "word_vectors": (),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+TOKEN = re.compile(r"hf_[\w.=-]{20,}")  # of the Hub
 
 
 class SafrLensError(Exception):
@@ -49,10 +52,10 @@ def near_matches(name: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, or its type where it has none.
+    """Return the first line of an error's message, without a token of the Hub; its type where it has none.
 
     >>> first_line(ValueError("no such file\\n  details")), first_line(TimeoutError())
     ('no such file', 'TimeoutError')
     """
     message = str(error).strip()
-    return message.splitlines()[0] if message else type(error).__name__
+    return TOKEN.sub("hf_***", message.splitlines()[0]) if message else type(error).__name__

@@ -14,6 +14,7 @@ from safr_lens.cli.demo import demo
 from safr_lens.cli.evaluate import evaluate
 from safr_lens.cli.labels import LabelsCommand
 from safr_lens.cli.predict import predict
+from safr_lens.cli.push import push
 from safr_lens.cli.report import report
 from safr_lens.cli.sweep import sweep
 from safr_lens.cli.train import train
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, evaluate, predict, analyze, compare, report, sweep):
+for command in (demo, train, evaluate, predict, analyze, compare, report, sweep, push):
     app.command(cls=LabelsCommand)(command)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import tempfile
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -20,7 +19,7 @@ from safr_lens.backbones.pretrained.load import PADDING_ID
 from safr_lens.backbones.versions import readable_here, weights_as
 from safr_lens.checks import strict_kwargs
 from safr_lens.data.tokenizer import TextTokenizer
-from safr_lens.errors import CheckpointError, ConfigError, near_matches
+from safr_lens.errors import CheckpointError, ConfigError, first_line, near_matches
 from safr_lens.models.compared import COMPARED, load_compared, save_compared
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.encoder_words import OnEncoder, compares_own_words, encoder_word_vectors
@@ -107,23 +106,6 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
     return model.eval()
 
 
-def push_to_hub(model: Saveable, repo_id: str, *, private: bool = True) -> str:
-    """Upload a classifier to a Hub repository, made if it is missing, and return its address.
-
-    Where the compared pairs' word vectors come from stays at home: it may name a file or folder of the user's.
-    """
-    from huggingface_hub import HfApi
-
-    with tempfile.TemporaryDirectory() as folder:
-        save_pretrained(model, folder)
-        if model.compared is not None and not compares_own_words(model):
-            save_compared(dataclasses.replace(model.compared, source=None), Path(folder))
-        api = HfApi()
-        address = api.create_repo(repo_id, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=FILES)
-    return str(address)
-
-
 def _folder(source: str | PathLike[str]) -> Path:
     path = Path(source)
     if path.is_dir():
@@ -142,8 +124,9 @@ def _download(repo_id: str) -> Path:
     try:
         return Path(snapshot_download(repo_id, allow_patterns=FILES))
     except Exception as error:  # many unrelated types for one user-facing fact
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{repo_id!r} is no local folder, and the Hub did not give it: {reason}") from error
+        raise CheckpointError(
+            f"{repo_id!r} is no local folder, and the Hub did not give it: {first_line(error)}"
+        ) from None
 
 
 def _tokenizer(path: Path, encoder: Any) -> TextTokenizer:

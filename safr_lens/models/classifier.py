@@ -19,7 +19,7 @@ from safr_lens.data.labels import distinct
 from safr_lens.data.rows import Data, one_text
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
 from safr_lens.errors import ConfigError
-from safr_lens.models import checkpoint
+from safr_lens.models import checkpoint, hub
 from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
@@ -387,5 +387,11 @@ class HookedClassifier(CheckedHooks):
         return checkpoint.from_pretrained(cls.from_config, source)
 
     def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
-        """Upload the classifier to the Hugging Face Hub and return its address."""
-        return checkpoint.push_to_hub(self, repo_id, private=private)
+        """Upload the classifier to the Hugging Face Hub and return its address.
+
+        :func:`safr_lens.push_to_hub` uploads that of a run together with a model card.
+
+        Raises:
+            CheckpointError: an id that is not ``user/name``, or a Hub that refuses.
+        """
+        return hub.push_to_hub(self, repo_id, private=private)

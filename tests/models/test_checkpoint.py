@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from safr_lens import HookedClassifier, train_tokenizer
 from safr_lens.errors import CheckpointError
 from safr_lens.models import checkpoint
-from safr_lens.models.compared import COMPARED, ComparedPairs
 
 FILES = ["config.json", "model.safetensors", "tokenizer.json"]
 
@@ -310,49 +309,3 @@ def test_what_is_no_hub_id_is_never_downloaded(no_network, monkeypatch, tmp_path
     with pytest.raises(CheckpointError, match="no such run"):
         HookedClassifier.from_pretrained(source)
     assert no_network == []
-
-
-class FakeApi:
-    """Stands in for ``HfApi``; keeps its calls and what was uploaded."""
-
-    calls: list[tuple[str, dict]]
-    uploaded: dict[str, bytes]
-
-    def create_repo(self, repo_id, **kwargs) -> str:
-        self.calls.append(("create_repo", {"repo_id": repo_id, **kwargs}))
-        return f"https://hub.test/{repo_id}"
-
-    def upload_folder(self, *, folder_path, **kwargs) -> None:
-        self.calls.append(("upload_folder", kwargs))
-        self.uploaded.update({path.name: path.read_bytes() for path in Path(folder_path).iterdir()})
-
-
-@pytest.mark.parametrize("private", [True, False])
-def test_push_to_hub_makes_the_repository_and_uploads_the_checkpoint(saved, monkeypatch, private):
-    api = FakeApi()
-    api.calls, api.uploaded = [], {}
-    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
-    model = HookedClassifier.from_pretrained(saved)
-    address = model.push_to_hub("org/name") if private else model.push_to_hub("org/name", private=False)
-    assert address == "https://hub.test/org/name"
-    (create, created), (upload, sent) = api.calls
-    assert (create, upload) == ("create_repo", "upload_folder")
-    assert created == {"repo_id": "org/name", "private": private, "exist_ok": True}
-    assert sent["repo_id"] == "org/name"
-    assert sorted(sent["allow_patterns"]) == ["compared_pairs.safetensors", *FILES]
-    assert api.uploaded == {name: (saved / name).read_bytes() for name in FILES}
-
-
-def test_push_to_hub_names_no_file_of_the_user(saved, monkeypatch):
-    api = FakeApi()
-    api.calls, api.uploaded = [], {}
-    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
-    model = HookedClassifier.from_pretrained(saved)
-    vectors = torch.ones(model.tokenizer.d_vocab, 2)
-    model.compared = ComparedPairs("words", 0.4, "/home/somebody/glove.txt", vectors)
-    model.push_to_hub("org/name")
-    assert not [name for name, content in api.uploaded.items() if b"somebody" in content]
-    (saved / COMPARED).write_bytes(api.uploaded[COMPARED])
-    kept = HookedClassifier.from_pretrained(saved).compared
-    assert kept == ComparedPairs("words", 0.4, None) and kept.vectors.tolist() == vectors.tolist()
-    assert model.compared.source == "/home/somebody/glove.txt"

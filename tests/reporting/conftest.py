@@ -1,3 +1,3 @@
 """The command line's tiny corpus and runs."""
 
-from tests.cli.conftest import call, corpus, small_config  # noqa: F401
+from tests.cli.conftest import call, corpus, run, small_config  # noqa: F401
