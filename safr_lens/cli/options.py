@@ -21,6 +21,17 @@ Backbone = Annotated[
         help="Pretrained model: folder or Hub id (BERT, RoBERTa, DistilBERT, ModernBERT, or a decoder such as GPT-2)."
     ),
 ]
+Freeze = Annotated[
+    str | None,
+    typer.Option(help="Of the encoder: all (default with a neuron head), none, or how many of its lowest blocks."),
+]
+Readout = Annotated[
+    str | None,
+    typer.Option(
+        help="Input of the output layer: neurons (last MLP only, default), residual, or, with --backbone, "
+        "neuron_head (new neurons on the token vectors, default there)."
+    ),
+]
 VectorsFolder = Annotated[
     Path | None,
     typer.Option(help="Where token vectors of a frozen encoder are kept (default ~/.cache/safr_lens/token_vectors)."),

@@ -39,8 +39,13 @@ def sweep(
         Path | None, typer.Option(help="YAML or JSON file with settings, as for safr-lens train.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Preset whose weights are multiplied: light, strong, attention or release.")
+        str | None,
+        typer.Option(help="Preset whose weights are multiplied: light, strong, pretrained, attention or release."),
     ] = None,
+    backbone: options.Backbone = None,
+    freeze: options.Freeze = None,
+    readout: options.Readout = None,
+    vectors_folder: options.VectorsFolder = None,
     labels: options.Labels = None,
     word_vectors: options.WordVectors = None,
     word_vectors_from: options.TrainingWordVectorsFrom = None,
@@ -58,7 +63,9 @@ def sweep(
     Trains the unregularised classifier and one per strength, for each seed. An interrupted sweep resumes when started
     again.
 
-    Example: safr-lens sweep --data rotten_tomatoes --budget 0.5 --seeds 0,1 --out runs/sweep
+    Examples: safr-lens sweep --data rotten_tomatoes --budget 0.5 --seeds 0,1 --out runs/sweep
+
+    safr-lens sweep --data rotten_tomatoes --backbone path/to/encoder --out runs/head-sweep
     """
     from safr_lens.errors import ConfigError
     from safr_lens.experiments.sweep import sweep as run_sweep
@@ -72,6 +79,7 @@ def sweep(
         strengths=_numbers("strengths", strengths, float),
         budget=budget / 100,
         seeds=_numbers("seeds", seeds, int),
+        vectors_folder=vectors_folder,
         overwrite=overwrite,
         progress=not quiet,
     )

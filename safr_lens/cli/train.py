@@ -79,18 +79,9 @@ def train(
     word_vectors: options.WordVectors = None,
     word_vectors_from: options.TrainingWordVectorsFrom = None,
     backbone: options.Backbone = None,
-    freeze: Annotated[
-        str | None,
-        typer.Option(help="Of the encoder: all (default with a neuron head), none, or how many of its lowest blocks."),
-    ] = None,
+    freeze: options.Freeze = None,
     vectors_folder: options.VectorsFolder = None,
-    readout: Annotated[
-        str | None,
-        typer.Option(
-            help="Input of the output layer: neurons (last MLP only, default), residual, or, with --backbone, "
-            "neuron_head (new neurons on the token vectors, default there)."
-        ),
-    ] = None,
+    readout: options.Readout = None,
     epochs: Annotated[
         int | None,
         typer.Option(

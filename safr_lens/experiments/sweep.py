@@ -103,6 +103,7 @@ def sweep(
     budget: float = 0.005,
     seeds: Sequence[int] = (0,),
     data: TextData | Data | None = None,
+    vectors_folder: Path | None = None,
     overwrite: bool = False,
     progress: bool = True,
 ) -> Sweep:
@@ -119,6 +120,8 @@ def sweep(
             larger than that; give several seeds.
         seeds: of the trainings.
         data: the data, if it is loaded or in memory already.
+        vectors_folder: where token vectors of a frozen encoder are kept, as in :func:`safr_lens.train`; all trainings
+            read the same.
         overwrite: train anew.
         progress: show progress on standard error.
 
@@ -141,6 +144,7 @@ def sweep(
                 out / f"{name}-seed-{seed}",
                 data,
                 used,
+                vectors_folder=vectors_folder,
                 overwrite=overwrite,
                 progress=progress,
             )
@@ -185,6 +189,7 @@ def _measured(
     data: TextData,
     vectors: WordVectors | None,
     *,
+    vectors_folder: Path | None,
     overwrite: bool,
     progress: bool,
 ) -> tuple[float, float, dict[str, float]]:
@@ -195,6 +200,7 @@ def _measured(
             out=folder,
             data=data,
             word_vectors=vectors,
+            vectors_folder=vectors_folder,
             resume=not overwrite,
             overwrite=overwrite,
             progress=progress,

@@ -127,3 +127,30 @@ def test_the_demo_compares_heads_without_and_with_safr_and_resumes(call, small_b
     again = call("demo", "--out", tmp_path / "demo", *words)
     assert again.exit_code == 0, again.output
     assert weights.stat().st_mtime_ns == before and Path(found["report"]).is_file()
+
+
+def test_a_sweep_trains_heads_that_share_token_vectors_and_finds_them_again(call, options, corpus, tmp_path):
+    folder = options[options.index("--vectors-folder") + 1]
+    words = ("sweep", *options, "--strengths", "1", "--budget", 99, "--out", tmp_path / "sweep", "--json")
+    result = call(*words)
+    assert result.exit_code == 0, result.output
+    kept = sorted(folder.rglob("*"))
+    found = json.loads(result.stdout)
+    assert [step["strength"] for step in found["steps"]] == [0.0, 1.0]
+    described = [json.loads((Path(step["runs"][0]) / "metrics.json").read_text()) for step in found["steps"]]
+    assert {one["settings"]["model"]["backbone"] for one in described} == {"neuron_head"}
+    assert [one["word_vectors"] for one in described] == [None, SOURCE]
+    weights = Path(found["steps"][1]["runs"][0]) / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    again = call(*words)
+    assert json.loads(again.stdout) == found and weights.stat().st_mtime_ns == before
+    assert sorted(folder.rglob("*")) == kept
+    plain, safr = (step["runs"][0] for step in found["steps"])
+    for command in (
+        ("evaluate", safr, "--data", corpus, "--json"),
+        ("predict", safr, "a dull film", "--json"),
+        ("compare", plain, safr, "--data", corpus, "--quiet", "--json"),
+        ("report", safr, "--baseline", plain, "--data", corpus, "--quiet", "--out", tmp_path / "report.html"),
+    ):
+        result = call(*command)
+        assert result.exit_code == 0, (command, result.output)
