@@ -18,7 +18,7 @@ def _run(*command):
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
 def test_ruff_has_nothing_to_say(command):
-    _run("-m", "ruff", *command, "safr_lens", "tests", "analyses")
+    _run("-m", "ruff", *command, "safr_lens", "tests", "analyses", "benchmarks")
 
 
 def test_imports_point_one_way_and_never_in_a_circle():

@@ -1,0 +1,43 @@
+"""Benchmarks are run from their command line on a few texts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.training.corpus import rows
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def corpus(tmp_path) -> Path:
+    path = tmp_path / "reviews.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["text", "label"])
+        writer.writeheader()
+        writer.writerows(rows(200, seed=4))
+    return path
+
+
+@pytest.fixture
+def benchmark(tmp_path) -> Callable[..., list[dict]]:
+    """Run a benchmark and return the JSON that it prints and writes."""
+
+    def run(name: str, *words: object) -> list[dict]:
+        out = tmp_path / "found.json"
+        command = [sys.executable, "-m", "benchmarks", name, "--json", "--out", str(out), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert json.loads(out.read_text()) == found
+        assert all(one["machine"]["versions"]["torch"] and one["rows"] for one in found)
+        return found
+
+    return run

@@ -1,0 +1,15 @@
+"""A training step and its parts, on a few texts."""
+
+from __future__ import annotations
+
+SIZES = ("--set", "d_model=16", "n_heads=2", "d_mlp=32", "d_vmask=8", "n_ctx=32")
+
+
+def test_step_compares_all_kinds_and_times_each_part(benchmark, corpus):
+    step, parts = benchmark("step", "--data", corpus, "--repeats", 2, "--batch-size", 8, *SIZES)
+    assert [row["step"] for row in step["rows"]] == ["plain", "no penalty", "SAFR", "release"]
+    assert all(row["wall_ms"] > 0 and row["cpu_ms"] > 0 for row in step["rows"])
+    assert set(step["ratios"]["SAFR / plain"]) == {"wall", "cpu"}
+    named = {row["part"] for row in parts["rows"]}
+    assert {"batching", "forward", "VMASK", "information", "importance", "interaction", "backward"} <= named
+    assert {"clipping", "optimizer"} <= named
