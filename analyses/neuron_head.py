@@ -2,8 +2,7 @@
 
 Trains heads with every method and seed from token vectors that are computed once, measures them on the test split,
 appends one JSON line a run, and prints mean and standard deviation over seeds. Word vectors for MS are made from the
-texts of other data, which no training saw. ``neurons_for_half``: the number of neurons that make up half of a token's
-evidence (absolute values), its mean over the tokens of the test split.
+texts of other data, which no training saw.
 
 Example: python analyses/neuron_head.py --backbone DIRECTORY --seeds 0 1 2 --results head.jsonl
 """
@@ -18,12 +17,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from safr_lens import HookedClassifier
-from safr_lens.activations.stream import text_batches
 from safr_lens.analysis import analyze
 from safr_lens.data import load_data
 from safr_lens.data.texts import Texts
-from safr_lens.measures.attribution import margin
 from safr_lens.runs.settings import make_settings
 from safr_lens.runs.train_run import train_run
 
@@ -34,21 +30,8 @@ METHODS = {
     "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
 }
-ABOVE_NULL = ("monosemanticity", "token_selectivity")
-SHOWN = ["validation", "test", "reliance", "capacity", *ABOVE_NULL, "alive", "neurons_for_half", "epochs", "seconds"]
-
-
-@torch.inference_mode()
-def neurons_for_half(model: HookedClassifier, split) -> float:
-    """Return the mean number of neurons whose absolute contributions make up half of a token's evidence."""
-    name, w_out, counts = model.adapter.neurons(0), model.adapter.w_out(0), []
-    for batch in text_batches(model, split):
-        output = model(batch.tokens, batch.mask, capture=[name])
-        for neurons, mask, logits in zip(output.activations[name], output.mask, output.logits, strict=True):
-            evidence = (neurons[mask] * margin(w_out, int(logits.argmax()))).abs().sort(1, descending=True).values
-            covered = evidence.cumsum(1) < evidence.sum(1, keepdim=True) / 2
-            counts += (covered.sum(1) + 1).tolist()
-    return sum(counts) / len(counts)
+JUDGED = ("monosemanticity", "token_selectivity", "evidence_concentration", "evidence_concentration_important")
+SHOWN = ["validation", "test", "reliance", "capacity", *JUDGED, "alive", "epochs", "seconds"]
 
 
 def run_one(options: argparse.Namespace, method: str, seed: int, data, vector_texts: Texts) -> dict:
@@ -66,9 +49,8 @@ def run_one(options: argparse.Namespace, method: str, seed: int, data, vector_te
         "test": result.metrics["test"]["accuracy"],
         "reliance": result.metrics["reliance"]["mean"]["accuracy_lost"],
         "capacity": measured["capacity"].estimate.value,
-        **{name: measured[name].judged.value for name in ABOVE_NULL if name in measured},
+        **{name: measured[name].judged.value for name in JUDGED if name in measured},
         "alive": measured["alive_neurons"].estimate.value,
-        "neurons_for_half": neurons_for_half(result.model, data["test"]),
         "epochs": result.metrics["epochs"],
         "seconds": sum(record.seconds for record in result.history),
         "threads": torch.get_num_threads(),

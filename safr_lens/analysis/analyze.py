@@ -35,10 +35,6 @@ from safr_lens.word_vectors import Embeddings, analysis_vectors
 
 MEASURES_FILE, NEURONS_FILE = "measures.json", "neurons.parquet"
 FORMAT = "safr_lens.measures/1"
-FEW_WORDS = (
-    "the texts have too few frequent words to make word vectors from. Name a file of word vectors (--word-vectors; in "
-    "Python: embeddings) or other texts (--word-vectors-from; in Python: vector_texts)."
-)
 PER_TEXT = ("comprehensiveness", "sufficiency", "aopc", "naopc")
 # named stage -> a context that gives the function to call with the steps done and all steps
 Stages = Callable[[str], AbstractContextManager[OnTexts]]
@@ -81,7 +77,7 @@ class Analysis:
     def warnings(self) -> list[str]:
         """What a reader must know before believing the measurements."""
         unknown = corpus_warning(self.facts["unknown_tokens"])
-        left_out = [f"{MEASURES[name].title} is not measured: {why}" for name, why in self.not_measured.items()]
+        left_out = _left_out(self.not_measured)
         measured = _warnings(self.measurements, int(self.facts["n_cut"]), int(self.facts["n_texts"]))
         return [*self.about_data, *([unknown] if unknown else []), *left_out, *measured]
 
@@ -196,15 +192,18 @@ def analyze(
             with stages("the same at random initialisation") as on_texts:
                 start = collect_statistics(fresh, data, layer=layer, seed=seed, on_texts=on_texts)
                 before = measurements(_inputs(fresh, data, start, vectors, seed))
+    measured = measurements(inputs)
     return Analysis(
-        measurements=measurements(inputs),
+        measurements=measured,
         at_init=before,
         neurons=table_of(model, statistics, vectors),
         statistics=statistics,
         faithfulness=inputs.faithfulness,
         coherence=coherence(model.adapter.w_out(statistics.layer).detach().float().cpu()),
         facts=_facts(statistics, vectors, seed),
-        not_measured={"monosemanticity": FEW_WORDS} if vectors is None else {},
+        not_measured={
+            name: measure.absent for name, measure in MEASURES.items() if measure.absent and name not in measured
+        },
     )
 
 
@@ -239,6 +238,16 @@ def _settings(measured: Faithfulness) -> dict[str, Any]:
     return {name: value for name, value in measured.to_dict().items() if name not in PER_TEXT} | {
         "n_texts": len(measured.full)
     }
+
+
+def _left_out(not_measured: dict[str, str]) -> list[str]:
+    titles: dict[str, list[str]] = {}
+    for name, why in not_measured.items():
+        titles.setdefault(why, []).append(MEASURES[name].title)
+    return [
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not measured: {why}"
+        for why, names in titles.items()
+    ]
 
 
 def _warnings(measured: dict[str, Measurement], n_cut: int, n_texts: int) -> list[str]:

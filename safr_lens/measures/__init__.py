@@ -17,6 +17,7 @@ from safr_lens.measures.faithfulness import (
 )
 from safr_lens.measures.formulas.class_selectivity import class_selectivity
 from safr_lens.measures.formulas.coherence import Coherence, coherence, welch_bound
+from safr_lens.measures.formulas.evidence import neurons_for_half
 from safr_lens.measures.formulas.monosemanticity import monosemanticity_score, similarity_baseline
 from safr_lens.measures.formulas.rank import effective_rank, participation_ratio
 from safr_lens.measures.formulas.sparsity import gini, hoyer, kurtosis, l0
@@ -74,6 +75,7 @@ __all__ = [
     "l0",
     "measurements",
     "monosemanticity_score",
+    "neurons_for_half",
     "normalised_aopc",
     "participation_ratio",
     "register_measure",

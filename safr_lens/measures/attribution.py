@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.measures.formulas.evidence import neurons_for_half
 from safr_lens.models.decompose import Decomposition
 
 
@@ -24,10 +25,8 @@ class Attribution:
     share: Float[Tensor, "pos d_mlp"]
 
     def neurons_for_half(self) -> list[int]:
-        """Return for each token the smallest number of neurons that make up half of its evidence."""
-        ordered = self.share.sort(dim=1, descending=True).values.cumsum(1)
-        counts = (ordered < 0.5).sum(1) + 1
-        return torch.where(self.share.sum(1) > 0, counts, 0).tolist()
+        """Return for each token the fewest neurons that make up half of its evidence; 0 for a silent one."""
+        return neurons_for_half(self.evidence).tolist()
 
     def top_neurons(self, k: int) -> list[int]:
         """Return the ``k`` neurons with the most absolute evidence in the text, the strongest first."""

@@ -23,8 +23,8 @@ class Measurement:
 
     Attributes:
         estimate: the value with its replicates.
-        null: what chance alone gives, for measures that chance raises.
-        above: the difference to the null, with the replicates paired.
+        null: what chance alone gives.
+        above: the difference to the null, with the replicates paired, for measures that chance raises.
         n_undefined: neurons (alive ones), tokens or texts for which the measure is undefined and which are left out.
     """
 
@@ -41,8 +41,8 @@ class Measurement:
     def to_dict(self) -> dict[str, Any]:
         """Return the measurement as JSON holds it; what is undefined is None."""
         values: dict[str, Any] = self.estimate.to_dict()
-        if self.null and self.above:
-            values |= {"null": self.null.to_dict(), "above_null": self.above.to_dict()}
+        parts = {"null": self.null, "above_null": self.above}
+        values |= {name: part.to_dict() for name, part in parts.items() if part}
         return without_nan(values | {"n_undefined": self.n_undefined})
 
 

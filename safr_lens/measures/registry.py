@@ -32,7 +32,9 @@ class Measure:
         compute: the measurement of a model.
         scores: the score of each neuron, of all texts or without a group of them.
         stream: makes a metric whose ``update`` gets :class:`~safr_lens.measures.ReadTexts` in the pass over the corpus;
-            its ``result()`` is ``inputs.statistics.more[name]``. None for what the shared streams hold already.
+            its ``result()`` is ``inputs.statistics.more[name]``. None for what the shared streams hold already; it
+            may return None where the model lacks what it needs.
+        absent: why it is left out where what it needs is missing; empty where that is no news to who asked.
         scale: what the value is multiplied with for the unit of the title.
         digits: behind the point.
         formula: where the formula and its source stand.
@@ -51,7 +53,8 @@ class Measure:
     better: str
     compute: Callable[[Inputs], Measurement | None] | None = None
     scores: Callable[[Inputs], Scorer | None] | None = None
-    stream: Callable[[StreamSetup], DataclassMetric] | None = None
+    stream: Callable[[StreamSetup], DataclassMetric | None] | None = None
+    absent: str = ""
     scale: float = 1
     digits: int = 3
     formula: str = ""

@@ -20,7 +20,7 @@ from safr_lens.measures.streams.registered import STREAMS, ReadTexts, StreamSetu
 from safr_lens.measures.streams.second_moment import MomentRanks, SecondMoment
 from safr_lens.measures.streams.text_figures import TextFigures, TextFigureStream
 from safr_lens.measures.streams.type_means import MAX_TYPES, MIN_COUNT, TypeActivations, TypeSums
-from safr_lens.models.classifier import POOLED, HookedClassifier
+from safr_lens.models.classifier import GATE, POOLED, HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.processes import process_share
 
@@ -98,7 +98,7 @@ def collect_statistics(
     chosen = {"min_count": min_count, "max_types": max_types}
     streams = _Streams(model, corpus, layer, n_groups=n_groups, effects=effects, seed=seed, **chosen)
     backbone = model.adapter
-    hooks = [backbone.readable_neurons(layer), POOLED]
+    hooks = [backbone.readable_neurons(layer), GATE, POOLED]
     if streams.ablation is not None:
         hooks += [backbone.neurons(layer), backbone.residual(layer)]
     process, n_processes = process_share()
@@ -135,9 +135,14 @@ class _Streams:
         self.texts = TextFigureStream()
         self.ranks = SecondMoment(d_mlp) if effects else None
         exact = last and model.adapter.capabilities.exact_decomposition
-        self.ablation = AblationStream(MlpReadout.of(model.adapter)) if effects and exact else None
-        setup = StreamSetup(corpus, d_mlp, n_classes, self.n_groups, seed)
-        self.more = {name: make(setup) for name, make in STREAMS.items()}
+        mlp = MlpReadout.of(model.adapter) if effects and exact else None
+        self.ablation = None if mlp is None else AblationStream(mlp)
+        writes = None if mlp is None else mlp.out @ mlp.readout.weight
+        made = {
+            name: make(StreamSetup(corpus, d_mlp, n_classes, self.n_groups, seed, writes))
+            for name, make in STREAMS.items()
+        }
+        self.more = {name: metric for name, metric in made.items() if metric is not None}
         for metric in (*vars(self).values(), *self.more.values()):
             if isinstance(metric, torch.nn.Module):
                 metric.to(model.device)
@@ -155,6 +160,8 @@ class _Streams:
             groups=place % self.n_groups,
             logits=batch.activations[POOLED],
             labels=batch.labels,
+            importance=batch.activations[GATE],
+            written=None if self.ablation is None else batch.activations[backbone.neurons(layer)].float(),
         )
         neurons, lengths = read.neurons, read.lengths
         self.activity.update(neurons)
@@ -168,10 +175,8 @@ class _Streams:
         if self.ranks is not None:
             drawn = place < max(1, corpus.n_texts * RANK_TOKENS // corpus.n_tokens)
             self.ranks.update(neurons[drawn[batch.rows]])
-        if self.ablation is not None:
-            resid_post = batch.activations[backbone.residual(layer)]
-            written = batch.activations[backbone.neurons(layer)].float()
-            self.ablation.update(written, resid_post, lengths, batch.labels)
+        if self.ablation is not None and read.written is not None:
+            self.ablation.update(read.written, batch.activations[backbone.residual(layer)], lengths, batch.labels)
 
     def result(self) -> NeuronStatistics:
         return NeuronStatistics(

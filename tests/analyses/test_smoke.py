@@ -74,10 +74,10 @@ def test_neuron_head_appends_runs_and_does_not_repeat_them(corpus, encoder, tmp_
     results = tmp_path / "head.jsonl"
     arguments = ("--data", corpus, "--vector-data", corpus, "--backbone", encoder, "--epochs", 1, "--seeds", 3)
     arguments += ("--methods", "no penalty", "SAFR", "--vectors-folder", tmp_path / "vectors", "--results", results)
-    assert "neurons_for_half" in run("neuron_head.py", *arguments)
+    assert "evidence_concentration" in run("neuron_head.py", *arguments)
     lines = results.read_text().splitlines()
     assert [json.loads(line)["method"] for line in lines] == ["no penalty", "SAFR"]
-    assert all(1 <= json.loads(line)["neurons_for_half"] <= 1024 for line in lines)
+    assert all(1 <= json.loads(line)["evidence_concentration"] <= 512 for line in lines)
     run("neuron_head.py", *arguments)
     assert results.read_text().splitlines() == lines
 

@@ -46,3 +46,20 @@ def nan_mean(values):
     """Mean of the values that are numbers."""
     numbers = [value for value in values if not math.isnan(value)]
     return sum(numbers) / len(numbers)
+
+
+def neurons_for_half(evidence):
+    """The fewest neurons, the strongest first, until they have half of the absolute evidence of one token."""
+    total, found = sum(abs(e) for e in evidence), 0.0
+    if total == 0:
+        return 0
+    for count, size in enumerate(sorted((abs(e) for e in evidence), reverse=True), start=1):
+        found += size
+        if found >= total / 2:
+            return count
+
+
+def contrasted(writes, predicted):
+    """What each neuron writes to the predicted class less the mean of what it writes to the others."""
+    others = [c for c in range(len(writes[0])) if c != predicted]
+    return [row[predicted] - sum(row[c] for c in others) / len(others) for row in writes]

@@ -7,6 +7,11 @@ from safr_lens.measures.measurement import Inputs
 from safr_lens.measures.registry import Measure, register_measure
 from safr_lens.measures.scores import Scorer, Scores
 
+FEW_WORDS = (
+    "the texts have too few frequent words to make word vectors from. Name a file of word vectors (--word-vectors; in "
+    "Python: embeddings) or other texts (--word-vectors-from; in Python: vector_texts)."
+)
+
 
 def meaning_scores(inputs: Inputs) -> Scorer | None:
     """Return the monosemanticity score of the types' mean activations, with types shuffled among tokens as its null.
@@ -36,6 +41,7 @@ register_measure(
         "shuffled).",
         better="higher",
         scores=meaning_scores,
+        absent=FEW_WORDS,
         digits=4,
         formula="monosemanticity_score",
         range="[-1, 1]",

@@ -14,13 +14,18 @@ from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 
 @dataclass(frozen=True)
 class StreamSetup:
-    """What is known when a stream is made: counts of the corpus, sizes of the model, groups of texts and the seed."""
+    """What is known when a stream is made: counts of the corpus, sizes of the model, groups of texts and the seed.
+
+    ``writes``: what each neuron adds to the logits at activation 1, ahead of the final norm's scale; None where the
+    logits are no exact sum over the layer's neurons.
+    """
 
     corpus: CorpusStatistics
     d_mlp: int
     n_classes: int
     n_groups: int
     seed: int
+    writes: Float[Tensor, "d_mlp n_classes"] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class ReadTexts:
         groups: the group that each text belongs to, for a jackknife.
         logits: of the classifier.
         labels: of the texts; -1 where there is none.
+        importance: VMASK's gate at each token; 1 without VMASK.
+        written: activations as the layer's output weights read them; None where ``writes`` of the setup is.
     """
 
     neurons: Float[Tensor, "n_tokens d_mlp"]
@@ -48,7 +55,9 @@ class ReadTexts:
     groups: Int[Tensor, " n_texts"]
     logits: Float[Tensor, "n_texts n_classes"]
     labels: Int[Tensor, " n_texts"]
+    importance: Float[Tensor, " n_tokens"]
+    written: Float[Tensor, "n_tokens d_mlp"] | None = None
 
 
 # by the name of the measure; filled by register_measure
-STREAMS: dict[str, Callable[[StreamSetup], DataclassMetric]] = {}
+STREAMS: dict[str, Callable[[StreamSetup], DataclassMetric | None]] = {}
