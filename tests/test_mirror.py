@@ -8,6 +8,7 @@ TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "safr_lens"
 FOLDERS = (
     "activations",
+    "artefacts",
     "data",
     "experiments",
     "measures",

@@ -14,7 +14,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from safr_lens.atomic import replacing, write_json
+from safr_lens.artefacts import MANIFEST, changing, read_whole, verified
+from safr_lens.atomic import write_json
 from safr_lens.backbones.pretrained.load import PADDING_ID
 from safr_lens.backbones.versions import readable_here, weights_as
 from safr_lens.checks import strict_kwargs
@@ -26,13 +27,14 @@ from safr_lens.models.encoder_words import OnEncoder, compares_own_words, encode
 from safr_lens.word_vectors import embedding_table
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
-FILES = [WEIGHTS, CONFIG, TOKENIZER, COMPARED]
+FILES = [WEIGHTS, CONFIG, TOKENIZER, COMPARED, MANIFEST]
 FORMAT = "safr_lens.classifier/1"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 OPENED = (
     " It is of a model of transformers. Open a fine-tuned classifier with HookedClassifier.from_hf_classifier, whose "
     "save_pretrained writes what is read here; train one on an encoder with safr-lens train --backbone."
 )
+_METADATA = {"format": "pt"}
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
@@ -54,13 +56,19 @@ Model = TypeVar("Model", bound=Saveable)
 
 
 def save_pretrained(model: Saveable, directory: str | PathLike[str]) -> None:
-    """Write a classifier to a folder: weights first, each file renamed into place."""
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / WEIGHTS) as path:
-        save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, path, {"format": "pt"})
-    with replacing(folder / TOKENIZER) as path:
-        model.tokenizer.save(path)
+    """Write a classifier to a folder, in one step: the folder has all of it or is as it was.
+
+    Raises:
+        CheckpointError: another process writes to the folder.
+    """
+    with changing(Path(directory), removed=[COMPARED]) as new:
+        write_model(model, new)
+
+
+def write_model(model: Saveable, folder: Path) -> None:
+    """Write the files of a classifier to an empty folder."""
+    save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, folder / WEIGHTS, _METADATA)
+    model.tokenizer.save(folder / TOKENIZER)
     compared = model.compared
     if compared is not None and compares_own_words(model):
         compared = dataclasses.replace(compared, vectors=None)  # the weights hold them
@@ -75,11 +83,15 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
     """Load a classifier that ``make(config, tokenizer=..., labels=...)`` makes untrained, in the type it was saved in.
 
     Raises:
-        CheckpointError: a folder that is missing, incomplete, truncated, foreign, or holds only pickles.
+        CheckpointError: a folder that is missing, incomplete, changed since it was written, or foreign.
     """
     folder = _folder(source)
+    return read_whole(folder, lambda: _read(make, folder))
+
+
+def _read(make: Callable[..., Model], folder: Path) -> Model:
     config = _read_config(folder)
-    tokenizer = _tokenizer(folder / TOKENIZER, config["model"].get("encoder"))
+    tokenizer = _tokenizer(verified(folder / TOKENIZER), config["model"].get("encoder"))
     if len(config["labels"]) < 2:
         raise CheckpointError(f"{folder / CONFIG} names {len(config['labels'])} labels; a classifier has at least two.")
     try:
@@ -89,13 +101,15 @@ def from_pretrained(make: Callable[..., Model], source: str | PathLike[str]) -> 
     except ConfigError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     try:
-        state = load_file(folder / WEIGHTS)
+        state = load_file(verified(folder / WEIGHTS))
     except FileNotFoundError:
         raise CheckpointError(f"{folder / WEIGHTS} is missing.{_pickles(folder)}") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS} is damaged or no safetensors file: {error}") from None
     state = weights_as(sizes.backbone, state)
-    _check_state(model.state_dict(), state, folder / WEIGHTS)
+    expected = model.state_dict()
+    _check_state(expected, state, folder / WEIGHTS)
+    _check_finite(expected, state, folder / WEIGHTS)
     dtypes = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
     model = model.to(dtypes.pop()) if len(dtypes) == 1 else model
     model.load_state_dict(state)
@@ -138,7 +152,7 @@ def _tokenizer(path: Path, encoder: Any) -> TextTokenizer:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(verified(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{folder} has no {CONFIG}; it is no safr_lens run.{_pickles(folder)}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -164,6 +178,15 @@ def _check_state(expected: dict[str, Any], stored: dict[str, Any], path: Path) -
         if tensor.shape != stored[name].shape:
             raise CheckpointError(
                 f"{path}: {name!r} has shape {list(stored[name].shape)}, but {CONFIG} says {list(tensor.shape)}."
+            )
+
+
+def _check_finite(expected: dict[str, torch.Tensor], stored: dict[str, torch.Tensor], path: Path) -> None:
+    for name, tensor in stored.items():
+        if not tensor.isfinite().all() and expected[name].isfinite().all():  # a mask may have -inf
+            raise CheckpointError(
+                f"{path}: {name!r} has values that are NaN or infinite, so the model answers nothing. Load another "
+                "copy of it, or train it again with a lower learning rate."
             )
 
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from safr_lens.artefacts import verified
 from safr_lens.atomic import replacing
 from safr_lens.errors import CheckpointError
 
@@ -78,7 +79,7 @@ def load_compared(folder: Path, *, d_vocab: int) -> ComparedPairs | None:
     if not path.is_file():
         return _from_settings(folder)
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(verified(path), "pt") as file:
             said = json.loads(file.metadata()["compared"])
             vectors = file.get_tensor("vectors") if "vectors" in file.keys() else None  # noqa: SIM118  (no mapping)
         found = ComparedPairs(said["pairs"], said["threshold"], said["word_vectors"], vectors)

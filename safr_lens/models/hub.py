@@ -9,6 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from safr_lens.artefacts import changing
 from safr_lens.atomic import write_json, write_text
 from safr_lens.errors import CheckpointError, first_line
 from safr_lens.models.checkpoint import CONFIG, FILES, Saveable, save_pretrained
@@ -34,7 +35,8 @@ def push_to_hub(model: Saveable, repo_id: str, *, private: bool = True, card: st
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_pretrained(model, folder)
-        _forget_places(model, folder)
+        with changing(folder) as new:
+            _without_places(model, folder, new)
         if card is not None:
             write_text(folder / CARD, card)
         files = FILES if card is None else [*FILES, CARD]
@@ -61,12 +63,12 @@ def check_hub_id(repo_id: str, *, owned: bool = True) -> None:
     raise CheckpointError(f"{repo_id!r} is no Hub id; expected the form user/name, such as ada/reviews.")
 
 
-def _forget_places(model: Saveable, folder: Path) -> None:
+def _without_places(model: Saveable, folder: Path, new: Path) -> None:
     if model.compared is not None and not compares_own_words(model):
-        save_compared(dataclasses.replace(model.compared, source=None), folder)
+        save_compared(dataclasses.replace(model.compared, source=None), new)
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     encoder = config["model"]["encoder"] or {}
     kept = {name: value for name, value in encoder.items() if not (isinstance(value, str) and PLACE.match(value))}
     if kept != encoder:
         config["model"]["encoder"] = kept
-        write_json(folder / CONFIG, config)
+        write_json(new / CONFIG, config)

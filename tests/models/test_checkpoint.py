@@ -16,7 +16,7 @@ from safr_lens import HookedClassifier, train_tokenizer
 from safr_lens.errors import CheckpointError
 from safr_lens.models import checkpoint
 
-FILES = ["config.json", "model.safetensors", "tokenizer.json"]
+FILES = ["config.json", "manifest.json", "model.safetensors", "tokenizer.json"]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_labels_config_and_tokenizer_are_kept(tmp_path, make_model):
     assert not loaded.training
 
 
-def test_a_checkpoint_is_three_files_without_pickle(saved):
+def test_a_checkpoint_is_three_files_and_their_manifest_without_pickle(saved):
     assert sorted(path.name for path in saved.iterdir()) == FILES
     json.loads((saved / "config.json").read_text())
     json.loads((saved / "tokenizer.json").read_text())
@@ -120,7 +120,7 @@ def a_file(folder: Path) -> Path:
 
 def only_a_pickle(folder: Path) -> None:
     for name in FILES:
-        (folder / name).unlink()
+        (folder / name).unlink(missing_ok=True)
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")
 
 
@@ -255,12 +255,45 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("damage", FAULTS, ids=lambda damage: damage.__name__)
-def test_fault_of_a_checkpoint_is_named(saved, damage):
+def test_fault_of_a_checkpoint_without_a_manifest_is_named(saved, damage):
+    (saved / "manifest.json").unlink()
     source = damage(saved) or saved
     with pytest.raises(CheckpointError) as error:
         HookedClassifier.from_pretrained(source)
     for part in FAULTS[damage]:
         assert part in str(error.value)
+
+
+def other_labels(folder: Path) -> None:
+    edit_config(folder, labels=["good", "bad"])
+
+
+def other_activation(folder: Path) -> None:
+    model = json.loads((folder / "config.json").read_text())["model"]
+    edit_config(folder, model={**model, "act_fn": "gelu"})
+
+
+@pytest.mark.parametrize("damage", [*FAULTS, other_labels, other_activation], ids=lambda damage: damage.__name__)
+def test_a_manifest_notices_whatever_was_changed(saved, damage):
+    source = damage(saved) or saved
+    with pytest.raises(CheckpointError):
+        HookedClassifier.from_pretrained(source)
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_manifest_and_loads(saved, make_model, texts):
+    (saved / "manifest.json").unlink()
+    expected = make_model(labels=["bad", "good"])(list(texts)).logits
+    assert torch.equal(HookedClassifier.from_pretrained(saved)(list(texts)).logits, expected)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_weights_that_are_no_numbers_are_refused_by_the_name_of_their_tensor(tmp_path, make_model, value, dtype):
+    model = make_model().to(dtype)
+    model.state_dict()["backbone.unembed.W_U"][3, 1] = value
+    model.save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match=r"'backbone.unembed.W_U' has values that are NaN or infinite"):
+        HookedClassifier.from_pretrained(tmp_path)
 
 
 @pytest.fixture

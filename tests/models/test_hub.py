@@ -12,10 +12,10 @@ import torch
 
 from safr_lens import HookedClassifier
 from safr_lens.errors import CheckpointError
-from safr_lens.models.compared import COMPARED, ComparedPairs
+from safr_lens.models.compared import ComparedPairs
 from tests.backbones.pretrained.encoders import rewrite
 
-FILES = ["config.json", "model.safetensors", "tokenizer.json"]
+FILES = ["config.json", "manifest.json", "model.safetensors", "tokenizer.json"]
 
 
 @pytest.fixture
@@ -65,7 +65,8 @@ def test_push_to_hub_names_no_file_of_the_user(saved, monkeypatch):
     model.compared = ComparedPairs("words", 0.4, "/home/somebody/glove.txt", vectors)
     model.push_to_hub("org/name")
     assert not [name for name, content in api.uploaded.items() if b"somebody" in content]
-    (saved / COMPARED).write_bytes(api.uploaded[COMPARED])
+    for name, content in api.uploaded.items():
+        (saved / name).write_bytes(content)
     kept = HookedClassifier.from_pretrained(saved).compared
     assert kept == ComparedPairs("words", 0.4, None) and kept.vectors.tolist() == vectors.tolist()
     assert model.compared.source == "/home/somebody/glove.txt"

@@ -1,0 +1,125 @@
+"""Changing several files of a folder in one step: whenever the process ends, all of them are old or all are new.
+
+The new files are made in a folder of their own inside, which is renamed when they and their manifest are on the disk.
+From then on the change holds: whoever opens the folder next moves the files to their places, if they are not there yet.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safr_lens.artefacts.lock import held, is_first_process, is_held
+from safr_lens.artefacts.manifest import MANIFEST, Manifest, read_manifest, recorded
+from safr_lens.atomic import sync
+from safr_lens.errors import CheckpointError
+
+MAKING, MADE = ".safr_lens.making.", ".safr_lens.made"
+REMOVED = ".removed"
+PATIENCE = 5.0  # seconds that a reader waits for a writer to move its files
+
+
+@contextmanager
+def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a folder for the length of a block, and finish or remove what a killed process left in it.
+
+    The folder is made if it is missing, and removed if it stays empty. Within the block it may be locked again. Of the
+    processes of one distributed training the first holds it for all.
+
+    Raises:
+        CheckpointError: another process holds it, or it is a file.
+        OSError: it cannot be written.
+    """
+    path = Path(folder)
+    if is_held(path) or not is_first_process():
+        yield
+        return
+    with held(path):
+        _move_made(path)
+        for left in path.glob(f"{MAKING}*"):
+            shutil.rmtree(left)
+        yield
+
+
+@contextmanager
+def changing(folder: Path, *, removed: Iterable[str] = (), about: Mapping[str, Any] | None = None) -> Iterator[Path]:
+    """Yield an empty folder; what the block writes there is in ``folder`` afterwards, with a manifest, all or nothing.
+
+    Args:
+        folder: it need not exist.
+        removed: names of files to remove in the same step, if they are there and not written anew.
+        about: what the manifest says of the files beside what it says already; None for a key removes it.
+
+    Raises:
+        CheckpointError: another process holds the folder.
+    """
+    with locked(folder):
+        making = Path(tempfile.mkdtemp(dir=folder, prefix=MAKING))
+        try:
+            yield making
+            _describe(folder, making, set(removed), about or {})
+            making.rename(folder / MADE)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        sync(folder)
+        _move_made(folder)
+
+
+def settle(folder: Path) -> None:
+    """Finish the change that a killed process left in a folder; where the process still runs, wait for it.
+
+    Raises:
+        CheckpointError: a change that cannot be finished, as in a folder that can only be read.
+    """
+    end = time.monotonic() + PATIENCE
+    while (folder / MADE).is_dir():
+        reason: object = "the first process does not finish it"
+        try:
+            if is_first_process():
+                with locked(folder):
+                    _move_made(folder)
+        except (CheckpointError, OSError) as error:
+            reason = error
+        if time.monotonic() > end:
+            raise CheckpointError(f"{folder} holds an unfinished change ({reason}). Open it where it can be written.")
+        time.sleep(0.02)
+
+
+def _describe(folder: Path, making: Path, removed: set[str], about: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder as it will be, and see that all that is new is on the disk."""
+    old = read_manifest(folder) or Manifest()
+    made = {path.name: recorded(path) for path in sorted(making.iterdir())}
+    for name, record in made.items():
+        if (folder / name).is_dir():
+            raise CheckpointError(f"{folder / name} is a folder where a file is to be written. Name another folder.")
+        if old.files.get(name) == record and (folder / name).is_file() and recorded(folder / name) == record:
+            (making / name).unlink()  # it is there already
+    kept = {name: record for name, record in old.files.items() if name not in removed}
+    said = {key: value for key, value in {**old.about, **about}.items() if value is not None}
+    (making / MANIFEST).write_text(Manifest(kept | made, said).to_json(), encoding="utf-8")
+    if gone := sorted(removed - made.keys()):
+        (making / REMOVED).write_text("\n".join(gone), encoding="utf-8")
+    for path in making.iterdir():
+        sync(path)
+    sync(making)
+
+
+def _move_made(folder: Path) -> None:
+    made = folder / MADE
+    if made.is_symlink() or not made.is_dir():
+        return
+    names = sorted(path.name for path in made.iterdir())
+    if REMOVED in names:
+        for name in (made / REMOVED).read_text(encoding="utf-8").splitlines():
+            if name == Path(name).name and (folder / name).is_file():  # never outside, whoever wrote it
+                (folder / name).unlink()
+    for name in sorted(set(names) - {REMOVED}, key=lambda name: name == MANIFEST):  # the manifest last
+        (made / name).replace(folder / name)
+    sync(folder)
+    shutil.rmtree(made)
