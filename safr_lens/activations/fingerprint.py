@@ -27,7 +27,7 @@ def fingerprint(model: HookedClassifier) -> str:
     (True, False)
     """
     # left out where they say what all models were before there were others
-    first = {"backbone": "hooked_transformer", "encoder": None, "freeze": None}.items()
+    first = {"backbone": "hooked_transformer", "encoder": None, "freeze": None, "k": None}.items()
     config = dict(item for item in dataclasses.asdict(model.config).items() if item not in first)
     sizes = json.dumps([config, model.labels, model.tokenizer.pad_id], sort_keys=True)
     return hashed([sizes, model.tokenizer.tokenizer.to_str()], model.state_dict())

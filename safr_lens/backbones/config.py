@@ -9,7 +9,8 @@ from safr_lens.backbones.versions import default_backbone
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 
-ACT_FNS = ("relu", "gelu", "gelu_new", "silu", "solu_ln")
+TOP_K, BATCH_TOP_K = "topk", "batch_topk"
+ACT_FNS = ("relu", "gelu", "gelu_new", "silu", "solu_ln", TOP_K, BATCH_TOP_K)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,10 @@ class BackboneConfig:
     """Kind and sizes of a backbone, in TransformerLens's names.
 
     Attributes:
-        n_layers, d_model, n_heads, d_mlp, act_fn: the sizes; ``d_head`` is ``d_model / n_heads``.
+        n_layers, d_model, n_heads, d_mlp: the sizes; ``d_head`` is ``d_model / n_heads``.
+        act_fn: of the MLPs. With ``"topk"`` a ReLU, of which each token keeps its ``k`` largest neurons alone; with
+            ``"batch_topk"`` a token keeps ``k`` on average (:class:`safr_lens.models.top_k.TopK`).
+        k: how many neurons are kept, with those two.
         n_ctx: longest text in tokens.
         positional_embedding_type: TransformerLens's ``"shortformer"`` (positions are added to queries and keys only) or
             ``"standard"`` (added to the residual stream, where SAFR's neurons come to answer to positions instead of
@@ -39,6 +43,7 @@ class BackboneConfig:
     n_heads: int = 8
     d_mlp: int = 1024
     act_fn: str = "relu"
+    k: int | None = None
     n_ctx: int = 128
     positional_embedding_type: str = "shortformer"
     embed_std: float = 0.02
@@ -51,6 +56,23 @@ class BackboneConfig:
             check_number(name, getattr(self, name), low=1, whole=True)
         check_number("embed_std", self.embed_std, low=1e-9)
         check_choice("act_fn", self.act_fn, ACT_FNS)
+        check_k(self.act_fn, self.k, self.d_mlp)
         check_choice("positional_embedding_type", self.positional_embedding_type, ("standard", "shortformer"))
         if self.d_model % self.n_heads:
             raise ConfigError(f"d_model ({self.d_model}) must be a multiple of n_heads ({self.n_heads}).")
+
+    @property
+    def non_linearity(self) -> str:
+        """What the network itself has: of ``"topk"`` and ``"batch_topk"`` the ReLU."""
+        return "relu" if self.act_fn in (TOP_K, BATCH_TOP_K) else self.act_fn
+
+
+def check_k(act_fn: str, k: int | None, d_mlp: int) -> None:
+    """Raise a ConfigError unless k is there where it is used alone, and from 1 to the number of neurons."""
+    used = act_fn in (TOP_K, BATCH_TOP_K)
+    if used and k is None:
+        raise ConfigError(f"act_fn={act_fn!r} keeps the k largest of {d_mlp} neurons. State how many, as k=16.")
+    if used:
+        check_number("k", k, low=1, high=d_mlp, whole=True)
+    elif k is not None:
+        raise ConfigError(f"k has no meaning with act_fn={act_fn!r}. Leave it out, or use act_fn={TOP_K!r}.")

@@ -37,7 +37,7 @@ class HookedTransformerAdapter(PreNormAdapter):
             from transformer_lens import HookedTransformer, HookedTransformerConfig
 
             cfg = HookedTransformerConfig(
-                act_fn=config.act_fn,
+                act_fn=config.non_linearity,
                 positional_embedding_type=config.positional_embedding_type,
                 **common_settings(config, d_vocab=d_vocab, n_classes=n_classes),
             )

@@ -127,9 +127,9 @@ class NativeNetwork(NativeModel):
 
 def make_bridge(config: BackboneConfig, *, d_vocab: int, n_classes: int) -> nn.Module:
     """Return a ``TransformerBridge`` around this network, with weights still to be drawn."""
-    solu = config.act_fn == "solu_ln"
+    solu = config.non_linearity == "solu_ln"
     cfg = TransformerBridgeConfig(
-        act_fn="relu" if solu else config.act_fn,
+        act_fn="relu" if solu else config.non_linearity,
         positional_embedding_type="standard",
         **common_settings(config, d_vocab=d_vocab, n_classes=n_classes),
     )
@@ -137,5 +137,5 @@ def make_bridge(config: BackboneConfig, *, d_vocab: int, n_classes: int) -> nn.M
     with torch.random.fork_rng(devices=[]):  # PyTorch's own initial values are drawn and not used
         network = NativeNetwork(cfg, shortformer=shortformer, solu=solu)
         bridge = build_bridge_from_module(network, "TransformerLensNative", tl_config=cfg)
-    bridge.cfg.act_fn, bridge.cfg.positional_embedding_type = config.act_fn, config.positional_embedding_type
+    bridge.cfg.act_fn, bridge.cfg.positional_embedding_type = config.non_linearity, config.positional_embedding_type
     return bridge

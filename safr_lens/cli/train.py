@@ -71,7 +71,16 @@ def train(
         float | None, typer.Option(help="Baseline: weight of the monosemanticity score as a loss (default 0).")
     ] = None,
     act_fn: Annotated[
-        str | None, typer.Option(help="MLP activation: relu (default), solu_ln (baseline), gelu, gelu_new or silu.")
+        str | None,
+        typer.Option(
+            help="MLP activation: relu (default), topk (only the k largest neurons of a token), batch_topk (k on "
+            "average), solu_ln (baseline), gelu, gelu_new or silu; with --backbone relu, topk or batch_topk."
+        ),
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Neurons that a token keeps, with topk and batch_topk.")] = None,
+    k_epochs: Annotated[
+        float | None,
+        typer.Option("--k-epochs", help="Epochs over which k falls from all neurons to its value (default 0)."),
     ] = None,
     embedding_start: Annotated[
         str | None, typer.Option(help="Initialisation of the embedding: random (default) or words (word vectors).")

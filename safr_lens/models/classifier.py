@@ -29,6 +29,7 @@ from safr_lens.models.inputs import checked_ids, encoded
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.models.pooling import masked_mean
 from safr_lens.models.pretrained import of_hf_classifier, on_pretrained_encoder
+from safr_lens.models.top_k import TopK
 from safr_lens.models.vmask import TypeLogOdds, VMask, sample_gate
 
 GATE, POOLED = "hook_mask", "hook_pooled"
@@ -75,6 +76,7 @@ class HookedClassifier(CheckedHooks):
         self.adapter = make_backbone(config, d_vocab=tokenizer.d_vocab, n_classes=len(self.labels))
         self.backbone = self.adapter.module
         self.vmask = VMask(config.d_model, config.d_vmask) if config.d_vmask else None
+        self.top_k = TopK(config) if config.k is not None else None
         self.compared: ComparedPairs | None = None  # which pairs its training compared, for tables and views
         for name in OWN_HOOKS:
             point = HookPoint()
@@ -101,6 +103,8 @@ class HookedClassifier(CheckedHooks):
         readout: str = "neuron_head",
         layers: int | None = None,
         d_mlp: int = 1024,
+        act_fn: str = "relu",
+        k: int | None = None,
         d_vmask: int = 0,
         freeze: Freeze | None = None,
         n_ctx: int | None = None,
@@ -119,6 +123,9 @@ class HookedClassifier(CheckedHooks):
                 which can answer without any neuron.
             layers: how many of the encoder's blocks to keep, the lowest first; by default all.
             d_mlp: neurons of the head.
+            act_fn: of the head: ``"relu"``, or ``"topk"`` or ``"batch_topk"``, which keep the ``k`` largest neurons of a
+                token alone.
+            k: how many neurons are kept, with those two.
             d_vmask: hidden units of VMASK; 0 leaves it out.
             freeze: ``"all"``, ``"none"``, or how many of the encoder's lowest blocks are not trained; by default all
                 with a neuron head, else none.
@@ -132,6 +139,8 @@ class HookedClassifier(CheckedHooks):
         settings = {
             "layers": layers,
             "d_mlp": d_mlp,
+            "act_fn": act_fn,
+            "k": k,
             "d_vmask": d_vmask,
             "freeze": freeze,
             "n_ctx": n_ctx,
@@ -204,6 +213,7 @@ class HookedClassifier(CheckedHooks):
         capture: Iterable[str] = (),
         generator: torch.Generator | None = None,
         constant_gates: Bool[Tensor, " batch"] | None = None,
+        k: int | None = None,
     ) -> ClassifierOutput:
         """Classify texts or token ids.
 
@@ -214,6 +224,8 @@ class HookedClassifier(CheckedHooks):
             capture: hook points whose activations (with gradient) to return; works through DDP wrappers too.
             generator: draws the gate in training; by default the global one.
             constant_gates: texts whose gates get no gradient, so that nothing computed from them teaches VMASK.
+            k: neurons that a token keeps (with ``"batch_topk"`` on average over this batch), with those ``act_fn`` that
+                keep the largest; by default those of the configuration.
 
         Raises:
             TextError, HookError: see :meth:`to_tokens` and :meth:`check_hook_names`.
@@ -224,7 +236,7 @@ class HookedClassifier(CheckedHooks):
         seen: dict[str, Tensor] = {}
         reads = [(name, lambda value, name=name: seen.update({name: value})) for name in capture]
         text = self.adapter.text_positions(input, mask)
-        with self._instrumented(mask, text, reads, generator, constant_gates=constant_gates) as local:
+        with self._instrumented(mask, text, reads, generator, constant_gates=constant_gates, k=k) as local:
             token_logits, logits = self._logits(input, mask, text)
         self.check_met(capture, seen)
         return ClassifierOutput(
@@ -303,6 +315,7 @@ class HookedClassifier(CheckedHooks):
         generator: torch.Generator | None,
         log_odds: Float[Tensor, "batch pos"] | None = None,
         constant_gates: Bool[Tensor, " batch"] | None = None,
+        k: int | None = None,
     ) -> Iterator[dict[str, Tensor]]:
         local: dict[str, Tensor] = {}
 
@@ -326,6 +339,8 @@ class HookedClassifier(CheckedHooks):
 
         edits = self.adapter.edits(mask, through_neurons=self.config.readout == "neurons")
         edits.before.append((self.adapter.gated, gate))
+        if self.top_k is not None:
+            edits.before += self.top_k.edits(self.adapter, text, k)
         edits.before += [(name, drop) for name in self.adapter.dropout_points]
         edits.after += reads
         with edits.applied(self.hook_dict):

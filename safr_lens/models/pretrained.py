@@ -8,15 +8,18 @@ from typing import TypeVar
 
 from torch import nn
 
+from safr_lens.backbones.config import BATCH_TOP_K, TOP_K
 from safr_lens.backbones.freezing import Freeze
 from safr_lens.backbones.pretrained.classifier_adapter import HFClassifierAdapter
 from safr_lens.backbones.pretrained.families import family_of
 from safr_lens.backbones.pretrained.load import load_classifier, load_encoder
 from safr_lens.checks import check_choice, check_number
+from safr_lens.errors import ConfigError
 from safr_lens.models.config import READOUTS, ModelConfig
 
 Model = TypeVar("Model", bound=nn.Module)
 BACKBONE_READOUTS = ("neuron_head", *READOUTS)
+HEAD_ACT_FNS = ("relu", TOP_K, BATCH_TOP_K)
 
 
 def of_hf_classifier(make: Callable[..., Model], source: str | PathLike[str]) -> Model:
@@ -49,6 +52,8 @@ def on_pretrained_encoder(
     readout: str,
     layers: int | None,
     d_mlp: int,
+    act_fn: str,
+    k: int | None,
     d_vmask: int,
     freeze: Freeze | None,
     n_ctx: int | None,
@@ -56,6 +61,7 @@ def on_pretrained_encoder(
 ) -> Model:
     """Return what ``make`` makes on an encoder; see ``HookedClassifier.from_pretrained_backbone``."""
     check_choice("readout", readout, BACKBONE_READOUTS)
+    check_act_fn(act_fn, k, readout)
     encoder, tokenizer, encoder_config = load_encoder(source, layers=layers)
     if n_ctx is not None:
         check_number("n_ctx", n_ctx, low=3, high=encoder.n_ctx, whole=True)
@@ -68,6 +74,8 @@ def on_pretrained_encoder(
         d_model=encoder.d_model,
         n_heads=encoder.module.config.num_attention_heads,
         d_mlp=d_mlp if head else encoder.d_mlp,
+        act_fn=act_fn,
+        k=k,
         n_ctx=n_ctx or encoder.n_ctx,
         d_vmask=d_vmask,
         dropout=0.0,
@@ -76,3 +84,17 @@ def on_pretrained_encoder(
     model = make(config, tokenizer=tokenizer, labels=labels, seed=seed)
     model.adapter.module.encoder.load_state_dict(encoder.module.state_dict())
     return model
+
+
+def check_act_fn(act_fn: str, k: int | None, readout: str) -> None:
+    """Raise a ConfigError for neurons that are not the encoder's own, where no head is there to have them."""
+    if readout != "neuron_head" and (act_fn != "relu" or k is not None):
+        raise ConfigError(
+            f"act_fn and k have no meaning with a pretrained backbone and readout={readout!r}, which reads the encoder's "
+            'own neurons. Leave them out, or use readout="neuron_head".'
+        )
+    if act_fn not in HEAD_ACT_FNS:
+        raise ConfigError(
+            f"act_fn has no meaning with a pretrained backbone, other than {', '.join(HEAD_ACT_FNS)} of a neuron head; "
+            f"got {act_fn!r}."
+        )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from safr_lens.backbones import registered_backbones
+from safr_lens.backbones.config import check_k
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
-from safr_lens.models.pretrained import BACKBONE_READOUTS
+from safr_lens.models.pretrained import BACKBONE_READOUTS, check_act_fn
 
 HEAD = "neuron_head"
 OF_ENCODER = {
@@ -29,6 +30,7 @@ class PretrainedConfig:
         readout: ``"neuron_head"``, ``"neurons"`` or ``"residual"``.
         freeze: ``"all"``, ``"none"``, or how many of the lowest blocks; by default all with a neuron head, else none.
         d_mlp: neurons of the head.
+        act_fn, k: of the head; with ``"topk"`` or ``"batch_topk"`` the k largest neurons of a token are kept alone.
         d_vmask: hidden units of VMASK; 0 leaves it out.
         n_ctx: longest text in tokens, special ones included; by default what the encoder reads.
     """
@@ -37,6 +39,8 @@ class PretrainedConfig:
     readout: str = HEAD
     freeze: str | int | None = None
     d_mlp: int = 1024
+    act_fn: str = "relu"
+    k: int | None = None
     d_vmask: int = 0
     n_ctx: int | None = None
 
@@ -45,6 +49,8 @@ class PretrainedConfig:
         if isinstance(self.freeze, str) and self.freeze.isdecimal():
             object.__setattr__(self, "freeze", int(self.freeze))
         check_number("d_mlp", self.d_mlp, low=1, whole=True)
+        check_act_fn(self.act_fn, self.k, self.readout)
+        check_k(self.act_fn, self.k, self.d_mlp)
         check_number("d_vmask", self.d_vmask, low=0, whole=True)
 
     @property

@@ -29,6 +29,8 @@ class TrainConfig:
         max_grad_norm: gradients are clipped to this norm.
         gradient_accumulation_steps: batches an optimizer step.
         mixed_precision: ``"no"`` or ``"bf16"``.
+        k_epochs: over so many epochs ``k`` of a model that keeps its largest neurons alone falls from ``d_mlp`` to its own
+            value (:func:`safr_lens.training.top_k.annealed`); by default it has that from the first step.
         embedding_start: where the token embedding starts: ``"random"``, or ``"words"``: word vectors of the training
             split (or of other texts that are given), rotated at random into ``d_model``.
         seed: of weights, gates, dropout and the order of the data; one seed, one result on one machine
@@ -50,6 +52,7 @@ class TrainConfig:
     max_grad_norm: float = 1.0
     gradient_accumulation_steps: int = 1
     mixed_precision: str = "no"
+    k_epochs: float | None = None
     embedding_start: str = "random"
     seed: int = 0
 
@@ -62,6 +65,7 @@ class TrainConfig:
             ("backbone_learning_rate", 1e-9, 10.0),
             ("warmup", 0.0, 0.99),
             ("weight_decay", 0.0, 1.0),
+            ("k_epochs", 0.0, float("inf")),
         ):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name), low=low, high=high)

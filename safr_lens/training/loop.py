@@ -30,6 +30,7 @@ from safr_lens.training.progress import TrainProgress
 from safr_lens.training.repeatable import mixed_seed
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.step import batch_terms, weighted_sum
+from safr_lens.training.top_k import estimate_thresholds, step_k
 
 Weights = dict[str, torch.Tensor]
 
@@ -58,7 +59,7 @@ class Trainer:
         optimizer = make_optimizer(model, config)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
-        self.choice = BestEpoch(config, penalty.settled)
+        self.choice = BestEpoch(config, max(penalty.settled, config.k_epochs or 0.0))
         self.average = WeightAverage(model) if config.average_weights else None
         resumed = folder.resumed if folder else None
         if resumed:
@@ -74,6 +75,7 @@ class Trainer:
             started = time.perf_counter()
             terms = self._epoch(epoch, bar)
             with self.average.applied() if self.average else nullcontext():
+                estimate_thresholds(self.model, self._all_batches(torch.Generator().manual_seed(self.config.seed)))
                 found = evaluate(self.model, self.data["validation"])
                 best = self.choice.improves(self.records, epoch=epoch, accuracy=found.accuracy, loss=found.loss)
                 if best:
@@ -98,7 +100,8 @@ class Trainer:
         for group in self._groups(order):
             at = epoch - 1 + step / self.n_steps if self.n_steps else float(epoch - 1)
             set_learning_rates(self.optimizer, self.config, epoch=at)
-            for values in self._step(group, self.penalty.weights(at), epoch):
+            k = step_k(self.model, self.config, epoch=at)
+            for values in self._step(group, self.penalty.weights(at), epoch, k=k):
                 step += 1
                 for name, value in values.items():
                     sums[name] += value
@@ -115,7 +118,9 @@ class Trainer:
         while group := list(itertools.islice(mine, self.config.gradient_accumulation_steps)):
             yield group
 
-    def _step(self, group: list[Batch], weights: dict[str, float], epoch: int) -> list[dict[str, float]]:
+    def _step(
+        self, group: list[Batch], weights: dict[str, float], epoch: int, *, k: int | None
+    ) -> list[dict[str, float]]:
         """Make one optimizer step and return the terms of each batch."""
         found = []
         for number, batch in enumerate(group, start=1):
@@ -128,6 +133,7 @@ class Trainer:
                         self.penalty,
                         backbone=self.model.adapter,
                         vectors=self.vectors,
+                        k=k,
                     )
                     loss = weighted_sum(terms, weights) / len(group)
                 self._finite("loss", loss.item(), epoch)
@@ -164,16 +170,18 @@ class Trainer:
                 f"({self.config.learning_rate:g}) or the weights of the penalty.{kept}"
             )
 
-    def _batches(self, order: torch.Generator) -> Iterator[Batch]:
-        """Yield this process's share: of each group of as many batches as there are processes, one."""
-        model, n, mine = self.model, self.accelerator.num_processes, self.accelerator.process_index
-        all_batches = batches(
+    def _all_batches(self, order: torch.Generator) -> Iterator[Batch]:
+        return batches(
             self.data["train"],
-            model.tokenizer,
-            n_ctx=model.config.n_ctx,
+            self.model.tokenizer,
+            n_ctx=self.model.config.n_ctx,
             batch_size=self.config.batch_size,
             generator=order,
         )
+
+    def _batches(self, order: torch.Generator) -> Iterator[Batch]:
+        """Yield this process's share: of each group of as many batches as there are processes, one."""
+        n, mine, all_batches = self.accelerator.num_processes, self.accelerator.process_index, self._all_batches(order)
         while len(group := list(itertools.islice(all_batches, n))) == n:
             yield group[mine]
 

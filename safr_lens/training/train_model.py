@@ -163,6 +163,9 @@ def _default_penalty(model: HookedClassifier) -> SafrPenalty:
 def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig, penalty: SafrPenalty) -> None:
     if penalty.site == "embedding" and not model.adapter.embedding.requires_grad:
         raise ConfigError('site="embedding" would change the token embedding, which is frozen; use site="neurons".')
+    if config.k_epochs is not None and model.top_k is None:
+        act_fn = model.config.act_fn
+        raise ConfigError(f"k_epochs has no meaning with act_fn={act_fn!r}. Leave it out, or use act_fn='topk' and k.")
     if config.warmup is not None and data.streaming:
         raise ConfigError("warmup needs data whose number of texts is known; leave out warmup, or streaming.")
 
