@@ -123,8 +123,8 @@ class HookedClassifier(CheckedHooks):
                 which can answer without any neuron.
             layers: how many of the encoder's blocks to keep, the lowest first; by default all.
             d_mlp: neurons of the head.
-            act_fn: of the head: ``"relu"``, or ``"topk"`` or ``"batch_topk"``, which keep the ``k`` largest neurons of a
-                token alone.
+            act_fn: of the head: ``"relu"``, or ``"topk"`` or ``"batch_topk"``, which keep the ``k`` largest neurons of
+                a token alone.
             k: how many neurons are kept, with those two.
             d_vmask: hidden units of VMASK; 0 leaves it out.
             freeze: ``"all"``, ``"none"``, or how many of the encoder's lowest blocks are not trained; by default all

@@ -90,8 +90,8 @@ def check_act_fn(act_fn: str, k: int | None, readout: str) -> None:
     """Raise a ConfigError for neurons that are not the encoder's own, where no head is there to have them."""
     if readout != "neuron_head" and (act_fn != "relu" or k is not None):
         raise ConfigError(
-            f"act_fn and k have no meaning with a pretrained backbone and readout={readout!r}, which reads the encoder's "
-            'own neurons. Leave them out, or use readout="neuron_head".'
+            f"act_fn and k have no meaning with a pretrained backbone and readout={readout!r}, which reads the "
+            "encoder's own neurons. Leave them out, or use readout='neuron_head'."
         )
     if act_fn not in HEAD_ACT_FNS:
         raise ConfigError(

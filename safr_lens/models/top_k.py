@@ -65,8 +65,8 @@ class TopK(nn.Module):
 
     With ``"topk"`` each token keeps its k largest. With ``"batch_topk"`` the batch keeps k a token on average in
     training; in evaluation neurons from a threshold on are kept, which the training estimated
-    (:func:`safr_lens.training.top_k.estimate_thresholds`), so that no text depends on those beside it. A classifier that
-    has none yet keeps k of each token.
+    (:func:`safr_lens.training.top_k.estimate_thresholds`), so that no text depends on those beside it. A classifier
+    that has none yet keeps k of each token.
 
     Args:
         config: with ``k``.
@@ -91,7 +91,7 @@ class TopK(nn.Module):
         Args:
             adapter: says where neurons are.
             mask: True at the tokens of the text.
-            k: so many, over the batch with ``"batch_topk"``, instead of what evaluation and training take by themselves.
+            k: so many, over the batch with ``"batch_topk"``, instead of what evaluation and training take themselves.
         """
         keep = partial(self._kept, mask=mask, k=k)
         return [(adapter.neurons(layer), partial(keep, layer=layer)) for layer in range(self.n_layers)]

@@ -29,8 +29,8 @@ class TrainConfig:
         max_grad_norm: gradients are clipped to this norm.
         gradient_accumulation_steps: batches an optimizer step.
         mixed_precision: ``"no"`` or ``"bf16"``.
-        k_epochs: over so many epochs ``k`` of a model that keeps its largest neurons alone falls from ``d_mlp`` to its own
-            value (:func:`safr_lens.training.top_k.annealed`); by default it has that from the first step.
+        k_epochs: over so many epochs ``k`` of a model that keeps its largest neurons alone falls from ``d_mlp`` to its
+            own value (:func:`safr_lens.training.top_k.annealed`); by default it has that from the first step.
         embedding_start: where the token embedding starts: ``"random"``, or ``"words"``: word vectors of the training
             split (or of other texts that are given), rotated at random into ``d_model``.
         seed: of weights, gates, dropout and the order of the data; one seed, one result on one machine

@@ -39,6 +39,20 @@ def test_the_run_says_what_it_is_and_the_encoder_is_as_it_was(run, small_bert, o
     assert all(torch.equal(trained[name], tensor) for name, tensor in start.state_dict().items())
 
 
+def test_a_head_keeps_its_largest_neurons_alone(call, options, tmp_path):
+    result = call("train", *options, "--act-fn", "topk", "--k", 4, "--k-epochs", 1, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    model = HookedClassifier.from_pretrained(tmp_path / "run")
+    seen = model(["a dull film"], capture=["head.mlp.hook_post"]).activations["head.mlp.hook_post"]
+    assert (model.config.act_fn, model.config.k) == ("topk", 4) and (seen > 0).sum(-1).max() <= 4
+
+
+def test_too_large_a_k_is_refused_before_anything_is_written(call, options, tmp_path):
+    result = call("train", *options, "--act-fn", "topk", "--k", 17, "--out", tmp_path / "run")
+    assert result.exit_code == 2 and not (tmp_path / "run").exists()
+    assert "k must be a whole number, from 1 to 16; got 17" in " ".join(result.stderr.split())
+
+
 def test_token_vectors_are_shared_by_trainings(call, options, tmp_path, run):
     folder = options[options.index("--vectors-folder") + 1]
     before = sorted(folder.rglob("*"))

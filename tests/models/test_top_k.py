@@ -107,9 +107,7 @@ def test_it_is_the_same_model_as_one_without_whose_hook_keeps_the_largest(make_m
     def keep(value, hook):
         return largest_of_token(value, 3)
 
-    plain, sparse = (
-        make_model(backbone=backbone, n_layers=2, **chosen) for chosen in ({}, {"act_fn": "topk", "k": 3})
-    )
+    plain, sparse = (make_model(backbone=backbone, n_layers=2, **chosen) for chosen in ({}, {"act_fn": "topk", "k": 3}))
     sparse.load_state_dict(plain.state_dict())
     hooks = [(f"blocks.{layer}.mlp.hook_post", keep) for layer in range(2)]
     assert torch.equal(plain.run_with_hooks(TEXT, fwd_hooks=hooks).logits, sparse(TEXT).logits)
@@ -207,7 +205,9 @@ def test_k_without_meaning_is_an_error(tiny_config, small_bert, act_fn, k, messa
 
 
 def test_k_without_such_an_activation_is_an_error(tiny_config):
-    with pytest.raises(ConfigError, match=r"k has no meaning with act_fn='relu'\. Leave it out, or use act_fn='topk'\."):
+    with pytest.raises(
+        ConfigError, match=r"k has no meaning with act_fn='relu'\. Leave it out, or use act_fn='topk'\."
+    ):
         tiny_config(k=4)
 
 

@@ -31,6 +31,11 @@ def test_own_settings_win_over_these_defaults():
     assert (settings.train.learning_rate, settings.model.d_mlp, settings.model.freeze) == (1e-4, 64, 2)
 
 
+def test_a_head_can_keep_its_largest_neurons_alone():
+    settings = make_settings({**SOURCE, "act_fn": "topk", "k": 16, "k_epochs": 2})
+    assert (settings.model.act_fn, settings.model.k, settings.train.k_epochs) == ("topk", 16, 2)
+
+
 def test_the_information_term_is_there_where_vmask_is():
     with_vmask = make_settings({**SOURCE, "d_vmask": 8}).penalty
     assert with_vmask.weights(0.0)["information"] > 0 and with_vmask.gates == "apart"
@@ -56,6 +61,10 @@ def test_a_preset_keeps_its_weights_and_the_encoder_its_words(preset):
         ({**SOURCE, "embedding_start": "words"}, r"embedding_start has no meaning.*its own token embeddings"),
         ({**SOURCE, "act_fn": "gelu"}, r"act_fn has no meaning with a pretrained backbone"),
         ({**SOURCE, "d_mlp": 0}, r"d_mlp must be a whole number"),
+        ({**SOURCE, "act_fn": "topk"}, r"keeps the k largest of 1024 neurons\. State how many, as k=16"),
+        ({**SOURCE, "act_fn": "topk", "k": 0}, r"k must be a whole number, from 1 to 1024; got 0"),
+        ({**SOURCE, "k": 8}, r"k has no meaning with act_fn='relu'"),
+        ({**SOURCE, "readout": "neurons", "act_fn": "topk", "k": 8}, r"reads the encoder's own neurons"),
         ({"encoder": {}}, r"Unknown setting 'encoder'"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
