@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
+from typing import TypeVar
 
 import torch
 from accelerate import PartialState
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.distributed import distributed_c10d
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from safr_lens.launch import n_launched
+
+Model = TypeVar("Model", bound=nn.Module)
 MAX_DIMS = 8
 DTYPES = (torch.float32, torch.float64, torch.int64, torch.int32, torch.bool, torch.bfloat16, torch.float16)
-
-
-def n_launched() -> int:
-    """Return how many processes were launched together, whether or not they have joined."""
-    return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def join() -> PartialState:
@@ -25,6 +23,11 @@ def join() -> PartialState:
     Without accelerators accelerate must be told so, or each process would work on its own.
     """
     return PartialState(cpu=not torch.accelerator.is_available())
+
+
+def on_own_device(model: Model) -> Model:
+    """Move a model to the accelerator of this process, where several were launched."""
+    return model.to(join().device) if n_launched() > 1 else model
 
 
 def process_share() -> tuple[int, int]:
@@ -81,6 +84,12 @@ def first_to_stop() -> bool:
         return distributed_c10d._get_default_store().add("safr_lens/stopped", 1) == 1
     except RuntimeError:  # the launcher, whose store it is, has gone
         return True
+
+
+def lost_another(error: Exception) -> bool:
+    """Whether an error says that another process has gone, while this one waited for it."""
+    said = isinstance(error, distributed.DistError) or "gloo" in str(error)
+    return said and process_share()[1] > 1
 
 
 def _device() -> torch.device:

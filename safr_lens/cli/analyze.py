@@ -13,6 +13,7 @@ from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
+from safr_lens.launch import speaks
 
 
 @guarded
@@ -46,19 +47,17 @@ def analyze(
 
     Example: safr-lens analyze runs/safr --data rotten_tomatoes --out runs/safr/analysis
     """
-    from accelerate import PartialState
-
     from safr_lens import HookedClassifier
     from safr_lens.analysis import NEURONS_FILE, checked_folder
     from safr_lens.measures.measure_rows import AT_INIT, COLUMNS, measure_rows
+    from safr_lens.processes import on_own_device
     from safr_lens.runs.analyze_run import analyze_run
     from safr_lens.runs.measured_data import measured_data
     from safr_lens.runs.record import run_record
 
     if out is not None:
         checked_folder(out, overwrite=overwrite)
-    main = PartialState().is_main_process
-    model = HookedClassifier.from_pretrained(run)
+    model = on_own_device(HookedClassifier.from_pretrained(run))
     chosen = measured_data(
         data,
         split,
@@ -76,12 +75,10 @@ def analyze(
         at_init=at_init,
         faithfulness_texts=faithfulness_texts,
         seed=seed,
-        stages=stages(run, shown=main and not quiet),
+        stages=stages(run, shown=not quiet),
     )
-    if not main:
-        return
     described = {"run": run, "data": data, **chosen.described, "word_vectors": chosen.vectors_name}
-    if out is not None:
+    if out is not None and speaks():
         analysis.save(out, extra=described)
     if as_json:
         print_json(described | analysis.to_dict())

@@ -33,12 +33,13 @@ def evaluate(
     Example: safr-lens evaluate runs/safr --data reviews.csv
     """
     from safr_lens import HookedClassifier
+    from safr_lens.processes import on_own_device
     from safr_lens.runs.analyze_run import evaluate_run
     from safr_lens.runs.measured_split import measured_split
     from safr_lens.runs.record import run_record
     from safr_lens.runs.seen import seen_warnings
 
-    model = HookedClassifier.from_pretrained(run)
+    model = on_own_device(HookedClassifier.from_pretrained(run))
     chosen = measured_split(
         data,
         split,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,10 @@ from typing import Any
 
 import typer
 
-from safr_lens.errors import SafrLensError
+from safr_lens.errors import ConfigError, SafrLensError, first_line
+from safr_lens.launch import n_launched, speaks
+
+SHARED = ("train", "evaluate", "analyze", "compare")
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,18 +24,56 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             with _loads_said():
+                _join(command.__name__)
                 return command(*args, **kwargs)
         except SafrLensError as error:
-            _say(f"Error: {error}")
-            raise typer.Exit(2) from None
+            raise _stopped(f"Error: {error}") from None
         except OSError as error:
-            _say(f"Error: {error.filename or ''}: {error.strerror or error}".replace("Error: :", "Error:"))
-            raise typer.Exit(2) from None
+            said = f"Error: {error.filename or ''}: {error.strerror or error}".replace("Error: :", "Error:")
+            raise _stopped(said) from None
         except KeyboardInterrupt:
-            _say("Interrupted. A training that was begun with --out can be resumed with --resume.")
-            raise typer.Exit(130) from None
+            said = "Interrupted. A training that was begun with --out can be resumed with --resume."
+            raise _stopped(said, 130) from None
+        except Exception as error:
+            if n_launched() == 1:
+                raise
+            raise _stopped_by(error) from None
 
     return run
+
+
+def _join(command: str) -> None:
+    """Join the other processes of a launch, where a command shares its work among them."""
+    if n_launched() == 1:
+        return
+    from safr_lens.processes import join
+
+    join()
+    if command not in SHARED:
+        raise ConfigError(
+            f"safr-lens {command} runs in one process; start it without accelerate launch or torchrun. These share "
+            f"their work among processes: {', '.join(SHARED)}."
+        )
+
+
+def _stopped(message: str, code: int = 2) -> typer.Exit:
+    """Say why a command stops, once for all processes of a launch, and return what ends this one."""
+    if n_launched() > 1:
+        from safr_lens.processes import first_to_stop
+
+        if not first_to_stop():
+            return typer.Exit(code)
+    _say(message)
+    return typer.Exit(code)
+
+
+def _stopped_by(error: Exception) -> Exception:
+    """Return what ends a process of a launch after an error that is no user's mistake."""
+    from safr_lens.processes import first_to_stop, lost_another
+
+    if lost_another(error):  # which has said why, unless it was killed
+        return _stopped(f"Error: another process of the launch has ended ({first_line(error):.200}).")
+    return error if first_to_stop() else typer.Exit(2)
 
 
 class _Loads(logging.Handler):
@@ -44,7 +84,7 @@ class _Loads(logging.Handler):
         self.messages: dict[str, None] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        if os.environ.get("RANK", "0") == "0":
+        if speaks():
             self.messages[record.getMessage()] = None
 
 

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs."""
+"""What commands print: tables for people, JSON for programs; of several processes one speaks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from safr_lens.json_values import without_nan
+from safr_lens.launch import speaks
 
 
 def print_json(value: Any) -> None:
     """Print one JSON value on standard output."""
-    typer.echo(json.dumps(without_nan(value), indent=2, allow_nan=False))
+    if speaks():
+        typer.echo(json.dumps(without_nan(value), indent=2, allow_nan=False))
 
 
 WIDEST = 24
@@ -41,7 +43,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
             table.add_column(Text(column), justify="right", overflow="fold", width=width)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    Console(quiet=not speaks()).print(table)
 
 
 def _longest(texts: Iterable[str]) -> int:
@@ -50,7 +52,7 @@ def _longest(texts: Iterable[str]) -> int:
 
 def say(*lines: str) -> None:
     """Print lines for people on standard output."""
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, quiet=not speaks())
     for line in lines:
         console.print(Text(line))
 

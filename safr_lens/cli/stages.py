@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from safr_lens.launch import speaks
+
 
 def stages(title: str, *, shown: bool) -> Callable[[str], AbstractContextManager[Callable[[int, int], None]]]:
     """Return what :func:`safr_lens.analysis.analyze` takes as ``stages``: a progress bar on standard error."""
@@ -20,7 +22,7 @@ def stages(title: str, *, shown: bool) -> Callable[[str], AbstractContextManager
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True, quiet=not shown),
+            console=Console(stderr=True, quiet=not (shown and speaks())),
             transient=True,
         )
         with bar:

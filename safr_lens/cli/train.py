@@ -144,8 +144,6 @@ def train(
 
     safr-lens train --data rotten_tomatoes --backbone path/to/encoder --out runs/head
     """
-    from accelerate import PartialState
-
     from safr_lens.data.label_mapping import merged
     from safr_lens.errors import ConfigError
     from safr_lens.runs.train_run import train_run
@@ -156,8 +154,6 @@ def train(
     result = train_run(
         settings, out=out, vectors_folder=vectors_folder, resume=resume, overwrite=overwrite, progress=not quiet
     )
-    if not PartialState().is_main_process:
-        return
     if as_json:
         print_json(result.metrics)
         return

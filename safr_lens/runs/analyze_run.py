@@ -15,6 +15,7 @@ from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.processes import on_own_device
 from safr_lens.runs.measured_data import MeasuredData, measured_data
 from safr_lens.runs.record import run_record
 from safr_lens.runs.seen import seen_warnings
@@ -71,7 +72,7 @@ def analyze_runs(
         CheckpointError: a run that cannot be loaded.
         ConfigError: runs with other labels.
     """
-    models = {run: HookedClassifier.from_pretrained(run) for run in runs}
+    models = {run: on_own_device(HookedClassifier.from_pretrained(run)) for run in runs}
     classes = {model.labels for model in models.values()}
     if len(classes) > 1:
         raise ConfigError(f"The runs know other classes: {' and '.join(', '.join(one) for one in sorted(classes))}.")
