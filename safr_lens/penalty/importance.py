@@ -36,6 +36,8 @@ def neuron_importance(
     correlation: Float[Tensor, "batch pos pos"],
     mask: Bool[Tensor, "batch pos"],
     l1_ratio: float = 1.0,
+    *,
+    overlaps: Float[Tensor, "batch pos pos"] | None = None,
 ) -> Float[Tensor, ""]:
     r"""Importance term: the representation of important tokens should be monosemantic.
 
@@ -51,6 +53,7 @@ def neuron_importance(
         correlation: C in [0, 1]; correlated pairs are left out of s.
         mask: True at real tokens.
         l1_ratio: lambda, the weight of the sparsity part.
+        overlaps: o, :func:`~safr_lens.penalty.overlap` of the neurons, where it is known already.
 
     Returns:
         A scalar in [0, 1 + l1_ratio]; invariant to the scale of each token's neurons and of q.
@@ -65,9 +68,11 @@ def neuron_importance(
     tensor(0.5000)
     """
     uncorrelated = real_pairs(mask) * (1 - correlation.float())
-    shared = (uncorrelated * overlap(neurons).square()).sum(-1) / uncorrelated.sum(-1).clamp_min(TINY)
+    o = overlap(neurons) if overlaps is None else overlaps
+    shared = (uncorrelated * o.square()).sum(-1) / uncorrelated.sum(-1).clamp_min(TINY)
     weights = importance.float() * mask
-    return _weighted_mean(shared, weights) + l1_ratio * _weighted_mean(density(neurons), weights)
+    found = _weighted_mean(shared, weights)
+    return found + l1_ratio * _weighted_mean(density(neurons), weights) if l1_ratio else found
 
 
 def _weighted_mean(values: Float[Tensor, "batch pos"], weights: Float[Tensor, "batch pos"]) -> Float[Tensor, ""]:
@@ -91,4 +96,5 @@ class NeuronImportance(Term):
 
     def value(self, inputs: TermInputs) -> Float[Tensor, ""]:
         seen = inputs.compared
-        return neuron_importance(seen.neurons, seen.importance, seen.correlation, seen.mask, self.l1_ratio)
+        known = {"overlaps": seen.overlaps}
+        return neuron_importance(seen.neurons, seen.importance, seen.correlation, seen.mask, self.l1_ratio, **known)

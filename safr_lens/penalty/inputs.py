@@ -12,8 +12,9 @@ from torch import Tensor
 
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.correlation import attention_correlation
+from safr_lens.penalty.overlap import overlap
 from safr_lens.penalty.pairs import Pairs
-from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation
+from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation, word_occurrences
 
 NEEDS = ("embedding", "neurons", "pattern", "vectors", "compared")
 
@@ -55,6 +56,11 @@ class ComparedTokens:
     correlation: Float[Tensor, "batch pos pos"]
     shares: Float[Tensor, "batch pos"] | float
     mask: Bool[Tensor, "batch pos"]
+
+    @cached_property
+    def overlaps(self) -> Float[Tensor, "batch pos pos"]:
+        """How far each pair shares its neurons, once for all terms."""
+        return overlap(self.neurons)
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,7 @@ class TermInputs:
         return ComparedTokens(neurons, q, correlation, shares, kept)
 
     def _shares(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos"]:
-        occurrences = ((tokens.unsqueeze(1) == tokens.unsqueeze(2)) & mask.unsqueeze(1)).sum(-1)
-        occurrences = occurrences.where(~self.words.unknown(tokens), 1)  # different words that share one id
+        occurrences = word_occurrences(tokens, mask).where(
+            ~self.words.unknown(tokens), 1
+        )  # different words that share one id
         return mask / occurrences.clamp_min(1)

@@ -16,6 +16,8 @@ def neuron_interaction(
     importance: Float[Tensor, "batch pos"],
     correlation: Float[Tensor, "batch pos pos"],
     mask: Bool[Tensor, "batch pos"],
+    *,
+    overlaps: Float[Tensor, "batch pos pos"] | None = None,
 ) -> Float[Tensor, ""]:
     r"""Interaction term: correlated important pairs should share neurons.
 
@@ -24,7 +26,7 @@ def neuron_interaction(
     over all pairs of real tokens of the same text in the batch.
 
     Args:
-        neurons, importance, correlation, mask: as in :func:`neuron_importance`.
+        neurons, importance, correlation, mask, overlaps: as in :func:`neuron_importance`.
 
     Returns:
         A scalar in [0, 1] for non-negative neurons (up to 2 otherwise); 0 where no pair is correlated.
@@ -40,7 +42,8 @@ def neuron_interaction(
     """
     q = importance.float()
     weights = real_pairs(mask) * correlation.float() * q.unsqueeze(1) * q.unsqueeze(2)
-    return (weights * (1 - overlap(neurons))).sum() / weights.sum().clamp_min(TINY)
+    o = overlap(neurons) if overlaps is None else overlaps
+    return (weights * (1 - o)).sum() / weights.sum().clamp_min(TINY)
 
 
 class NeuronInteraction(Term):
@@ -54,4 +57,5 @@ class NeuronInteraction(Term):
 
     def value(self, inputs: TermInputs) -> Float[Tensor, ""]:
         seen = inputs.compared
-        return neuron_interaction(seen.neurons, seen.importance * seen.shares, seen.correlation, seen.mask)
+        q = seen.importance * seen.shares
+        return neuron_interaction(seen.neurons, q, seen.correlation, seen.mask, overlaps=seen.overlaps)

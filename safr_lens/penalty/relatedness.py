@@ -42,6 +42,20 @@ def word_correlation(
     return (torch.relu(cosine - threshold) / (1 - threshold)).clamp_max(1.0) * real_pairs(mask)
 
 
+def word_occurrences(tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Int[Tensor, "batch pos"]:
+    """Return how often the word of each real token occurs among the real tokens of its row; at padding, any number.
+
+    >>> tokens = torch.tensor([[7, 8, 7, 0], [7, 0, 0, 0]])
+    >>> word_occurrences(tokens, tokens != 0)
+    tensor([[2, 1, 2, 4],
+            [1, 4, 4, 4]])
+    """
+    row = torch.arange(len(tokens), device=tokens.device).unsqueeze(1)
+    words = torch.where(mask, tokens * len(tokens) + row, -1)
+    _, place, counts = words.unique(return_inverse=True, return_counts=True)
+    return counts[place]
+
+
 def unit_or_zero(vectors: Float[Tensor, "n d_embed"]) -> Float[Tensor, "n d_embed"]:
     """Return the rows at unit length; zero where a row is zero or not finite.
 
