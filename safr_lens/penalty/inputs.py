@@ -14,7 +14,7 @@ from safr_lens.models.output import ClassifierOutput
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.overlap import overlap
 from safr_lens.penalty.pairs import Pairs
-from safr_lens.penalty.relatedness import across_texts, drawn_tokens, word_correlation, word_occurrences
+from safr_lens.penalty.relatedness import across_texts, drawn_tokens, related, unit_or_zero, word_occurrences
 
 NEEDS = ("embedding", "neurons", "pattern", "vectors", "compared")
 
@@ -31,12 +31,13 @@ class TokenWords:
     tokens: Int[Tensor, "batch pos"]
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None
 
-    def unknown(self, tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:
-        """Return which tokens have no word vector, where word vectors are used: padding, unknown and rare words."""
-        if self.vectors is None:
-            return torch.zeros_like(tokens, dtype=torch.bool)
-        found = self.vectors[tokens]  # of these tokens alone: a pretrained vocabulary is large
-        return ~(found.isfinite().all(-1) & found.any(-1))
+    def unit(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_embed"]:
+        """Return the word vectors of tokens at unit length; zero where there is none.
+
+        Each of their distinct words is looked up and scaled once, and no other of a vocabulary that may be large.
+        """
+        types, place = tokens.unique(return_inverse=True)
+        return unit_or_zero(self.vectors[types])[place]
 
 
 @dataclass(frozen=True)
@@ -124,19 +125,25 @@ class TermInputs:
         tokens = None if self.words is None else self.words.tokens
         if self.pairs.scope == "batch":
             places = drawn_tokens(mask, self.pairs.batch_tokens)
-            neurons, q = (values.flatten(0, 1)[places].unsqueeze(0) for values in (neurons, q))
+            neurons, q = (values.flatten(0, 1).index_select(0, places).unsqueeze(0) for values in (neurons, q))
             tokens = None if tokens is None else tokens.flatten()[places].unsqueeze(0)
         kept = mask if places is None else torch.ones_like(q, dtype=torch.bool)
-        shares = self._shares(tokens, kept) if self.pairs.counted_pairs == "words" else 1.0
+        unit = None if tokens is None or self.words.vectors is None else self.words.unit(tokens)
+        shares = _shares(tokens, unit, kept) if self.pairs.counted_pairs == "words" else 1.0
         if self.pairs.pairs == "words":
-            correlation = word_correlation(tokens, self.words.vectors, kept, self.pairs.word_threshold)
+            correlation = related(unit, kept, self.pairs.word_threshold)
         else:
             correlation = attention_correlation(self.pattern, mask, self.pairs.threshold)
             correlation = correlation if places is None else across_texts(correlation, places).unsqueeze(0)
         return ComparedTokens(neurons, q, correlation, shares, kept)
 
-    def _shares(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos"]:
-        occurrences = word_occurrences(tokens, mask).where(
-            ~self.words.unknown(tokens), 1
-        )  # different words that share one id
-        return mask / occurrences.clamp_min(1)
+
+def _shares(
+    tokens: Int[Tensor, "batch pos"],
+    unit: Float[Tensor, "batch pos d_embed"] | None,
+    mask: Bool[Tensor, "batch pos"],
+) -> Float[Tensor, "batch pos"]:
+    occurrences = word_occurrences(tokens, mask)
+    if unit is not None:  # different words may share the id of what has no vector: unknown and rare ones
+        occurrences = occurrences.where(unit.any(-1), 1)
+    return mask / occurrences

@@ -37,9 +37,15 @@ def word_correlation(
     >>> word_correlation(torch.tensor([[0, 1, 2, 0]]), vectors, torch.ones(1, 4, dtype=torch.bool))[0, 0]
     tensor([0.0000, 0.6000, 0.0000, 1.0000])
     """
-    unit = unit_or_zero(vectors[tokens].flatten(0, 1)).view(*tokens.shape, -1)
+    return related(unit_or_zero(vectors[tokens].flatten(0, 1)).view(*tokens.shape, -1), mask, threshold)
+
+
+def related(
+    unit: Float[Tensor, "batch pos d_embed"], mask: Bool[Tensor, "batch pos"], threshold: float
+) -> Float[Tensor, "batch pos pos"]:
+    """Return :func:`word_correlation` from each token's word vector at unit length, or zero."""
     cosine = unit @ unit.transpose(1, 2)
-    return (torch.relu(cosine - threshold) / (1 - threshold)).clamp_max(1.0) * real_pairs(mask)
+    return cosine.sub_(threshold).div_(1 - threshold).clamp_(0.0, 1.0).mul_(real_pairs(mask))
 
 
 def word_occurrences(tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Int[Tensor, "batch pos"]:

@@ -169,7 +169,7 @@ class SafrPenalty:
         *,
         texts: Bool[Tensor, " batch"] | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Return every term of a batch by name, unweighted.
+        """Return every term of a batch by name, unweighted and in single precision, under autocast too.
 
         Args:
             output: of the classifier, with :meth:`hook_names` captured.
@@ -185,11 +185,12 @@ class SafrPenalty:
         if self.pairs is not None and self.pairs.counted_pairs == "words" and words is None:
             raise ConfigError("Pairs of words are counted once; give words=TokenWords(tokens).")
         values = defaultdict(list)
-        for layer in range(backbone.n_layers):
-            inputs = TermInputs(output, _points(backbone, layer), words, self.pairs, texts)
-            for term in self.active:
-                if layer in self._layers_of(term, backbone.n_layers):
-                    values[term.name].append(term.value(inputs))
+        with torch.autocast(output.logits.device.type, enabled=False):  # overlaps in half precision are too coarse
+            for layer in range(backbone.n_layers):
+                inputs = TermInputs(output, _points(backbone, layer), words, self.pairs, texts)
+                for term in self.active:
+                    if layer in self._layers_of(term, backbone.n_layers):
+                        values[term.name].append(term.value(inputs))
         return {term.name: torch.stack(values[term.name]).mean() for term in self.active}
 
     def weights(self, epoch: float) -> dict[str, float]:
