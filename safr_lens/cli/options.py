@@ -32,6 +32,10 @@ Readout = Annotated[
         "neuron_head (new neurons on the token vectors, default there)."
     ),
 ]
+Pooling = Annotated[
+    str | None,
+    typer.Option(help="The text's logits: mean of its tokens' (default) or, with a decoder, those of the last."),
+]
 VectorsFolder = Annotated[
     Path | None,
     typer.Option(help="Where token vectors of a frozen encoder are kept (default ~/.cache/safr_lens/token_vectors)."),

@@ -45,6 +45,7 @@ def sweep(
     backbone: options.Backbone = None,
     freeze: options.Freeze = None,
     readout: options.Readout = None,
+    pooling: options.Pooling = None,
     vectors_folder: options.VectorsFolder = None,
     labels: options.Labels = None,
     word_vectors: options.WordVectors = None,

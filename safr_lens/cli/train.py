@@ -91,6 +91,7 @@ def train(
     freeze: options.Freeze = None,
     vectors_folder: options.VectorsFolder = None,
     readout: options.Readout = None,
+    pooling: options.Pooling = None,
     epochs: Annotated[
         int | None,
         typer.Option(

@@ -136,7 +136,7 @@ class _Streams:
         self.ranks = SecondMoment(d_mlp) if effects else None
         exact = last and model.adapter.capabilities.exact_decomposition
         mlp = MlpReadout.of(model.adapter) if effects and exact else None
-        self.ablation = None if mlp is None else AblationStream(mlp)
+        self.ablation = None if mlp is None else AblationStream(mlp, pooling=model.config.pooling)
         writes = None if mlp is None else mlp.out @ mlp.readout.weight
         made = {
             name: make(StreamSetup(corpus, d_mlp, n_classes, self.n_groups, seed, writes))

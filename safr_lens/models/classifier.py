@@ -27,7 +27,7 @@ from safr_lens.models.evaluating import evaluating
 from safr_lens.models.hook_api import CheckedHooks
 from safr_lens.models.inputs import checked_ids, encoded
 from safr_lens.models.output import ClassifierOutput
-from safr_lens.models.pooling import masked_mean
+from safr_lens.models.pooling import pooled
 from safr_lens.models.pretrained import of_hf_classifier, on_pretrained_encoder
 from safr_lens.models.top_k import TopK
 from safr_lens.models.vmask import TypeLogOdds, VMask, sample_gate
@@ -45,7 +45,8 @@ class HookedClassifier(CheckedHooks):
 
     The token embedding e (``adapter.gated``, to be exact) is gated by VMASK: ``e_i g_i`` with g = q in evaluation and a
     hard sample of it in training; without VMASK, every q is 1.
-    The text's logits are the mean of the per-position logits over its real tokens. With ``readout="neurons"`` the
+    The text's logits are the mean of the per-position logits over its real tokens (or, on a decoder, those of its last
+    token: ``config.pooling``). With ``readout="neurons"`` the
     per-position logits read the last MLP's output alone.
 
     ``backbone`` is the network (by default a ``HookedTransformer``), ``adapter`` says where in it things are. All hook
@@ -108,6 +109,7 @@ class HookedClassifier(CheckedHooks):
         d_vmask: int = 0,
         freeze: Freeze | None = None,
         n_ctx: int | None = None,
+        pooling: str = "mean",
         seed: int = 0,
     ) -> HookedClassifier:
         """Return a classifier on a pretrained encoder (BERT, RoBERTa, DistilBERT, ModernBERT), ready to be trained.
@@ -130,6 +132,8 @@ class HookedClassifier(CheckedHooks):
             freeze: ``"all"``, ``"none"``, or how many of the encoder's lowest blocks are not trained; by default all
                 with a neuron head, else none.
             n_ctx: longest text in tokens, special ones included; by default what the encoder can read.
+            pooling: what the text's logits are of those of its tokens: their ``"mean"``, or, with a decoder, those of
+                the ``"last"`` token; neurons at the other tokens then add nothing.
             seed: of what is new.
 
         Raises:
@@ -144,6 +148,7 @@ class HookedClassifier(CheckedHooks):
             "d_vmask": d_vmask,
             "freeze": freeze,
             "n_ctx": n_ctx,
+            "pooling": pooling,
             "seed": seed,
         }
         return on_pretrained_encoder(cls.from_config, source, labels=labels, readout=readout, **settings)
@@ -245,11 +250,12 @@ class HookedClassifier(CheckedHooks):
             importance=local["importance"] * text,
             mask=text,
             activations=seen,
+            pooling=self.config.pooling,
         )
 
     def _logits(self, tokens: Tensor, mask: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         token_logits = self.hook_token_logits(self.adapter.run(tokens, mask))
-        return token_logits, self.hook_pooled(masked_mean(token_logits, text))
+        return token_logits, self.hook_pooled(pooled(token_logits, text, self.config.pooling))
 
     def activations(
         self,
@@ -351,10 +357,11 @@ class HookedClassifier(CheckedHooks):
 
         A component v of the residual that is read out at position i adds
 
-        .. math:: \\frac{1}{n}\\,\\frac{(v - \\bar v) \\odot w}{\\sigma_i} W_U
+        .. math:: a_i\\,\\frac{(v - \\bar v) \\odot w}{\\sigma_i} W_U
 
-        with n real tokens, the final LayerNorm's weight w and its scale :math:`\\sigma_i` at that position, taken as it
-        is (this is what makes the sum exact); for neuron k, ``v = h[i, k] W_out[k]``.
+        with :math:`a_i = 1/n` for n real tokens (``pooling="last"``: 1 at the last, 0 at others), the final LayerNorm's
+        weight w and its scale :math:`\\sigma_i` at that position, taken as it is (this is what makes the sum exact);
+        for neuron k, ``v = h[i, k] W_out[k]``.
 
         Args:
             text: the text.
@@ -380,7 +387,8 @@ class HookedClassifier(CheckedHooks):
             output = self(*self.to_tokens(one_text(text), truncate=truncate), capture=names)
             seen = {name: output.activations[name][output.mask].float() for name in names}
             tokens = self.to_str_tokens(text, truncate=truncate)
-            return decomposed(self.adapter, seen, output.logits[0].float(), tokens=tokens, labels=self.labels)
+            logits, weights = output.logits[0].float(), output.token_weights[0, output.mask[0]]
+            return decomposed(self.adapter, seen, logits, weights=weights, tokens=tokens, labels=self.labels)
 
     def save_pretrained(self, directory: str | PathLike[str]) -> None:
         """Write ``model.safetensors``, ``config.json`` and ``tokenizer.json``."""

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.checks import check_choice, check_number
+from safr_lens.errors import ConfigError
+from safr_lens.models.pooling import POOLINGS
 
 READOUTS = ("neurons", "residual")
+LAST = ' (GPT-2, NeoX, Llama or Qwen), whose last token has read the whole text; use pooling="mean"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,8 @@ class ModelConfig(BackboneConfig):
         dropout: share dropped at the token embedding and at the outputs of attention and MLPs in training.
         readout: ``"neurons"`` reads the class from the last MLP's output alone, ``"residual"`` from the whole
             residual stream.
+        pooling: what the text's logits are of those of its tokens: their ``"mean"``, or, on a pretrained decoder, those
+            of the ``"last"`` token.
 
     Raises:
         ConfigError: a value without meaning.
@@ -29,9 +34,13 @@ class ModelConfig(BackboneConfig):
     d_vmask: int = 1024
     dropout: float = 0.1
     readout: str = "neurons"
+    pooling: str = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("d_vmask", self.d_vmask, low=0, whole=True)
         check_number("dropout", self.dropout, low=0.0, high=0.99)
         check_choice("readout", self.readout, READOUTS)
+        check_choice("pooling", self.pooling, POOLINGS)
+        if self.pooling == "last" and self.encoder is None:
+            raise ConfigError(f'pooling="last" needs a pretrained decoder{LAST}.')

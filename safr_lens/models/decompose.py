@@ -71,17 +71,19 @@ def decomposed(
     seen: Mapping[str, Float[Tensor, "pos _"]],
     logits: Float[Tensor, " n_classes"],
     *,
+    weights: Float[Tensor, " pos"],
     tokens: list[str],
     labels: tuple[str, ...],
 ) -> Decomposition:
     """Return the decomposition of one text from what its hook points hold; see ``HookedClassifier.decompose``."""
-    last, readout, n = backbone.n_layers - 1, backbone.readout(), len(tokens)
-    scale = logits.new_full((n, 1), n) * (1.0 if backbone.readout_scale is None else seen[backbone.readout_scale])
-    neurons = seen[backbone.neurons(last)].unsqueeze(-1) * readout.direct(backbone.w_out(last)) / scale.unsqueeze(-1)
+    last, readout = backbone.n_layers - 1, backbone.readout()
+    weights = weights.unsqueeze(1)
+    share = weights / (1.0 if backbone.readout_scale is None else seen[backbone.readout_scale])
+    neurons = seen[backbone.neurons(last)].unsqueeze(-1) * readout.direct(backbone.w_out(last)) * share.unsqueeze(-1)
     writers = {name: called for name, called in backbone.residual_writers().items() if name in seen}
-    others = {name: readout.direct(seen[name]) / scale for name in writers}
-    others["mlp_bias"] = readout.direct(backbone.b_out(last)).unsqueeze(0) / scale
-    others["readout_bias"] = readout.bias.expand(n, -1) / n
+    others = {name: readout.direct(seen[name]) * share for name in writers}
+    others["mlp_bias"] = readout.direct(backbone.b_out(last)) * share
+    others["readout_bias"] = readout.bias * weights
     return Decomposition(
         tokens=tokens,
         labels=labels,

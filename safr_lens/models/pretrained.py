@@ -15,7 +15,7 @@ from safr_lens.backbones.pretrained.families import family_of
 from safr_lens.backbones.pretrained.load import load_classifier, load_encoder
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
-from safr_lens.models.config import READOUTS, ModelConfig
+from safr_lens.models.config import LAST, READOUTS, ModelConfig
 
 Model = TypeVar("Model", bound=nn.Module)
 BACKBONE_READOUTS = ("neuron_head", *READOUTS)
@@ -57,6 +57,7 @@ def on_pretrained_encoder(
     d_vmask: int,
     freeze: Freeze | None,
     n_ctx: int | None,
+    pooling: str,
     seed: int,
 ) -> Model:
     """Return what ``make`` makes on an encoder; see ``HookedClassifier.from_pretrained_backbone``."""
@@ -65,6 +66,8 @@ def on_pretrained_encoder(
     encoder, tokenizer, encoder_config = load_encoder(source, layers=layers)
     if n_ctx is not None:
         check_number("n_ctx", n_ctx, low=3, high=encoder.n_ctx, whole=True)
+    if pooling == "last" and not encoder.family.decoder:
+        raise ConfigError(f'pooling="last" needs a decoder{LAST}.')
     head = readout == "neuron_head"
     config = ModelConfig(
         backbone="neuron_head" if head else "pretrained",
@@ -80,6 +83,7 @@ def on_pretrained_encoder(
         d_vmask=d_vmask,
         dropout=0.0,
         readout="neurons" if head else readout,
+        pooling=pooling,
     )
     model = make(config, tokenizer=tokenizer, labels=labels, seed=seed)
     model.adapter.module.encoder.load_state_dict(encoder.module.state_dict())

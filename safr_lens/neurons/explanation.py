@@ -182,7 +182,8 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
         seen |= {name: output.activations[name][0, :, kept][..., kept].float() for name in patterns}
         if exact:
             components = {name: seen[name] for name in points}
-            parts = decomposed(backbone, components, output.logits[0].float(), tokens=pieces, labels=model.labels)
+            logits, weights = output.logits[0].float(), output.token_weights[0, kept]
+            parts = decomposed(backbone, components, logits, weights=weights, tokens=pieces, labels=model.labels)
         else:
             parts = linearized(model, tokens, mask, words=pieces)
     parts = _by_word(parts, words)

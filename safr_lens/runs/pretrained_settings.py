@@ -11,6 +11,7 @@ from safr_lens.backbones import registered_backbones
 from safr_lens.backbones.config import check_k
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
+from safr_lens.models.pooling import POOLINGS
 from safr_lens.models.pretrained import BACKBONE_READOUTS, check_act_fn
 
 HEAD = "neuron_head"
@@ -33,6 +34,7 @@ class PretrainedConfig:
         act_fn, k: of the head; with ``"topk"`` or ``"batch_topk"`` the k largest neurons of a token are kept alone.
         d_vmask: hidden units of VMASK; 0 leaves it out.
         n_ctx: longest text in tokens, special ones included; by default what the encoder reads.
+        pooling: ``"mean"`` over the tokens, or, with a decoder, the ``"last"`` token.
     """
 
     backbone: str
@@ -43,9 +45,11 @@ class PretrainedConfig:
     k: int | None = None
     d_vmask: int = 0
     n_ctx: int | None = None
+    pooling: str = "mean"
 
     def __post_init__(self) -> None:
         check_choice("readout", self.readout, BACKBONE_READOUTS)
+        check_choice("pooling", self.pooling, POOLINGS)
         if isinstance(self.freeze, str) and self.freeze.isdecimal():
             object.__setattr__(self, "freeze", int(self.freeze))
         check_number("d_mlp", self.d_mlp, low=1, whole=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,15 @@ from safr_lens.atomic import replacing, write_json
 from safr_lens.errors import CheckpointError
 from safr_lens.models.checkpoint import WEIGHTS
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.config import ModelConfig
 from safr_lens.models.learned import learned_state, load_learned
 from safr_lens.training.averaging import WeightAverage
+from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord, write_history
 from safr_lens.training.trained_rows import Fingerprints, check_same_rows, read_rows, write_rows
 
 METRICS, HISTORY = "metrics.json", "history.jsonl"
+DEFAULTS = {field.name: field.default for part in (ModelConfig, TrainConfig) for field in fields(part)}
 RESUME, STATE, TENSORS = "resume", "state.json", "state.safetensors"
 
 
@@ -136,13 +139,13 @@ def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path, *, sa
     """Raise a CheckpointError that names the first setting in which two trainings differ.
 
     The number of epochs may differ: that is the same training, longer or shorter. Where the rows are known to be the
-    same, so may the place that they come from.
+    same, so may the place that they come from. A setting that did not exist yet had what is now its default.
     """
     free = {"epochs", "source", "rows"} if same_rows else {"epochs"}
     for part in sorted(saved.keys() | asked.keys()):
         old, new = saved.get(part) or {}, asked.get(part) or {}
         for name in sorted(old.keys() | new.keys()):
-            if name not in free and old.get(name) != new.get(name):
+            if name not in free and old.get(name, DEFAULTS.get(name)) != new.get(name):
                 raise CheckpointError(
                     f"{folder} holds a training with other settings: {name} was {old.get(name)!r}, now "
                     f"{new.get(name)!r}. Use the old setting, name another folder, or use --overwrite."

@@ -10,6 +10,7 @@ import torch
 
 from safr_lens import HookedClassifier
 from safr_lens.models.encoder_words import SOURCE
+from tests.backbones.pretrained.encoders import write_small_decoder
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,17 @@ def test_the_encoder_can_be_trained_too(call, options, tmp_path, freeze):
     assert json.loads(result.stdout)["settings"]["train"]["backbone_learning_rate"] == 5e-5
 
 
+def test_a_decoder_can_be_read_at_its_last_token(call, options, corpus, tmp_path):
+    decoder, out = write_small_decoder(tmp_path / "gpt2", "gpt2"), tmp_path / "run"
+    words = ("--backbone", decoder, "--pooling", "last", "--epochs", 1, "--out", out, "--json")
+    result = call("train", *options, *words)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["settings"]["model"]["pooling"] == "last"
+    result = call("analyze", out, "--data", corpus, "--quiet", "--json", "--no-init")
+    assert result.exit_code == 0, result.output
+    assert {"reliance_zero", "capacity"} <= json.loads(result.stdout)["figures"].keys()
+
+
 @pytest.mark.parametrize("readout", ["neurons", "residual"])
 def test_the_encoders_own_neurons_can_be_trained(call, options, tmp_path, readout):
     config = tmp_path / "empty.yaml"
@@ -110,6 +122,7 @@ def test_the_encoders_own_neurons_can_be_trained(call, options, tmp_path, readou
         (("--freeze", "3"), "freeze is 3, but the encoder has 2 blocks"),
         (("--freeze", "most"), "freeze must be all, none, or the number of lower blocks"),
         (("--readout", "neuron-head"), "readout must be one of neuron_head"),
+        (("--pooling", "last"), 'pooling="last" needs a decoder'),
         (("--tokenizer", "bpe"), "the encoder brings its own tokenizer"),
         (("--preset", "release"), "the token embedding, which is frozen"),
         (("--max-length", 999), "n_ctx must be a whole number, from 3 to 24"),

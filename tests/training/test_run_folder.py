@@ -9,6 +9,7 @@ from safr_lens import SafrPenalty, TrainConfig, train
 from safr_lens.data.texts import Texts
 from safr_lens.errors import CheckpointError
 from safr_lens.training import loop
+from safr_lens.training.run_folder import check_same
 from safr_lens.word_vectors import word_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier
 
@@ -73,3 +74,10 @@ def test_a_file_with_the_same_words_and_other_values_is_another_training(tmp_pat
     with pytest.raises(CheckpointError, match="other settings: word_vectors was"):
         fit(out=tmp_path / "run", resume=True, word_vectors=other)
     assert fit(out=tmp_path / "run", resume=True, word_vectors=copy).metrics["word_vectors"] == str(copy)
+
+
+def test_a_setting_that_an_older_run_did_not_know_had_its_default(tmp_path):
+    now = {"model": {"d_mlp": 8, "pooling": "mean"}, "train": {"seed": 0}}
+    check_same({"model": {"d_mlp": 8}, "train": {"seed": 0}}, now, tmp_path)
+    with pytest.raises(CheckpointError, match="pooling was None, now 'last'"):
+        check_same({"model": {"d_mlp": 8}}, {"model": {"d_mlp": 8, "pooling": "last"}}, tmp_path)

@@ -53,7 +53,7 @@ def evidence_scores(
         raise ConfigError("This model reads the text as a whole, so its tokens have no evidence; use other scores.")
     with evaluating(model):
         output = model(tokens, mask)
-    adds = output.token_logits.float() / output.mask.sum(1).clamp_min(1)[:, None, None]
+    adds = output.token_logits.float() * output.token_weights.unsqueeze(-1)
     predicted = output.logits.argmax(-1).tolist()
     return torch.stack([margin(row, j) for row, j in zip(adds, predicted, strict=True)]) * output.mask
 

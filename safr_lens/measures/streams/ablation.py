@@ -92,11 +92,12 @@ class AblationStream(DataclassMetric[AblationEffects]):
     Args:
         mlp: of the model.
         mean: the neurons' means for mean-ablation; zero-ablation without.
+        pooling: what a text's logits are of those of its tokens.
     """
 
-    def __init__(self, mlp: MlpReadout, *, mean: Float[Tensor, " d_mlp"] | None = None) -> None:
+    def __init__(self, mlp: MlpReadout, *, mean: Float[Tensor, " d_mlp"] | None = None, pooling: str = "mean") -> None:
         super().__init__()
-        self.mlp, self.mean = mlp, mean
+        self.mlp, self.mean, self.pooling = mlp, mean, pooling
         d_mlp, n_classes = len(mlp.out), len(mlp.readout.bias)
         self.add_state("losses", torch.zeros(d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("wrongs", torch.zeros(d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
@@ -113,9 +114,8 @@ class AblationStream(DataclassMetric[AblationEffects]):
         """Add some texts: neurons and residual of their real tokens, text by text; -1 as label where there is none."""
         removed = neurons.float() if self.mean is None else neurons.float() - self.mean.to(neurons.device)
         tokens = self.mlp.readout.logits(resid_post)
-        rows = torch.repeat_interleave(lengths)
-        intact = _text_means(tokens, rows, lengths)
-        changed = [_text_means(one, rows, lengths) for one in logits_without(self.mlp, resid_post, removed)]
+        intact = self._of_texts(tokens, lengths)
+        changed = [self._of_texts(one, lengths) for one in logits_without(self.mlp, resid_post, removed)]
         changes = torch.stack(changed, 2) - intact.unsqueeze(1)
         self.n += len(lengths)
         self.logits += changes.double().sum(0)
@@ -130,7 +130,9 @@ class AblationStream(DataclassMetric[AblationEffects]):
             logits=(self.logits / self.n).float().cpu(),
         )
 
-
-def _text_means(values: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
-    sums = values.new_zeros(len(lengths), *values.shape[1:]).index_add_(0, rows, values)
-    return sums / lengths.unsqueeze(1)
+    def _of_texts(self, values: Tensor, lengths: Tensor) -> Tensor:
+        if self.pooling == "last":
+            return values[lengths.cumsum(0) - 1]
+        rows = torch.repeat_interleave(lengths)
+        sums = values.new_zeros(len(lengths), *values.shape[1:]).index_add_(0, rows, values)
+        return sums / lengths.unsqueeze(1)
