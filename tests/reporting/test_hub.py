@@ -19,7 +19,14 @@ from safr_lens.measures import MEASURES
 from safr_lens.models.compared import ComparedPairs
 from safr_lens.reporting import hub as reporting_hub
 
-UPLOADED = {"model.safetensors", "config.json", "manifest.json", "tokenizer.json", "compared_pairs.safetensors", "README.md"}
+UPLOADED = {
+    "model.safetensors",
+    "config.json",
+    "manifest.json",
+    "tokenizer.json",
+    "compared_pairs.safetensors",
+    "README.md",
+}
 TEXTS = ["a wonderful film", "boring", "a dull , wonderful , dull story"]
 
 
