@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -19,15 +19,34 @@ def averaged(
 
     Where it is ``shared``, each process reads its part of the stream, and all get the mean over the whole.
     """
-    sums: dict[str, Tensor] = {}
-    n_tokens = 0
+    means = RunningMeans(names)
     for batch in stream:
-        for name in names:
+        means.add(batch)
+    return means.result(shared=shared)
+
+
+class RunningMeans:
+    """Mean activations of some hook points over the tokens so far.
+
+    Args:
+        names: of hook points with a row a token.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names, self.sums, self.n_tokens = names, dict[str, Tensor](), 0
+
+    def add(self, batch: ActivationBatch) -> None:
+        """Add the tokens of a batch."""
+        for name in self.names:
             added = batch.activations[name].sum(0, dtype=torch.float64).cpu()
-            sums[name] = sums[name] + added if name in sums else added
-        n_tokens += len(batch.tokens)
-    if shared:
-        n_tokens = int(summed(torch.tensor(n_tokens)))
-        parts = {name: gathered(sums.get(name, torch.empty(0, dtype=torch.float64))) for name in names}
-        sums = {name: torch.stack([one for one in found if len(one)]).sum(0) for name, found in parts.items()}
-    return {name: (total / n_tokens).float() for name, total in sums.items()}
+            self.sums[name] = self.sums[name] + added if name in self.sums else added
+        self.n_tokens += len(batch.tokens)
+
+    def result(self, *, shared: bool) -> dict[str, Float[Tensor, " d_mlp"]]:
+        """Return the means; where they are ``shared``, of the tokens of all processes, which all must call it."""
+        sums, n_tokens = self.sums, self.n_tokens
+        if shared:
+            n_tokens = int(summed(torch.tensor(n_tokens)))
+            parts = {name: gathered(sums.get(name, torch.empty(0, dtype=torch.float64))) for name in self.names}
+            sums = {name: torch.stack([one for one in found if len(one)]).sum(0) for name, found in parts.items()}
+        return {name: (total / n_tokens).float() for name, total in sums.items()}

@@ -214,7 +214,8 @@ def _inputs(
     vectors: Tensor | None,
     seed: int,
 ) -> Inputs:
-    ablated = ablated_predictions(model, data) if statistics.corpus.labelled else {}
+    means = statistics.mlp_outputs
+    ablated = ablated_predictions(model, data, means=means) if statistics.corpus.labelled else {}
     return Inputs(statistics, embeddings=vectors, ablated=ablated, seed=seed)
 
 

@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from safr_lens.activations.stream import text_batches
+from safr_lens.data.batching import Batch
 from safr_lens.data.labels import check_labels
 from safr_lens.data.rows import Data
 from safr_lens.data.unknown import counted
-from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.classifier import POOLED, HookedClassifier
 from safr_lens.models.evaluating import evaluating
+from safr_lens.models.vmask import TypeLogOdds
 from safr_lens.processes import gathered, process_share
 
 
@@ -62,16 +64,24 @@ class Evaluation:
     unknown_tokens: float = 0.0
 
 
-def predict_split(model: HookedClassifier, split: Data) -> Predictions:
+def predict_split(
+    model: HookedClassifier, split: Data, *, constant: Float[Tensor, " n_classes"] | None = None
+) -> Predictions:
     """Classify every text of a split, in evaluation mode; hooks of a surrounding ``with model.hooks(...)`` apply.
 
     In several processes (a launch by ``accelerate`` or ``torchrun``) all must call it; each runs the model on its share
     of the batches, and all get the whole result.
 
+    Args:
+        model: a classifier.
+        split: texts and labels.
+        constant: the logits of every text, where they are known to be the same; the model is not run then.
+
     Raises:
         DataError: an empty split, or labels that the model does not know.
     """
     process, n_processes = process_share()
+    log_odds = model.type_log_odds()
     whole = torch.empty(0, dtype=torch.long)
     examples, labels, predicted, n_cut, counts = [], [], [whole], 0, []
     own, losses = [whole], [torch.empty(0, dtype=torch.float64)]
@@ -84,8 +94,7 @@ def predict_split(model: HookedClassifier, split: Data) -> Predictions:
         if number % n_processes == process:
             own.append(batch.example)
             batch = batch.to(model.device)
-            with evaluating(model):
-                logits = model(batch.tokens, batch.mask).logits.float()
+            logits = _logits(model, batch, log_odds) if constant is None else constant.expand(len(batch.labels), -1)
             predicted.append(logits.argmax(-1).cpu())
             losses.append(F.cross_entropy(logits, batch.labels, reduction="none").double().cpu())
     n_unknown, n_tokens = (sum(column) for column in zip(*counts, strict=True))
@@ -97,6 +106,12 @@ def predict_split(model: HookedClassifier, split: Data) -> Predictions:
         n_cut=n_cut,
         unknown_tokens=n_unknown / n_tokens,
     )
+
+
+def _logits(model: HookedClassifier, batch: Batch, log_odds: TypeLogOdds | None) -> Float[Tensor, "batch n_classes"]:
+    with evaluating(model):
+        seen = model.activations(batch.tokens, batch.mask, names=(POOLED,), log_odds=log_odds)
+    return seen[POOLED].float()
 
 
 def evaluate(model: HookedClassifier, split: Data) -> Evaluation:

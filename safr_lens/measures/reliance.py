@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from safr_lens.activations.means import averaged
-from safr_lens.activations.stream import stream_activations
-from safr_lens.backbones.edits import Edits
+from safr_lens.activations.stream import stream_activations, text_batches
+from safr_lens.backbones.edits import Edits, is_edited
 from safr_lens.data.rows import Data
 from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.models.evaluating import evaluating
 from safr_lens.models.indexing import checked_layer
 from safr_lens.processes import process_share
 
@@ -86,25 +89,48 @@ def reliance(
     chosen = _checked_layers(model, layers)
     intact = intact or evaluate(model, split)
     lost = {}
-    for mode, replace in _replacements(model, split, chosen).items():
-        with replace.around(model.hook_dict):
-            ablated = evaluate(model, split)
-        lost[mode] = Lost(intact.accuracy - ablated.accuracy, ablated.loss - intact.loss)
+    for mode, ablated in ablated_predictions(model, split, layers=chosen).items():
+        accuracy, loss = ablated.correct.double().mean().item(), ablated.loss.mean().item()
+        lost[mode] = Lost(intact.accuracy - accuracy, loss - intact.loss)
     return Reliance(chosen, **lost)
 
 
 def ablated_predictions(
-    model: HookedClassifier, split: Data, *, layers: Iterable[int] | None = None
+    model: HookedClassifier,
+    split: Data,
+    *,
+    layers: Iterable[int] | None = None,
+    means: Mapping[str, Float[Tensor, " d_out"]] | None = None,
 ) -> dict[str, Predictions]:
     """Return the predictions with the chosen MLPs ablated, text by text, by mode: what a :class:`Reliance` is made of.
 
-    Args, raises: as :func:`reliance`.
+    Args:
+        model, split, layers: as for :func:`reliance`.
+        means: mean output of each MLP over the tokens of the split, by hook point, if it is known already.
+
+    Raises:
+        ConfigError: as :func:`reliance`.
     """
+    chosen = _checked_layers(model, layers)
+    alike = _reads_last_mlp_alone(model, chosen)
     by_mode = {}
-    for mode, replace in _replacements(model, split, _checked_layers(model, layers)).items():
+    for mode, replace in _replacements(model, split, chosen, means).items():
         with replace.around(model.hook_dict):
-            by_mode[mode] = predict_split(model, split)
+            constant = _of_first_text(model, split) if alike else None
+            by_mode[mode] = predict_split(model, split, constant=constant)
     return by_mode
+
+
+def _reads_last_mlp_alone(model: HookedClassifier, ablated: tuple[int, ...]) -> bool:
+    """Whether nothing but ablated MLPs reaches the logits, which are then the same for every text."""
+    untouched = not any(point._forward_hooks or is_edited(point) for point in model.hook_dict.values())
+    return untouched and model.config.readout == "neurons" and model.config.n_layers - 1 in ablated
+
+
+def _of_first_text(model: HookedClassifier, split: Data) -> Float[Tensor, " n_classes"]:
+    batch = next(text_batches(model, split)).to(model.device)
+    with evaluating(model):
+        return model(batch.tokens[:1], batch.mask[:1]).logits[0].float()
 
 
 def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tuple[int, ...]:
@@ -114,13 +140,17 @@ def _checked_layers(model: HookedClassifier, layers: Iterable[int] | None) -> tu
     return tuple(chosen)
 
 
-def _replacements(model: HookedClassifier, split: Data, layers: tuple[int, ...]) -> dict[str, Edits]:
+def _replacements(
+    model: HookedClassifier, split: Data, layers: tuple[int, ...], means: Mapping[str, Tensor] | None = None
+) -> dict[str, Edits]:
     names = [model.adapter.mlp_output(layer) for layer in layers]
-    process, n_processes = process_share()
-    stream = stream_activations(model, split, names, process=process, n_processes=n_processes)
-    means = {name: mean.to(model.device) for name, mean in averaged(stream, names, shared=True).items()}
-    zeros = {name: torch.zeros_like(mean) for name, mean in means.items()}
+    if means is None:
+        process, n_processes = process_share()
+        stream = stream_activations(model, split, names, process=process, n_processes=n_processes)
+        means = averaged(stream, names, shared=True)
+    known = {name: means[name].to(model.device) for name in names}
+    zeros = {name: torch.zeros_like(mean) for name, mean in known.items()}
     return {
         mode: Edits(after=[(name, lambda out, value=value: value.expand_as(out)) for name, value in values.items()])
-        for mode, values in (("zero", zeros), ("mean", means))
+        for mode, values in (("zero", zeros), ("mean", known))
     }

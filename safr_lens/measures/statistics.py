@@ -11,6 +11,7 @@ from torch import Tensor
 
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.corpus_statistics import CorpusStatistics, corpus_statistics
+from safr_lens.activations.means import RunningMeans
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.measures.nulls import shuffled
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
@@ -43,6 +44,7 @@ class NeuronStatistics:
         ranks: how many dimensions the tokens' neuron vectors fill; of whole texts drawn at random, about 20,000 tokens.
         ablation: the effect of zero-ablating each neuron; None below the last layer, where it takes a run a neuron
             (:func:`safr_lens.neurons.ablation_effects`).
+        mlp_outputs: mean output of each layer's MLP over the tokens, by hook point; empty without ``effects``.
         more: results of the streams that measures brought along, by their names.
     """
 
@@ -54,6 +56,7 @@ class NeuronStatistics:
     texts: TextFigures
     ranks: MomentRanks | None
     ablation: AblationEffects | None
+    mlp_outputs: Mapping[str, Tensor] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -85,7 +88,7 @@ def collect_statistics(
         min_count: token types seen less often are left out.
         max_types: only so many types are kept, the most frequent ones; bounds the memory.
         n_groups: groups of sentences for confidence intervals.
-        effects: measure ranks and ablation effects too.
+        effects: measure ranks, ablation effects and mean outputs of the MLPs too.
         seed: of permutations and groups.
         on_texts: called with the number of texts done and of all, for progress.
 
@@ -98,7 +101,7 @@ def collect_statistics(
     chosen = {"min_count": min_count, "max_types": max_types}
     streams = _Streams(model, corpus, layer, n_groups=n_groups, effects=effects, seed=seed, **chosen)
     backbone = model.adapter
-    hooks = [backbone.readable_neurons(layer), GATE, POOLED]
+    hooks = [backbone.readable_neurons(layer), GATE, POOLED, *streams.outputs.names]
     if streams.ablation is not None:
         hooks += [backbone.neurons(layer), backbone.residual(layer)]
     process, n_processes = process_share()
@@ -134,6 +137,8 @@ class _Streams:
         self.classes = ClassActivations(corpus.labels, n_classes, d_mlp, **drawn) if corpus.labelled else None
         self.texts = TextFigureStream()
         self.ranks = SecondMoment(d_mlp) if effects else None
+        layers = range(model.config.n_layers if effects else 0)
+        self.outputs = RunningMeans([model.adapter.mlp_output(one) for one in layers])
         exact = last and model.adapter.capabilities.exact_decomposition
         mlp = MlpReadout.of(model.adapter) if effects and exact else None
         self.ablation = None if mlp is None else AblationStream(mlp, pooling=model.config.pooling)
@@ -164,6 +169,7 @@ class _Streams:
             written=None if self.ablation is None else batch.activations[backbone.neurons(layer)].float(),
         )
         neurons, lengths = read.neurons, read.lengths
+        self.outputs.add(batch)
         self.activity.update(neurons)
         self.types.update(neurons, read.tokens, read.numbers, read.groups[read.rows])
         if self.classes is not None:
@@ -188,6 +194,7 @@ class _Streams:
             texts=self.texts.result(),
             ranks=None if self.ranks is None else self.ranks.compute(),
             ablation=None if self.ablation is None else self.ablation.result(),
+            mlp_outputs=self.outputs.result(shared=True),
             more={name: metric.result() for name, metric in self.more.items()},
         )
 

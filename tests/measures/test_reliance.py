@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from safr_lens.errors import ConfigError
-from safr_lens.measures import Evaluation, evaluate, reliance
-from safr_lens.measures.reliance import Lost, Reliance
+from safr_lens.measures import Evaluation, collect_statistics, evaluate, reliance
+from safr_lens.measures.reliance import Lost, Reliance, ablated_predictions
 from tests.reference.slow_predictions import by_hand
 
 
@@ -113,3 +113,30 @@ def test_neurons_carry_the_decision_where_both_ablations_cost_five_points(zero, 
         "mean": {"accuracy_lost": mean, "loss_gained": 0.1},
         "carried": carried,
     }
+
+
+def test_texts_that_no_longer_reach_the_logits_are_not_run(make_model, split):
+    model = make_model("neurons")
+    names = [f"blocks.{layer}.hook_mlp_out" for layer in range(model.config.n_layers)]
+    fast = ablated_predictions(model, split)
+    with model.hooks(fwd_hooks=[(names[0], lambda value, hook: value)]):
+        slow = ablated_predictions(model, split)
+    for mode, one in fast.items():
+        assert torch.allclose(one.loss, slow[mode].loss, atol=1e-6, rtol=0)
+        assert torch.equal(one.predicted, slow[mode].predicted) and torch.equal(one.labels, slow[mode].labels)
+        assert (one.n_cut, one.unknown_tokens) == (slow[mode].n_cut, slow[mode].unknown_tokens)
+    ran = []
+    with torch.no_grad():
+        model.backbone.register_forward_hook(lambda *args: ran.append(1))
+        ablated_predictions(model, split, means=collect_statistics(model, split).mlp_outputs)
+    n_of_statistics = len(ran)
+    ran.clear()
+    collect_statistics(model, split)
+    assert n_of_statistics == len(ran) + 2  # one text for zeros, one for means
+
+
+def test_means_of_the_statistics_are_those_of_a_pass_of_their_own(make_model, split):
+    model = make_model("residual", n_layers=2)
+    known = ablated_predictions(model, split, means=collect_statistics(model, split).mlp_outputs)
+    for mode, one in ablated_predictions(model, split).items():
+        assert torch.allclose(one.loss, known[mode].loss, atol=1e-6, rtol=0)
