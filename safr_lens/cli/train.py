@@ -56,6 +56,12 @@ def train(
     counted_pairs: Annotated[
         str | None, typer.Option(help="Count each pair of words once (words, default) or each pair of tokens (tokens).")
     ] = None,
+    overlap_of: Annotated[
+        str | None,
+        typer.Option(
+            help="What tokens share: activations (default), or evidence (activations times effect on the class)."
+        ),
+    ] = None,
     gates: Annotated[
         str | None,
         typer.Option(help="apart: SAFR does not train VMASK, where there is one (default); shared: it does."),

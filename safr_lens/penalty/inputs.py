@@ -45,7 +45,7 @@ class ComparedTokens:
     """Tokens that are compared in pairs; with scope ``"batch"`` the drawn tokens are one long text.
 
     Attributes:
-        neurons: MLP activations.
+        neurons: MLP activations, or the size of their evidence.
         importance: q, a constant: a penalty weighted by q could be lowered by calling its dear tokens unimportant.
         correlation: of each pair, in [0, 1].
         shares: one over how often a token's word occurs, where each pair of words counts once; else 1.
@@ -74,6 +74,7 @@ class TermInputs:
         words: the batch's tokens and their vectors.
         pairs: how tokens are compared.
         texts: those that compared tokens come from; by default all.
+        effects: by which neurons are multiplied ahead of a comparison; by default by 1.
     """
 
     output: ClassifierOutput
@@ -81,6 +82,7 @@ class TermInputs:
     words: TokenWords | None = None
     pairs: Pairs | None = None
     texts: Bool[Tensor, " batch"] | None = None
+    effects: Float[Tensor, " d_mlp"] | None = None
 
     @property
     def mask(self) -> Bool[Tensor, "batch pos"]:
@@ -135,6 +137,7 @@ class TermInputs:
         else:
             correlation = attention_correlation(self.pattern, mask, self.pairs.threshold)
             correlation = correlation if places is None else across_texts(correlation, places).unsqueeze(0)
+        neurons = neurons if self.effects is None else neurons * self.effects
         return ComparedTokens(neurons, q, correlation, shares, kept)
 
 

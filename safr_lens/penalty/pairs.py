@@ -10,7 +10,13 @@ from typing import Any
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 
-CHOICES = {"pairs": ("attention", "words"), "scope": ("text", "batch"), "counted_pairs": ("tokens", "words")}
+CHOICES = {
+    "pairs": ("attention", "words"),
+    "scope": ("text", "batch"),
+    "counted_pairs": ("tokens", "words"),
+    "overlap_of": ("activations", "evidence"),
+}
+FIRST = {"overlap_of": "activations"}  # left out of a record, where it says what all were before there was a choice
 # settings that have a meaning with one choice alone
 DEPENDENT = {
     "threshold": ("pairs", "attention", 2.0),
@@ -29,6 +35,9 @@ class Pairs:
         scope: pairs across the texts of a ``"batch"``, or within each ``"text"``.
         counted_pairs: in the interaction term each pair of ``"tokens"`` counts, so that most of it are two occurrences
             of one frequent word, or each pair of ``"words"`` counts once, however often they occur.
+        overlap_of: tokens share neurons as far as their ``"activations"`` point the same way, or as far as their
+            ``"evidence"`` does: activations times :func:`~safr_lens.penalty.evidence.class_effects`, so that neurons
+            that decide count most, and those without a part in the decision not at all.
         threshold: of :func:`attention_correlation`; 2 by default.
         word_threshold: of :func:`word_correlation`; 0.5 by default.
         batch_tokens: with scope ``"batch"``, at most so many tokens are drawn; 512 by default.
@@ -37,12 +46,14 @@ class Pairs:
         ConfigError: an unknown choice, a number out of range, or one that the choices leave without a meaning.
 
     >>> Pairs(pairs="attention", scope="text")
-    Pairs(pairs='attention', scope='text', counted_pairs='words', threshold=2.0, word_threshold=None, batch_tokens=None)
+    Pairs(pairs='attention', scope='text', counted_pairs='words', overlap_of='activations', threshold=2.0, \
+word_threshold=None, batch_tokens=None)
     """
 
     pairs: str = "words"
     scope: str = "batch"
     counted_pairs: str = "words"
+    overlap_of: str = "activations"
     threshold: float | None = None
     word_threshold: float | None = None
     batch_tokens: int | None = None
@@ -78,4 +89,5 @@ class Pairs:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings that have a meaning."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        settings = dataclasses.asdict(self).items()
+        return {name: value for name, value in settings if value is not None and FIRST.get(name) != value}

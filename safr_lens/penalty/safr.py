@@ -17,6 +17,7 @@ from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.output import ClassifierOutput
+from safr_lens.penalty.evidence import check_has_evidence, class_effects
 from safr_lens.penalty.inputs import TermInputs, TokenWords
 from safr_lens.penalty.meaning import check_meaning, meaningless, schedules
 from safr_lens.penalty.pairs import Pairs
@@ -146,13 +147,15 @@ class SafrPenalty:
         """Return the hook points whose activations :meth:`terms` needs.
 
         Raises:
-            ConfigError: a layer that the model does not have.
+            ConfigError: a layer that the model does not have, or neurons without evidence where that is compared.
         """
         for layer in self.layers or ():
             if layer >= backbone.n_layers:
                 raise ConfigError(
                     f"layers names layer {layer}, but the model has {backbone.n_layers} (0 to {backbone.n_layers - 1})."
                 )
+        if self._compares_evidence:
+            check_has_evidence(backbone, *(self.layers or ()))
         names = [
             _points(backbone, layer)[need]
             for term in self.active
@@ -186,8 +189,9 @@ class SafrPenalty:
             raise ConfigError("Pairs of words are counted once; give words=TokenWords(tokens).")
         values = defaultdict(list)
         with torch.autocast(output.logits.device.type, enabled=False):  # overlaps in half precision are too coarse
+            effects = class_effects(backbone) if self._compares_evidence else None
             for layer in range(backbone.n_layers):
-                inputs = TermInputs(output, _points(backbone, layer), words, self.pairs, texts)
+                inputs = TermInputs(output, _points(backbone, layer), words, self.pairs, texts, effects)
                 for term in self.active:
                     if layer in self._layers_of(term, backbone.n_layers):
                         values[term.name].append(term.value(inputs))
@@ -208,6 +212,10 @@ class SafrPenalty:
         own = {name: getattr(term, name) for term in self.active for name in own_settings(type(term))}
         compared = {} if self.pairs is None else self.pairs.to_dict() | {"gates": self.gates}
         return {"site": self.site, "layers": self.layers, **weights, **own, **compared}
+
+    @property
+    def _compares_evidence(self) -> bool:
+        return self.pairs is not None and self.pairs.overlap_of == "evidence"
 
     def _activations(self, term: Term) -> list[str]:
         needs = [need for need in term.needs if need in ("embedding", "neurons", "pattern")]

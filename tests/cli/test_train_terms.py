@@ -24,6 +24,7 @@ LIGHT = ("--preset", "light", "--word-vectors-from", "rotten_tomatoes")
         (("--preset", "strong"), SAFR),
         (("--pairs", "attention", "--scope", "batch"), SAFR),
         (("--counted-pairs", "words", "--gates", "apart"), SAFR),
+        (("--overlap-of", "evidence"), SAFR),
         (LIGHT, SAFR),
     ],
     ids=lambda value: "_".join(map(str, value)) if isinstance(value, tuple) else "",
