@@ -1,6 +1,7 @@
 """Folders of files that belong together: changed in one step, by one process at a time, checked when they are read."""
 
-from safr_lens.artefacts.change import changing, locked, settle
+from safr_lens.artefacts.change import changing, check_own_manifest, locked, remove_folder, settle
+from safr_lens.artefacts.lock import is_first_process
 from safr_lens.artefacts.manifest import MANIFEST, Manifest, file_sha256, read_manifest, verified
 from safr_lens.artefacts.reading import read_whole
 
@@ -8,10 +9,13 @@ __all__ = [
     "MANIFEST",
     "Manifest",
     "changing",
+    "check_own_manifest",
     "file_sha256",
+    "is_first_process",
     "locked",
     "read_manifest",
     "read_whole",
+    "remove_folder",
     "settle",
     "verified",
 ]

@@ -36,6 +36,8 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
         CheckpointError: another process holds it, or it is a file.
         OSError: it cannot be written.
     """
+    if not os.fspath(folder):
+        raise CheckpointError("No folder named: the name of the folder to write to is empty.")
     path = Path(folder)
     if is_held(path) or not is_first_process():
         yield
@@ -91,8 +93,22 @@ def settle(folder: Path) -> None:
         time.sleep(0.02)
 
 
+def check_own_manifest(folder: Path) -> None:
+    """Raise a CheckpointError where a change would replace a manifest of something else, such as stored activations."""
+    if (folder / MANIFEST).exists() and read_manifest(folder) is None:
+        raise CheckpointError(f"{folder / MANIFEST} is of something else. Name another folder.")
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder inside a locked one, in one step."""
+    if folder.is_dir():
+        gone = folder.rename(folder.parent / f"{MAKING}{folder.name}")
+        shutil.rmtree(gone)
+
+
 def _describe(folder: Path, making: Path, removed: set[str], about: Mapping[str, Any]) -> None:
     """Write the manifest of a folder as it will be, and see that all that is new is on the disk."""
+    check_own_manifest(folder)
     old = read_manifest(folder) or Manifest()
     made = {path.name: recorded(path) for path in sorted(making.iterdir())}
     for name, record in made.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safr_lens.artefacts import read_whole, verified
 from safr_lens.data.label_mapping import merged
 from safr_lens.errors import CheckpointError
 from safr_lens.training.run_folder import METRICS
@@ -49,7 +50,7 @@ def run_record(run: str | Path) -> RunRecord:
         CheckpointError: a damaged file.
     """
     folder = Path(run)
-    return RunRecord(str(run), parsed(folder / METRICS, json.loads, {}), read_rows(folder))
+    return read_whole(folder, lambda: RunRecord(str(run), parsed(folder / METRICS, json.loads, {}), read_rows(folder)))
 
 
 def parsed(path: Path, parse: Callable[[str], Any], missing: Any) -> Any:
@@ -59,6 +60,6 @@ def parsed(path: Path, parse: Callable[[str], Any], missing: Any) -> Any:
         CheckpointError: a damaged file.
     """
     try:
-        return parse(path.read_text(encoding="utf-8")) if path.is_file() else missing
+        return parse(verified(path).read_text(encoding="utf-8")) if path.is_file() else missing
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error}. Train the run again, or remove the file.") from None

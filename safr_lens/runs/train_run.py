@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from safr_lens.artefacts import locked, verified
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.rows import Data
@@ -19,7 +21,7 @@ from safr_lens.runs.pretrained_settings import PretrainedConfig
 from safr_lens.runs.settings import DataConfig, Settings
 from safr_lens.training.config import uses_words
 from safr_lens.training.metrics import describe
-from safr_lens.training.run_folder import METRICS, check_same
+from safr_lens.training.run_folder import METRICS, check_same, drop_stale_state, other_columns
 from safr_lens.training.train_model import TrainResult, train
 from safr_lens.training.trained_rows import check_same_rows, fingerprints, read_rows
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
@@ -50,21 +52,22 @@ def train_run(
     Raises:
         SafrLensError: whatever is wrong with settings, data or folder; nothing is written then.
     """
-    data = given_data(settings.data, data)
-    model = settings_model(settings, data)
-    return train(
-        model,
-        data,
-        settings.train,
-        penalty=settings.penalty,
-        word_vectors=word_vectors or run_vectors(settings, data, model),
-        vectors_folder=vectors_folder,
-        out=out,
-        resume=resume,
-        overwrite=overwrite,
-        progress=progress,
-        title=title,
-    )
+    with nullcontext() if out is None else locked(out):  # ahead of reading the data
+        data = given_data(settings.data, data)
+        model = settings_model(settings, data)
+        return train(
+            model,
+            data,
+            settings.train,
+            penalty=settings.penalty,
+            word_vectors=word_vectors or run_vectors(settings, data, model),
+            vectors_folder=vectors_folder,
+            out=out,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+            title=title,
+        )
 
 
 def settings_model(settings: Settings, data: TextData) -> HookedClassifier:
@@ -126,19 +129,20 @@ def finished_run(
     Raises:
         CheckpointError: the folder holds a run with other settings, or a damaged one.
     """
+    drop_stale_state(folder)
     path = folder / METRICS
     if not path.is_file():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["settings"]
+        found = json.loads(verified(path).read_text(encoding="utf-8"))["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
     used, model = None, settings_model(settings, data)
     if word_vectors is not None:
         used = checksum(word_vectors, embedding_table(word_vectors, model.tokenizer))
     kept = read_rows(folder)
-    check_same_rows(kept, fingerprints(data), folder)
-    asked = describe(model.config, data, settings.train, settings.penalty, used)
+    asked = describe(model.config, data, settings.train, settings.penalty, used, model.tokenizer)
+    check_same_rows(kept, fingerprints(data), folder, columns=other_columns(found, asked))
     check_same(found, asked, folder, same_rows=kept is not None)
     return HookedClassifier.from_pretrained(folder)
 

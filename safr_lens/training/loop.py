@@ -81,7 +81,7 @@ class Trainer:
                 if best:
                     self.best = _copy(self.model)
                     if self.folder and self.is_main:
-                        self.model.save_pretrained(self.folder.path)
+                        self.folder.keep_best(self.model)
             weights = self.penalty.weights(float(epoch))
             seconds = round(time.perf_counter() - started, 3)
             record = EpochRecord(epoch, terms, weights, found.accuracy, found.loss, best, seconds, self.n_steps)
@@ -164,7 +164,7 @@ class Trainer:
         if not math.isfinite(value):
             load_learned(self.model, self.best)
             self.model.eval()
-            kept = f" The best weights so far are in {self.folder.path}." if self.folder and self.records else ""
+            kept = self.folder.said_of_weights(self.records) if self.folder else ""
             raise TrainingError(
                 f"The {what} became {value} in epoch {epoch}. Lower the learning rate "
                 f"({self.config.learning_rate:g}) or the weights of the penalty.{kept}"
@@ -205,7 +205,7 @@ class Trainer:
             warnings=warnings,
         )
         if self.folder and self.is_main:
-            self.folder.finish(self.model, metrics)
+            self.folder.finish(self.model, metrics, self.records)
         self.accelerator.wait_for_everyone()
         return metrics
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import platform
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from safr_lens.data.dataset import TextData
+from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.data.unknown import corpus_warning
 from safr_lens.measures.predictions import Evaluation, evaluate, majority_share
 from safr_lens.measures.reliance import reliance
@@ -28,8 +30,9 @@ def describe(
     train: TrainConfig,
     penalty: SafrPenalty,
     word_vectors: str | None = None,
+    tokenizer: TextTokenizer | None = None,
 ) -> dict[str, Any]:
-    """Return the settings of a training as JSON holds them; word vectors by their checksum."""
+    """Return the settings of a training as JSON holds them; word vectors and tokenizer by their checksums."""
     rows = {} if data.streaming else {name: len(split) for name, split in data.items()}
     described = {
         "model": dataclasses.asdict(model),
@@ -37,6 +40,10 @@ def describe(
         "penalty": penalty.to_dict(),
         "data": {"source": data.source, "rows": rows},
     }
+    described["data"] |= {name: (data.origin or {}).get(name) for name in ("text_column", "label_column")}
+    if tokenizer is not None:
+        sha = hashlib.sha256(tokenizer.tokenizer.to_str().encode()).hexdigest()
+        described["data"]["tokenizer"] = f"{tokenizer.d_vocab:,} token ids, sha256 {sha[:16]}"
     if word_vectors is not None:
         described["data"]["word_vectors"] = word_vectors
     return json.loads(json.dumps(described))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,37 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from safr_lens.atomic import replacing, write_json
+from safr_lens.artefacts import (
+    changing,
+    check_own_manifest,
+    file_sha256,
+    is_first_process,
+    locked,
+    read_manifest,
+    read_whole,
+    remove_folder,
+    settle,
+    verified,
+)
+from safr_lens.artefacts.change import MADE
+from safr_lens.atomic import write_json
 from safr_lens.errors import CheckpointError
-from safr_lens.models.checkpoint import WEIGHTS
+from safr_lens.models.checkpoint import COMPARED, CONFIG, TOKENIZER, WEIGHTS, write_model
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.learned import learned_state, load_learned
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord, write_history
-from safr_lens.training.trained_rows import Fingerprints, check_same_rows, read_rows, write_rows
+from safr_lens.training.trained_rows import ROWS, Fingerprints, check_same_rows, read_rows, write_rows
 
 METRICS, HISTORY = "metrics.json", "history.jsonl"
 DEFAULTS = {field.name: field.default for part in (ModelConfig, TrainConfig) for field in fields(part)}
 RESUME, STATE, TENSORS = "resume", "state.json", "state.safetensors"
+RUN_FILES = (WEIGHTS, CONFIG, TOKENIZER, COMPARED, METRICS, HISTORY, ROWS)
+TRAINING, UNFINISHED = "training", "unfinished"  # in the manifest, while the weights are only the best so far
+COLUMNS = ("text_column", "label_column")
+NEW = {*COLUMNS, "tokenizer"}  # settings that trainings of earlier versions do not name
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,7 @@ class Resumed:
     best: dict[str, torch.Tensor]
     optimizer: dict[int, dict[str, torch.Tensor]]
     average: dict[str, torch.Tensor]
+    aside: bool = False
 
     def restore(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None) -> None:
         """Put weights, their mean and the optimizer's state back.
@@ -57,7 +74,9 @@ class Resumed:
 
 
 class RunFolder:
-    """Where a training is written; checked before anything is written.
+    """Where a training is written; checked before anything is written. To be used while the folder is locked.
+
+    What is there already (``aside``) stays as it is until the training has finished.
 
     Args:
         path: the folder; it need not exist.
@@ -67,34 +86,42 @@ class RunFolder:
         overwrite: replace what is there.
 
     Raises:
-        CheckpointError: the folder holds a finished or unfinished training and neither was asked for.
+        CheckpointError: the folder holds a finished or unfinished training, or files of something else, and neither
+            was asked for.
     """
 
     def __init__(
         self, path: Path, settings: dict[str, Any], rows: Fingerprints, *, resume: bool, overwrite: bool
     ) -> None:
-        self.path = path
-        self.rows = rows
-        self.state = path / RESUME
-        self.settings = settings
+        self.path, self.state = path, path / RESUME
+        self.settings, self.rows = settings, rows
         self.resumed: Resumed | None = None
         if path.exists() and not path.is_dir():
             raise CheckpointError(f"{path} is a file; expected a folder for the run.")
-        finished, unfinished = (path / METRICS).exists(), self.state.exists()
+        drop_stale_state(path)
+        check_own_manifest(path)
+        finished, unfinished = (path / METRICS).exists(), (self.state / STATE).exists()
+        manifest = read_manifest(path)
+        restarted = not unfinished and manifest is not None and manifest.about.get(TRAINING) == UNFINISHED
         if resume and unfinished:
-            kept = read_rows(path)
-            check_same_rows(kept, rows, path)
-            self.resumed = _load_state(self.state, settings, same_rows=kept is not None)
-        if finished and not overwrite:
+            self.resumed = read_whole(self.state, lambda: _load_state(self.state, settings, rows))
+        elif finished and not overwrite:
             mend = "It is finished; there is nothing to resume." if resume else "Name another, or use --overwrite."
             raise CheckpointError(f"{path} already holds a trained run. {mend}")
-        if unfinished and not (resume or overwrite):
+        elif (unfinished or restarted) and not (resume or overwrite):
             raise CheckpointError(f"{path} holds an unfinished training. Pass --resume to resume it, or --overwrite.")
-        if not (finished or unfinished or overwrite) and (path / WEIGHTS).exists():
-            raise CheckpointError(f"{path} holds a model of something else. Name another folder.")
-        if overwrite and not resume:
-            self._remove_state()
-            (path / METRICS).unlink(missing_ok=True)
+        there = [] if restarted else [name for name in RUN_FILES if (path / name).exists()]
+        if there and not (self.resumed or overwrite):
+            what = "a model" if there[0] == WEIGHTS else there[0]
+            raise CheckpointError(f"{path} holds {what} of something else. Name another folder, or use --overwrite.")
+        self.aside = self.resumed.aside if self.resumed else bool(there)
+        self.replaced = file_sha256(path / METRICS) if finished else None
+
+    def keep_best(self, model: HookedClassifier) -> None:
+        """Write the best weights so far, where they replace nothing but those of the same training."""
+        if not self.aside:
+            with changing(self.path, removed=[COMPARED], about={TRAINING: UNFINISHED}) as new:
+                write_model(model, new)
 
     def keep(
         self,
@@ -104,10 +131,7 @@ class RunFolder:
         optimizer: torch.optim.Optimizer,
         average: WeightAverage | None,
     ) -> None:
-        """After an epoch: write the history and the state to resume from, whose JSON comes last and makes it valid."""
-        write_history(self.path / HISTORY, records)
-        if len(records) == 1:
-            write_rows(self.path, self.rows)
+        """After an epoch: write the state to resume from, in one step, and the history."""
         parts = {"model": learned_state(model), "best": best, "average": average.state_dict() if average else {}}
         parts |= {f"optimizer/{index}": state for index, state in optimizer.state_dict()["state"].items()}
         tensors = {
@@ -116,66 +140,110 @@ class RunFolder:
             for name, value in values.items()
         }
         weights = f"{len(records):04d}.{TENSORS}"
-        with replacing(self.state / weights) as path:
-            save_file(tensors, path)
         state = {"settings": self.settings, "weights": weights, "records": [asdict(record) for record in records]}
-        write_json(self.state / STATE, state)
-        for old in self.state.glob(f"*.{TENSORS}"):
-            if old.name != weights:
-                old.unlink()
+        state |= {"aside": self.aside, "replaced": self.replaced}
+        older = [path.name for path in self.state.glob(f"*.{TENSORS}") if path.name != weights]
+        with changing(self.state, removed=older) as new:
+            save_file(tensors, new / weights)
+            write_rows(new, self.rows)
+            write_json(new / STATE, state)
+        if not self.aside:
+            write_history(self.path / HISTORY, records)
 
-    def finish(self, model: HookedClassifier, metrics: dict[str, Any]) -> None:
-        """Write the final weights, then the metrics, whose presence says that the run is finished."""
-        model.save_pretrained(self.path)
-        write_rows(self.path, self.rows)
-        write_json(self.path / METRICS, metrics)
-        self._remove_state()
+    def finish(self, model: HookedClassifier, metrics: dict[str, Any], records: list[EpochRecord]) -> None:
+        """Write the finished run in one step, and remove the state to resume from."""
+        about = {TRAINING: None, "settings": self.settings, "data": {s: one.checksum for s, one in self.rows.items()}}
+        with changing(self.path, removed=[COMPARED], about=about) as new:
+            write_model(model, new)
+            write_rows(new, self.rows)
+            write_history(new / HISTORY, records)
+            write_json(new / METRICS, metrics)
+        remove_folder(self.state)
 
-    def _remove_state(self) -> None:
-        shutil.rmtree(self.state, ignore_errors=True)
+    def said_of_weights(self, records: list[EpochRecord]) -> str:
+        """Say where the best weights of a training that ends too early are."""
+        if self.aside:
+            return f" What {self.path} held before is as it was."
+        return f" The best weights so far are in {self.path}." if records else ""
+
+
+def drop_stale_state(folder: Path) -> None:
+    """Finish what a killed process left of a run, and remove the state of a training that has finished since."""
+    settle(folder)
+    settle(folder / RESUME)
+    finished = (folder / METRICS).exists()
+    if not finished or not (folder / RESUME).is_dir() or not is_first_process():
+        return
+    try:
+        state = json.loads((folder / RESUME / STATE).read_text(encoding="utf-8"))
+        if state["replaced"] == file_sha256(folder / METRICS):
+            return  # of a training that is to replace the finished one
+    except (FileNotFoundError, KeyError):  # as in states of earlier versions
+        pass
+    except (OSError, ValueError, TypeError):
+        return  # a damaged one, which resuming names
+    with locked(folder):
+        remove_folder(folder / RESUME)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a folder holds a training to resume."""
+    return (folder / RESUME / STATE).is_file() or (folder / RESUME / MADE).is_dir()
 
 
 def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path, *, same_rows: bool = False) -> None:
     """Raise a CheckpointError that names the first setting in which two trainings differ.
 
     The number of epochs may differ: that is the same training, longer or shorter. Where the rows are known to be the
-    same, so may the place that they come from. A setting that did not exist yet had what is now its default.
+    same, so may the place and the columns that they come from. A setting that did not exist yet had what is now its
+    default.
     """
-    free = {"epochs", "source", "rows"} if same_rows else {"epochs"}
+    free = {"epochs", "source", "rows", *COLUMNS} if same_rows else {"epochs"}
     for part in sorted(saved.keys() | asked.keys()):
         old, new = saved.get(part) or {}, asked.get(part) or {}
         for name in sorted(old.keys() | new.keys()):
-            if name not in free and old.get(name, DEFAULTS.get(name)) != new.get(name):
+            unnamed = name in NEW and name not in old
+            if name not in free and not unnamed and old.get(name, DEFAULTS.get(name)) != new.get(name):
                 raise CheckpointError(
                     f"{folder} holds a training with other settings: {name} was {old.get(name)!r}, now "
                     f"{new.get(name)!r}. Use the old setting, name another folder, or use --overwrite."
                 )
 
 
-def _load_state(folder: Path, settings: dict[str, Any], *, same_rows: bool) -> Resumed | None:
-    """Return the state of an unfinished training, or None where there is none.
+def other_columns(saved: dict[str, Any], asked: dict[str, Any]) -> str:
+    """Say in which columns that texts and labels come from two trainings differ."""
+    old, new = saved.get("data", {}), asked.get("data", {})
+    changed = (name for name in COLUMNS if name in old and old[name] != new.get(name))
+    return "; ".join(f"{name} was {old[name]!r}, now {new.get(name)!r}" for name in changed)
+
+
+def _load_state(folder: Path, settings: dict[str, Any], rows: Fingerprints) -> Resumed:
+    """Return the state of an unfinished training.
 
     Raises:
-        CheckpointError: a damaged state, or one of a training with other settings.
+        CheckpointError: a damaged state, or one of a training with other settings or other data.
     """
-    path = folder / STATE
-    if not path.is_file():
-        return None
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        tensors = load_file(folder / state["weights"])
+        state = json.loads(verified(folder / STATE).read_text(encoding="utf-8"))
         records = [EpochRecord(**record) for record in state["records"]]
-        saved = dict(state["settings"])
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        saved, weights = dict(state["settings"]), verified(folder / state["weights"])
+        kept = read_rows(verified(folder / ROWS).parent)
+    except (CheckpointError, OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, error) from None
-    check_same(saved, settings, folder, same_rows=same_rows)
+    kept = read_rows(folder.parent) if kept is None else kept  # where earlier versions kept them
+    check_same_rows(kept, rows, folder.parent, columns=other_columns(saved, settings))
+    check_same(saved, settings, folder.parent, same_rows=kept is not None)
+    try:
+        tensors = load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(folder, error) from None
     optimizer: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer/"):
             _, index, key = name.split("/")
             optimizer.setdefault(int(index), {})[key] = tensor
     model, best, average = (_part(tensors, f"{name}/") for name in ("model", "best", "average"))
-    return Resumed(folder, records, model, best, optimizer, average)
+    return Resumed(folder, records, model, best, optimizer, average, state.get("aside", False))
 
 
 def _damaged(folder: Path, error: Exception) -> CheckpointError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from safr_lens.artefacts import locked
 from safr_lens.data.dataset import TextData
 from safr_lens.data.labelled_rows import advised
 from safr_lens.data.load import load_data
@@ -115,7 +117,36 @@ def train(
     >>> sorted(result.history[0].terms)
     ['cross_entropy', 'importance', 'information', 'interaction']
     """
-    config, penalty = config or TrainConfig(), penalty or _default_penalty(model)
+    with nullcontext() if out is None else locked(out):  # ahead of all work: it may be another's, or not writable
+        return _train(
+            model,
+            data,
+            config or TrainConfig(),
+            penalty or _default_penalty(model),
+            word_vectors=word_vectors,
+            vectors_folder=vectors_folder,
+            out=None if out is None else Path(out),
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+            title=title,
+        )
+
+
+def _train(
+    model: HookedClassifier,
+    data: TextData | str | Path | Data,
+    config: TrainConfig,
+    penalty: SafrPenalty,
+    *,
+    word_vectors: WordVectors | str | Path | None,
+    vectors_folder: str | Path | None,
+    out: Path | None,
+    resume: bool,
+    overwrite: bool,
+    progress: bool,
+    title: str,
+) -> TrainResult:
     penalty.hook_names(model.adapter)  # raises where a layer is missing
     if not isinstance(data, TextData):
         with advised("load_data(data, classes=model.labels, labels=...)"):
@@ -130,10 +161,12 @@ def train(
         word_vectors = encoder_word_vectors(model)
     found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)
     vectors = None if found is None else embedding_table(found, model.tokenizer)
-    settings = describe(model.config, data, config, penalty, None if found is None else checksum(found, vectors))
+    settings = describe(
+        model.config, data, config, penalty, None if found is None else checksum(found, vectors), model.tokenizer
+    )
     folder = None
     if out is not None:
-        folder = RunFolder(Path(out), settings, fingerprints(data), resume=resume, overwrite=overwrite)
+        folder = RunFolder(out, settings, fingerprints(data), resume=resume, overwrite=overwrite)
     model.compared = penalty.compared(vectors, None if found is None else found.source)
     trainer = Trainer(model, data, config, penalty, folder, vectors)
     kept = kept_vectors(model, data, penalty, vectors_folder, accelerator=trainer.accelerator, shown=progress)

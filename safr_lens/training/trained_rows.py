@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
+from safr_lens.artefacts import verified
 from safr_lens.atomic import replacing
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.row_fingerprints import SplitFingerprint, split_fingerprint
@@ -45,7 +46,7 @@ def read_rows(folder: Path) -> dict[str, SplitFingerprint] | None:
     Raises:
         CheckpointError: a damaged file.
     """
-    path = folder / ROWS
+    path = verified(folder / ROWS)
     if not path.is_file():
         return None
     try:
@@ -63,9 +64,21 @@ def read_rows(folder: Path) -> dict[str, SplitFingerprint] | None:
 
 
 def check_same_rows(
-    kept: Fingerprints | None, now: Fingerprints, folder: Path, *, splits: Iterable[str] = SPLITS
+    kept: Fingerprints | None,
+    now: Fingerprints,
+    folder: Path,
+    *,
+    splits: Iterable[str] = SPLITS,
+    columns: str = "",
 ) -> None:
     """Raise a CheckpointError that names what differs between the data of a run and the data now.
+
+    Args:
+        kept: of the run.
+        now: of the data now.
+        folder: of the run.
+        splits: which are compared.
+        columns: how the columns differ, where they may be the reason.
 
     Raises:
         CheckpointError: other texts or labels; a run that keeps no rows passes.
@@ -75,6 +88,7 @@ def check_same_rows(
     differences = {s: kept[s].difference(now[s]) for s in splits if s in kept and s in now}
     said = "; ".join(f"{split}: {difference}" for split, difference in differences.items() if difference)
     if said:
+        said = f"{said}; {columns}" if columns else said
         raise CheckpointError(
             f"The data has changed since {folder} was trained on it ({said}). Restore the data, name another folder, "
             "or use --overwrite."

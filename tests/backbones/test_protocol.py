@@ -185,6 +185,7 @@ def test_an_unknown_kind_is_an_error_with_near_matches():
 def test_a_checkpoint_of_an_unknown_kind_is_an_error(make_model, tmp_path):
     make_model().save_pretrained(tmp_path)
     config = tmp_path / "config.json"
+    (tmp_path / "manifest.json").unlink()
     config.write_text(config.read_text().replace(f'"{ModelConfig().backbone}"', '"elsewhere"'))
     with pytest.raises(CheckpointError, match=r"config\.json: backbone must be one of"):
         HookedClassifier.from_pretrained(tmp_path)

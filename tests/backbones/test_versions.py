@@ -59,6 +59,7 @@ def as_written_by_hooked_transformer(folder: Path) -> None:
     """Give a checkpoint of the native bridge the kind and the constants of ``HookedTransformer``."""
     from safetensors.torch import load_file, save_file
 
+    (folder / "manifest.json").unlink()
     config = json.loads((folder / "config.json").read_text())
     config["model"]["backbone"] = "hooked_transformer"
     (folder / "config.json").write_text(json.dumps(config))

@@ -15,7 +15,7 @@ from safr_lens.cli import app
 from safr_lens.runs.settings import make_settings
 
 RUN_FILES = {"model.safetensors", "config.json", "tokenizer.json", "compared_pairs.safetensors"}
-RUN_FILES |= {"metrics.json", "history.jsonl", "rows.parquet"}
+RUN_FILES |= {"manifest.json", "metrics.json", "history.jsonl", "rows.parquet"}
 
 
 def test_train_writes_exactly_the_files_of_a_run(run):

@@ -55,7 +55,9 @@ def hub(monkeypatch, tmp_path):
 @pytest.fixture
 def own(run, tmp_path):
     """A copy of the run that may be changed."""
-    return Path(shutil.copytree(run, tmp_path / "own"))
+    folder = Path(shutil.copytree(run, tmp_path / "own"))
+    (folder / "manifest.json").unlink()  # with it, changes are refused
+    return folder
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:

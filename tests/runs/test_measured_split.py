@@ -218,7 +218,8 @@ def test_a_file_that_is_gone_is_named(tmp_path):
 def older(run, tmp_path, **metrics):
     """Return the run as an earlier version would have written it."""
     folder = shutil.copytree(run.run, tmp_path / "older")
-    (folder / "rows.parquet").unlink()
+    for name in ("rows.parquet", "manifest.json"):
+        (folder / name).unlink()
     (folder / "metrics.json").write_text(json.dumps({k: v for k, v in run.metrics.items() if k != "data_origin"}))
     return run_record(folder)
 

@@ -389,6 +389,7 @@ def test_finished_folder_holds_the_run_and_nothing_else(trained):
         "compared_pairs.safetensors",
         "config.json",
         "history.jsonl",
+        "manifest.json",
         "metrics.json",
         "model.safetensors",
         "rows.parquet",

@@ -107,13 +107,14 @@ def test_the_same_rows_from_another_place_are_resumed(begun):
 
 
 def test_a_training_begun_before_rows_were_kept_is_resumed(begun):
-    (begun / ROWS).unlink()
+    for name in (ROWS, "manifest.json"):
+        (begun / "resume" / name).unlink()
     fit(out=begun, resume=True)
     assert read_rows(begun).keys() == DATA.keys()
 
 
 def test_a_damaged_file_is_named(begun):
-    (begun / ROWS).write_bytes(b"no parquet")
+    (begun / "resume" / ROWS).write_bytes(b"no parquet")
     with pytest.raises(CheckpointError, match=rf"{ROWS} is damaged"):
         fit(out=begun, resume=True)
 
