@@ -60,6 +60,22 @@ _of_pass: ContextVar[Mapping[nn.Module, _OfPoint]] = ContextVar(
 )
 
 
+class Replay:
+    """The edits of the pass that runs, applied again inside a ``with`` block, in whatever thread that is.
+
+    For parts of the pass that are computed a second time when it is over, as in gradient checkpointing.
+    """
+
+    def __init__(self) -> None:
+        self._edits = _of_pass.get()
+
+    def __enter__(self) -> None:
+        self._token = _of_pass.set(self._edits)
+
+    def __exit__(self, *error: object) -> None:
+        _of_pass.reset(self._token)
+
+
 class EditableHookPoint(HookPoint):
     """A hook point that knows the edits of the pass that runs in its thread.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -239,7 +240,12 @@ class HookedClassifier(CheckedHooks):
         capture = tuple(capture)
         self.check_hook_names(capture)
         seen: dict[str, Tensor] = {}
-        reads = [(name, lambda value, name=name: seen.update({name: value})) for name in capture]
+
+        def read(name: str, value: Tensor) -> None:
+            if name not in seen:  # a checkpointed block meets its points again in the backward pass
+                seen[name] = value
+
+        reads = [(name, partial(read, name)) for name in capture]
         text = self.adapter.text_positions(input, mask)
         with self._instrumented(mask, text, reads, generator, constant_gates=constant_gates, k=k) as local:
             token_logits, logits = self._logits(input, mask, text)

@@ -28,6 +28,8 @@ class TrainConfig:
         weight_decay: of AdamW, decoupled from the gradient; by default none.
         max_grad_norm: gradients are clipped to this norm.
         gradient_accumulation_steps: batches an optimizer step.
+        gradient_checkpointing: keep only what enters the blocks of a pretrained encoder that is trained, and compute
+            the rest again in the backward pass: the same gradients with less memory, for about a third more time.
         mixed_precision: ``"no"`` or ``"bf16"``.
         k_epochs: over so many epochs ``k`` of a model that keeps its largest neurons alone falls from ``d_mlp`` to its
             own value (:func:`safr_lens.training.top_k.annealed`); by default it has that from the first step.
@@ -51,6 +53,7 @@ class TrainConfig:
     weight_decay: float | None = None
     max_grad_norm: float = 1.0
     gradient_accumulation_steps: int = 1
+    gradient_checkpointing: bool = False
     mixed_precision: str = "no"
     k_epochs: float | None = None
     embedding_start: str = "random"
@@ -71,6 +74,7 @@ class TrainConfig:
                 check_number(name, getattr(self, name), low=low, high=high)
         check_number("max_grad_norm", self.max_grad_norm, low=1e-9)
         check_flag("average_weights", self.average_weights)
+        check_flag("gradient_checkpointing", self.gradient_checkpointing)
         check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))
         check_choice("metric_for_best_model", self.metric_for_best_model, METRICS)
         check_choice("embedding_start", self.embedding_start, ("random", "words"))

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from safr_lens.artefacts import locked
+from safr_lens.backbones.checkpointing import checkpointed
+from safr_lens.backbones.encoder import Encoder
 from safr_lens.data.dataset import TextData
 from safr_lens.data.labelled_rows import advised
 from safr_lens.data.load import load_data
@@ -170,7 +172,9 @@ def _train(
     model.compared = penalty.compared(vectors, None if found is None else found.source)
     trainer = Trainer(model, data, config, penalty, folder, vectors)
     kept = kept_vectors(model, data, penalty, vectors_folder, accelerator=trainer.accelerator, shown=progress)
-    with kept:
+    encoder = _encoder(model) if config.gradient_checkpointing else None
+    again = nullcontext() if encoder is None else checkpointed(encoder.blocks)
+    with kept, again:
         started = time.perf_counter()
         with (
             repeatable(trainer.accelerator.device),
@@ -201,6 +205,15 @@ def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig,
         raise ConfigError(f"k_epochs has no meaning with act_fn={act_fn!r}. Leave it out, or use act_fn='topk' and k.")
     if config.warmup is not None and data.streaming:
         raise ConfigError("warmup needs data whose number of texts is known; leave out warmup, or streaming.")
+    if config.gradient_checkpointing and (_encoder(model) is None or model.config.freeze == "all"):
+        raise ConfigError(
+            "gradient_checkpointing is for a pretrained encoder that is trained, and here none is. Leave it out, or "
+            'train one (--backbone with --freeze none; in Python: freeze="none").'
+        )
+
+
+def _encoder(model: HookedClassifier) -> Encoder | None:
+    return getattr(model.adapter, "encoder", None)
 
 
 def _check_data(model: HookedClassifier, data: TextData) -> None:

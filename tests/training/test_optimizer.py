@@ -101,3 +101,26 @@ def test_a_frozen_embedding_cannot_be_penalised():
 def test_settings_out_of_range_are_an_error(wrong):
     with pytest.raises(ConfigError, match=f"{next(iter(wrong))} must be a number"):
         TrainConfig(**wrong)
+
+
+@pytest.mark.parametrize("freeze", ["none", 1])
+def test_checkpointed_blocks_train_to_the_same_weights(freeze):
+    weights = []
+    for again in (False, True):
+        model = head(freeze=freeze, dropout=0.0)
+        config = TrainConfig(epochs=2, learning_rate=0.01, gradient_checkpointing=again)
+        train(model, sentiment_data(), config, penalty=NONE, progress=False)
+        weights.append(model.state_dict())
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weights[1][name], weight, atol=1e-6, rtol=1e-5)
+
+
+def test_checkpointing_without_a_trained_encoder_is_refused_and_the_advice_works(tmp_path):
+    config = TrainConfig(epochs=1, gradient_checkpointing=True)
+    for model in (tiny_classifier(), head(freeze="all")):
+        with pytest.raises(ConfigError, match=r'pretrained encoder that is trained.*Leave it out.*freeze="none"'):
+            train(model, sentiment_data(), config, out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+    assert train(head(freeze="none"), sentiment_data(), config, penalty=NONE, progress=False).history
+    with pytest.raises(ConfigError, match="gradient_checkpointing must be true or false"):
+        TrainConfig(gradient_checkpointing="yes")
