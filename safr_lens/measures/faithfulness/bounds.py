@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -21,6 +21,10 @@ class Bounds:
     lower: float
     upper: float
     exact: bool
+
+
+# yields sets, gets what each costs
+Search = Generator[list[frozenset[int]], list[float], Bounds]
 
 
 def aopc_bounds(drops: Drops, n_tokens: int, *, beam: int = 5, exact_up_to: int = EXACT_UP_TO) -> Bounds:
@@ -46,38 +50,71 @@ def aopc_bounds(drops: Drops, n_tokens: int, *, beam: int = 5, exact_up_to: int 
     >>> aopc_bounds(lambda sets: [sum(weights[i] for i in deleted) for deleted in sets], 2)
     Bounds(lower=0.5, upper=0.625, exact=True)
     """
+    (found,) = searched(
+        [bounds_search(n_tokens, beam=beam, exact_up_to=exact_up_to)], lambda asked: [drops(*asked.values())]
+    )
+    return found
+
+
+def bounds_search(n_tokens: int, *, beam: int = 5, exact_up_to: int = EXACT_UP_TO) -> Search:
+    """Return the search behind :func:`aopc_bounds`, which asks for what sets of deleted positions cost, step by step.
+
+    The best and the worst order are looked for in step, since they often ask for the same sets.
+    """
     if n_tokens < 1 or beam < 1:
         raise ValueError(f"aopc_bounds needs a token and a beam of at least 1; got {n_tokens} tokens and beam {beam}.")
     exact = n_tokens <= exact_up_to
-    known: dict[frozenset[int], float] = {}
 
-    def remembered(sets: list[frozenset[int]]) -> list[float]:
-        new = [deleted for deleted in sets if deleted not in known]
-        if new:
-            known.update(zip(new, drops(new), strict=True))
-        return [known[deleted] for deleted in sets]
+    def search() -> Search:
+        best = {sign: {frozenset[int](): 0.0} for sign in (1, -1)}
+        for _ in range(n_tokens):
+            reached = {sign: _grown(paths, n_tokens) for sign, paths in best.items()}
+            asked = list(dict.fromkeys(deleted for paths in reached.values() for deleted in paths))
+            drops = dict(zip(asked, (yield asked), strict=True))
+            for sign, paths in reached.items():
+                totals = [(total + sign * drops[deleted], deleted) for deleted, total in paths.items()]
+                totals.sort(key=lambda pair: -pair[0])
+                best[sign] = {deleted: total for total, deleted in totals[: None if exact else beam]}
+        upper, lower = (sign * max(paths.values()) / n_tokens for sign, paths in best.items())
+        return Bounds(lower, upper, exact)
 
-    width = None if exact else beam
-    upper = _largest_sum(remembered, n_tokens, width)
-    lower = -_largest_sum(lambda sets: [-drop for drop in remembered(sets)], n_tokens, width)
-    return Bounds(lower / n_tokens, upper / n_tokens, exact)
+    return search()
 
 
-def _largest_sum(drops: Drops, n_tokens: int, width: int | None) -> float:
-    """Return the largest sum of drops along an order; with ``width`` the best that a beam of it finds."""
-    best = {frozenset[int](): 0.0}
-    for _ in range(n_tokens):
-        reached: dict[frozenset[int], float] = {}
-        for deleted, total in best.items():
-            for position in range(n_tokens):
-                if position not in deleted:
-                    grown = deleted | {position}
-                    reached[grown] = max(total, reached.get(grown, -math.inf))
-        sets = list(reached)
-        totals = [(reached[deleted] + drop, deleted) for deleted, drop in zip(sets, drops(sets), strict=True)]
-        totals.sort(key=lambda pair: -pair[0])
-        best = {deleted: total for total, deleted in totals[:width]}
-    return max(best.values())
+def searched(
+    searches: Sequence[Search],
+    drops: Callable[[dict[int, list[frozenset[int]]]], Iterable[list[float]]],
+    on_found: Callable[[], None] = lambda: None,
+) -> list[Bounds]:
+    """Run several searches in step, so that what they ask for is computed together.
+
+    Args:
+        searches: of texts.
+        drops: returns for what each of some searches asks for, by its number, what these sets cost.
+        on_found: called at the end of each search.
+    """
+    found: dict[int, Bounds] = {}
+    asked = {number: next(search) for number, search in enumerate(searches)}
+    while asked:
+        answers, asked = zip(asked, drops(asked), strict=True), {}
+        for number, values in answers:
+            try:
+                asked[number] = searches[number].send(values)
+            except StopIteration as end:
+                found[number] = end.value
+                on_found()
+    return [found[number] for number in range(len(searches))]
+
+
+def _grown(paths: dict[frozenset[int], float], n_tokens: int) -> dict[frozenset[int], float]:
+    """Return all sets with one position more, each with the largest sum of a path to it."""
+    reached: dict[frozenset[int], float] = {}
+    for deleted, total in paths.items():
+        for position in range(n_tokens):
+            if position not in deleted:
+                grown = deleted | {position}
+                reached[grown] = max(total, reached.get(grown, -math.inf))
+    return reached
 
 
 def normalised_aopc(

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
+from safr_lens.backbones.edits import Edits
 from safr_lens.checks import check_choice
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
-from safr_lens.measures.faithfulness.bounds import Bounds, aopc_bounds
+from safr_lens.measures.faithfulness.bounds import Bounds, bounds_search, searched
 from safr_lens.measures.faithfulness.formulas import aopc, bin_sizes, comprehensiveness, sufficiency
-from safr_lens.models.classifier import GATE, HookedClassifier
+from safr_lens.models.classifier import GATE, POOLED, HookedClassifier
 from safr_lens.models.evaluating import evaluating
+from safr_lens.models.vmask import TypeLogOdds
 
 OPERATORS = ("remove", "unk", "gate")
-TOKENS_PER_BATCH = 4096
+TOKENS_PER_BATCH = 1024  # larger batches are slower on CPUs, as in safr_lens.activations.stream
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,21 @@ class MeasuredText:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """What the model reads of one version between special tokens: token ids, and which pass VMASK's gate."""
+class _Rows:
+    """What the model reads of versions between special tokens: token ids, and which pass VMASK's gate; then padding."""
 
-    tokens: Int[Tensor, " pos"]
-    passes: Bool[Tensor, " pos"]
+    tokens: Int[Tensor, "n_versions pos"]
+    passes: Bool[Tensor, "n_versions pos"]
+    lengths: Int[Tensor, " n_versions"]
 
 
 def measured(
-    model: HookedClassifier, texts: Sequence[RankedText], *, operator: str, bins: tuple[float, ...]
+    model: HookedClassifier,
+    texts: Sequence[RankedText],
+    *,
+    operator: str,
+    bins: tuple[float, ...],
+    log_odds: TypeLogOdds | None = None,
 ) -> list[MeasuredText]:
     """Evaluate the deletions of several texts together and return their measures."""
     variants = []
@@ -66,25 +75,39 @@ def measured(
         whole = torch.ones(1, len(text.tokens), dtype=torch.bool)
         deletions = [_kept(order, bin_sizes(len(order), bins)) for order in text.orders]
         variants.append(Variants(text.tokens, torch.cat([whole, *deletions])))
-    by_text = probabilities(model, variants, operator=operator)
+    by_text = probabilities(model, variants, operator=operator, log_odds=log_odds)
     return [_measures(text, probs, bins) for text, probs in zip(texts, by_text, strict=True)]
 
 
-def bounds_of(model: HookedClassifier, text: MeasuredText, *, operator: str, beam: int) -> Bounds:
-    """Return the worst and the best AOPC of a text."""
+def bounds_of(
+    model: HookedClassifier,
+    texts: Sequence[MeasuredText],
+    *,
+    operator: str,
+    beam: int,
+    log_odds: TypeLogOdds | None = None,
+    on_found: Callable[[], None] = lambda: None,
+) -> list[Bounds]:
+    """Return the worst and the best AOPC of some texts; ``on_found`` is called after each."""
 
-    def drops(sets: list[frozenset[int]]) -> list[float]:
-        kept = torch.ones(len(sets), len(text.tokens), dtype=torch.bool)
-        for row, deleted in zip(kept, sets, strict=True):
-            row[list(deleted)] = False
-        (probs,) = probabilities(model, [Variants(text.tokens, kept)], operator=operator)
-        return (text.full - probs[:, text.predicted]).tolist()
+    def drops(asked: dict[int, list[frozenset[int]]]) -> Iterator[list[float]]:
+        variants = [Variants(texts[number].tokens, _without(sets, texts[number])) for number, sets in asked.items()]
+        by_text = probabilities(model, variants, operator=operator, log_odds=log_odds)
+        for number, probs in zip(asked, by_text, strict=True):
+            yield (texts[number].full - probs[:, texts[number].predicted]).tolist()
 
-    return aopc_bounds(drops, len(text.tokens), beam=beam)
+    return searched([bounds_search(len(text.tokens), beam=beam) for text in texts], drops, on_found)
+
+
+def _without(sets: list[frozenset[int]], text: MeasuredText) -> Bool[Tensor, "n_sets pos"]:
+    kept = torch.ones(len(sets), len(text.tokens), dtype=torch.bool)
+    rows = [row for row, deleted in enumerate(sets) for _ in deleted]
+    kept[rows, [position for deleted in sets for position in deleted]] = False
+    return kept
 
 
 def probabilities(
-    model: HookedClassifier, texts: Sequence[Variants], *, operator: str
+    model: HookedClassifier, texts: Sequence[Variants], *, operator: str, log_odds: TypeLogOdds | None = None
 ) -> list[Float[Tensor, "n_variants n_classes"]]:
     """Return the class probabilities of all versions of all texts, in evaluation mode, on the CPU, in float64.
 
@@ -92,16 +115,17 @@ def probabilities(
     text without any token has logits 0, so that all classes are alike. ``"unk"`` puts the tokenizer's unknown token in
     its place; a token that is unknown already stays as it is. ``"gate"`` sets VMASK's gate to 0: the embedding becomes
     zero, but the position still counts in attention and in the mean.
+    ``log_odds`` is as in :meth:`HookedClassifier.activations`.
 
     Raises:
         ConfigError: an unknown operator, or ``"unk"`` for a tokenizer without unknown token.
     """
     check_choice("operator", operator, OPERATORS)
     unknown = unknown_id(model.tokenizer) if operator == "unk" else None
-    rows = [row for text in texts for row in _rows(text, operator, unknown)]
-    by_row = torch.empty(len(rows), len(model.labels), dtype=torch.float64)
-    for chunk in _chunks([max(1, len(row.tokens)) for row in rows]):
-        by_row[chunk] = _forward(model, [rows[i] for i in chunk])
+    rows = _together([_rows(text, operator, unknown) for text in texts], pad_id=model.tokenizer.pad_id)
+    by_row = torch.empty(len(rows.lengths), len(model.labels), dtype=torch.float64)
+    for chunk in _chunks(rows.lengths.clamp_min(1).tolist()):
+        by_row[chunk] = _forward(model, rows, torch.tensor(chunk), log_odds)
     return list(by_row.split([len(text.kept) for text in texts]))
 
 
@@ -145,15 +169,22 @@ def _measures(text: RankedText, probs: Float[Tensor, "n_variants n_classes"], bi
     )
 
 
-def _rows(text: Variants, operator: str, unknown: int | None) -> Iterator[_Row]:
-    everything = torch.ones_like(text.tokens, dtype=torch.bool)
-    for kept in text.kept:
-        if operator == "remove":
-            yield _Row(text.tokens[kept], everything[kept])
-        elif operator == "unk":
-            yield _Row(text.tokens.masked_fill(~kept, unknown), everything)
-        else:
-            yield _Row(text.tokens, kept)
+def _rows(text: Variants, operator: str, unknown: int | None) -> _Rows:
+    tokens, kept = text.tokens.expand_as(text.kept), text.kept
+    lengths, everything = torch.full((len(kept),), kept.shape[1]), torch.ones_like(kept)
+    if operator == "remove":
+        # what is kept moves to the front, in its order
+        return _Rows(tokens.gather(1, (~kept).byte().argsort(dim=1, stable=True)), everything, kept.sum(1))
+    if operator == "unk":
+        return _Rows(tokens.masked_fill(~kept, unknown), everything, lengths)
+    return _Rows(tokens, kept, lengths)
+
+
+def _together(parts: list[_Rows], *, pad_id: int) -> _Rows:
+    width = max(part.tokens.shape[1] for part in parts)
+    tokens = [F.pad(part.tokens, (0, width - part.tokens.shape[1]), value=pad_id) for part in parts]
+    passes = [F.pad(part.passes, (0, width - part.passes.shape[1]), value=True) for part in parts]
+    return _Rows(torch.cat(tokens), torch.cat(passes), torch.cat([part.lengths for part in parts]))
 
 
 def _chunks(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -168,17 +199,25 @@ def _chunks(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield chunk
 
 
-def _forward(model: HookedClassifier, rows: list[_Row]) -> Float[Tensor, "batch n_classes"]:
-    whole = [torch.tensor(model.tokenizer.with_special(row.tokens.tolist()), dtype=torch.long) for row in rows]
-    first = len(model.tokenizer.prefix)
-    width = max(1, *map(len, whole))
-    tokens = torch.full((len(rows), width), model.tokenizer.pad_id)
-    mask = torch.zeros(len(rows), width, dtype=torch.bool)
-    passes = torch.ones(len(rows), width, dtype=torch.bool)
-    for i, (row, ids) in enumerate(zip(rows, whole, strict=True)):
-        tokens[i, : len(ids)], mask[i, : len(ids)] = ids, True
-        passes[i, first : first + len(row.passes)] = row.passes
-    deleted = [] if passes.all() else [(GATE, lambda gate, hook: gate * passes.to(gate.device))]
-    with evaluating(model):
-        logits = model.run_with_hooks(tokens.to(model.device), mask.to(model.device), fwd_hooks=deleted).logits
+def _forward(
+    model: HookedClassifier, rows: _Rows, chunk: Int[Tensor, " batch"], log_odds: TypeLogOdds | None
+) -> Float[Tensor, "batch n_classes"]:
+    prefix, suffix = (torch.tensor(ids, dtype=torch.long) for ids in (model.tokenizer.prefix, model.tokenizer.suffix))
+    first, lengths = len(prefix), rows.lengths[chunk].unsqueeze(1)
+    longest = int(lengths.max())
+    width = max(1, first + longest + len(suffix))
+    ends = first + lengths
+    place = torch.arange(width).expand(len(chunk), -1)
+    tokens = torch.full(place.shape, model.tokenizer.pad_id)
+    passes = torch.ones_like(tokens, dtype=torch.bool)
+    tokens[:, :first] = prefix
+    tokens[:, first : first + longest] = rows.tokens[chunk, :longest]
+    passes[:, first : first + longest] = rows.passes[chunk, :longest]
+    tokens.scatter_(1, ends + torch.arange(len(suffix)), suffix.expand(len(chunk), -1))
+    mask = place < ends + len(suffix)
+    tokens.masked_fill_(~mask, model.tokenizer.pad_id)
+    deleted = [] if passes.all() else [(GATE, lambda gate: gate * passes.to(gate.device))]
+    with evaluating(model), Edits(after=deleted).around(model.hook_dict):
+        inputs = tokens.to(model.device), mask.to(model.device)
+        logits = model.activations(*inputs, names=(POOLED,), log_odds=log_odds)[POOLED]
     return logits.double().softmax(-1).cpu()

@@ -178,15 +178,18 @@ def faithfulness(
     n_bounded = min(naopc_texts, len(encodings))
     n_steps = len(encodings) + n_bounded
     report = on_step or (lambda done, total: None)
+    log_odds = model.type_log_odds()
     texts: list[MeasuredText] = []
     for start in range(0, len(encodings), TEXTS_AT_ONCE):
         chunk = _ranked_texts(model, encodings[start : start + TEXTS_AT_ONCE], score, n_random=n_random, seed=seed)
-        texts += measured(model, chunk, operator=operator, bins=bins)
+        texts += measured(model, chunk, operator=operator, bins=bins, log_odds=log_odds)
         report(len(texts), n_steps)
     bounds: list[Bounds] = []
-    for text in texts[:n_bounded]:
-        bounds.append(bounds_of(model, text, operator=operator, beam=beam))
-        report(len(texts) + len(bounds), n_steps)
+    done = itertools.count(len(texts) + 1)
+    settings = {"operator": operator, "beam": beam, "log_odds": log_odds}
+    for start in range(0, n_bounded, TEXTS_AT_ONCE):
+        chunk = texts[start : min(start + TEXTS_AT_ONCE, n_bounded)]
+        bounds += bounds_of(model, chunk, on_found=lambda: report(next(done), n_steps), **settings)
     lower = torch.tensor([bound.lower for bound in bounds], dtype=torch.float64)
     upper = torch.tensor([bound.upper for bound in bounds], dtype=torch.float64)
     return Faithfulness(
