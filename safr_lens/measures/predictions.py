@@ -15,7 +15,7 @@ from safr_lens.data.batching import Batch
 from safr_lens.data.labels import check_labels
 from safr_lens.data.rows import Data
 from safr_lens.data.unknown import counted
-from safr_lens.models.classifier import POOLED, HookedClassifier
+from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.vmask import TypeLogOdds
 from safr_lens.processes import gathered, process_share
@@ -110,8 +110,7 @@ def predict_split(
 
 def _logits(model: HookedClassifier, batch: Batch, log_odds: TypeLogOdds | None) -> Float[Tensor, "batch n_classes"]:
     with evaluating(model):
-        seen = model.activations(batch.tokens, batch.mask, names=(POOLED,), log_odds=log_odds)
-    return seen[POOLED].float()
+        return model(batch.tokens, batch.mask, log_odds=log_odds).logits.float()
 
 
 def evaluate(model: HookedClassifier, split: Data) -> Evaluation:

@@ -220,6 +220,7 @@ class HookedClassifier(CheckedHooks):
         generator: torch.Generator | None = None,
         constant_gates: Bool[Tensor, " batch"] | None = None,
         k: int | None = None,
+        log_odds: TypeLogOdds | None = None,
     ) -> ClassifierOutput:
         """Classify texts or token ids.
 
@@ -232,6 +233,7 @@ class HookedClassifier(CheckedHooks):
             constant_gates: texts whose gates get no gradient, so that nothing computed from them teaches VMASK.
             k: neurons that a token keeps (with ``"batch_topk"`` on average over this batch), with those ``act_fn`` that
                 keep the largest; by default those of the configuration.
+            log_odds: VMASK by token type, as in :meth:`activations`; without gradient.
 
         Raises:
             TextError, HookError: see :meth:`to_tokens` and :meth:`check_hook_names`.
@@ -247,7 +249,8 @@ class HookedClassifier(CheckedHooks):
 
         reads = [(name, partial(read, name)) for name in capture]
         text = self.adapter.text_positions(input, mask)
-        with self._instrumented(mask, text, reads, generator, constant_gates=constant_gates, k=k) as local:
+        known = self._known_odds(input, log_odds)
+        with self._instrumented(mask, text, reads, generator, known, constant_gates, k) as local:
             token_logits, logits = self._logits(input, mask, text)
         self.check_met(capture, seen)
         return ClassifierOutput(
@@ -296,9 +299,8 @@ class HookedClassifier(CheckedHooks):
                 raise _AllSeen
 
         reads = [(name, lambda value, name=name: read(name, value)) for name in names]
-        known = log_odds(input) if log_odds is not None and not self._embedding_is_hooked() else None
         text = self.adapter.text_positions(input, mask)
-        with suppress(_AllSeen), self._instrumented(mask, text, reads, None, known):
+        with suppress(_AllSeen), self._instrumented(mask, text, reads, None, self._known_odds(input, log_odds)):
             self._logits(input, mask, text)
         self.check_met(names, seen)
         return seen
@@ -314,9 +316,11 @@ class HookedClassifier(CheckedHooks):
             input, mask = self.to_tokens(input, truncate=truncate)
         return checked_ids(input, mask, pad_id=self.tokenizer.pad_id, n_ctx=self.config.n_ctx, truncate=truncate)
 
-    def _embedding_is_hooked(self) -> bool:
-        modules = (self.adapter.embedder, self.hook_ungated_embed)
-        return any(module._forward_hooks or is_edited(module) for module in modules)
+    def _known_odds(self, tokens: Tensor, log_odds: TypeLogOdds | None) -> Tensor | None:
+        read = (self.adapter.embedder, self.hook_ungated_embed)
+        if log_odds is None or any(module._forward_hooks or is_edited(module) for module in read):
+            return None
+        return log_odds(tokens)
 
     @contextmanager
     def _instrumented(

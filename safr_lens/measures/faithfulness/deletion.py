@@ -16,7 +16,7 @@ from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
 from safr_lens.measures.faithfulness.bounds import Bounds, bounds_search, searched
 from safr_lens.measures.faithfulness.formulas import aopc, bin_sizes, comprehensiveness, sufficiency
-from safr_lens.models.classifier import GATE, POOLED, HookedClassifier
+from safr_lens.models.classifier import GATE, HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.vmask import TypeLogOdds
 
@@ -218,6 +218,5 @@ def _forward(
     tokens.masked_fill_(~mask, model.tokenizer.pad_id)
     deleted = [] if passes.all() else [(GATE, lambda gate: gate * passes.to(gate.device))]
     with evaluating(model), Edits(after=deleted).around(model.hook_dict):
-        inputs = tokens.to(model.device), mask.to(model.device)
-        logits = model.activations(*inputs, names=(POOLED,), log_odds=log_odds)[POOLED]
+        logits = model(tokens.to(model.device), mask.to(model.device), log_odds=log_odds).logits
     return logits.double().softmax(-1).cpu()
