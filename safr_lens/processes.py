@@ -14,6 +14,7 @@ from safr_lens.launch import n_launched
 
 Model = TypeVar("Model", bound=nn.Module)
 MAX_DIMS = 8
+MAX_BYTES = 2000
 DTYPES = (torch.float32, torch.float64, torch.int64, torch.int32, torch.bool, torch.bfloat16, torch.float16)
 
 
@@ -71,6 +72,21 @@ def summed(tensor: Tensor) -> Tensor:
     total = tensor.to(_device(), copy=True)
     distributed.all_reduce(total)
     return total.to(tensor.device)
+
+
+def first_failure(message: str | None) -> str | None:
+    """Return what the first process with a message says, in all processes; None where none has one."""
+    process, n_processes = process_share()
+    first = torch.tensor(n_processes if message is None else process, device=_device())
+    distributed.all_reduce(first, op=distributed.ReduceOp.MIN)
+    if int(first) == n_processes:
+        return None
+    said = torch.zeros(MAX_BYTES, dtype=torch.uint8, device=first.device)
+    if message is not None:
+        text = message.encode()[:MAX_BYTES]
+        said[: len(text)] = torch.tensor(list(text), dtype=torch.uint8)
+    distributed.broadcast(said, src=int(first))
+    return bytes(said.tolist()).rstrip(b"\0").decode(errors="ignore")
 
 
 def first_to_stop() -> bool:

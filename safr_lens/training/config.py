@@ -20,14 +20,15 @@ class TrainConfig:
         metric_for_best_model: what is better: higher ``"accuracy"`` (of equals the lower loss), or lower ``"loss"``.
         average_weights: validate and keep the mean of the weights over all steps so far
             (:class:`~safr_lens.training.WeightAverage`) instead of those of an epoch's last step.
-        batch_size: texts a step and process.
+        batch_size: texts a batch; each process of a launch runs a batch of its own.
         learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
         backbone_learning_rate: of the weights of a pretrained encoder; by default the same.
         warmup: share of the training in which learning rates rise linearly, before they fall linearly to 0 at the last
             of ``epochs``; by default they stay as they are.
         weight_decay: of AdamW, decoupled from the gradient; by default none.
         max_grad_norm: gradients are clipped to this norm.
-        gradient_accumulation_steps: batches an optimizer step.
+        gradient_accumulation_steps: batches an optimizer step and process; the gradient is that of the mean over all
+            texts of the step.
         gradient_checkpointing: keep only what enters the blocks of a pretrained encoder that is trained, and compute
             the rest again in the backward pass: the same gradients with less memory, for about a third more time.
         mixed_precision: ``"no"`` or ``"bf16"``.

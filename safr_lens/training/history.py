@@ -23,7 +23,7 @@ class EpochRecord:
         validation_accuracy, validation_loss: after the epoch.
         best: whether its weights are the best so far.
         seconds: training and validation.
-        steps: batches of this process.
+        steps: batches, of all processes together.
     """
 
     epoch: int

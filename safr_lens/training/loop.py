@@ -8,10 +8,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, GradientAccumulationPlugin
 
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
@@ -21,6 +23,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.learned import learned_state, load_learned
 from safr_lens.models.word_start import start_from_words
 from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.processes import process_share, summed
 from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import BestEpoch, EpochRecord
@@ -29,6 +32,7 @@ from safr_lens.training.optimizer import make_optimizer, set_learning_rates
 from safr_lens.training.progress import TrainProgress
 from safr_lens.training.repeatable import mixed_seed
 from safr_lens.training.run_folder import RunFolder
+from safr_lens.training.shares import Share, agreed, check_launch, shares
 from safr_lens.training.step import batch_terms, weighted_sum
 from safr_lens.training.top_k import estimate_thresholds, step_k
 
@@ -49,8 +53,15 @@ class Trainer:
     ) -> None:
         self.model, self.data, self.config, self.penalty, self.folder = model, data, config, penalty, folder
         # without cpu=True, several processes without accelerators would each train on their own
-        # the config alone decides the precision, whatever the launcher's environment says
-        self.accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
+        # the config alone decides precision and accumulation, whatever the launcher's environment says
+        self.accelerator = Accelerator(
+            cpu=not torch.accelerator.is_available(),
+            mixed_precision="no",
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+        check_launch(self.accelerator.distributed_type)
+        self.batches_a_step = config.gradient_accumulation_steps * self.accelerator.num_processes
         self.is_main = self.accelerator.is_main_process
         if config.embedding_start == "words":
             start_from_words(model, vectors, seed=config.seed)
@@ -73,9 +84,14 @@ class Trainer:
         while len(self.records) < self.config.epochs and not self.choice.patience_ended(self.records):
             epoch = len(self.records) + 1
             started = time.perf_counter()
-            terms = self._epoch(epoch, bar)
+            try:
+                terms = self._epoch(epoch, bar)
+            except TrainingError:
+                load_learned(self.model, self.best)
+                self.model.eval()
+                raise
             with self.average.applied() if self.average else nullcontext():
-                estimate_thresholds(self.model, self._all_batches(torch.Generator().manual_seed(self.config.seed)))
+                estimate_thresholds(self.model, self._batches(torch.Generator().manual_seed(self.config.seed)))
                 found = evaluate(self.model, self.data["validation"])
                 best = self.choice.improves(self.records, epoch=epoch, accuracy=found.accuracy, loss=found.loss)
                 if best:
@@ -92,17 +108,19 @@ class Trainer:
 
     def _epoch(self, epoch: int, bar: TrainProgress) -> dict[str, float]:
         # reseeded each epoch, so that a resumed training repeats the uninterrupted one
-        torch.manual_seed(mixed_seed(self.config.seed, epoch, self.accelerator.process_index))
+        torch.manual_seed(mixed_seed(self.config.seed, epoch, 0))
         order = torch.Generator().manual_seed(mixed_seed(self.config.seed, epoch))
         self.wrapped.train()
         sums: dict[str, float] = defaultdict(float)
         step = 0
-        for group in self._groups(order):
+        groups = self._groups(order)
+        while group := agreed(lambda: next(groups, None)):
             at = epoch - 1 + step / self.n_steps if self.n_steps else float(epoch - 1)
             set_learning_rates(self.optimizer, self.config, epoch=at)
             k = step_k(self.model, self.config, epoch=at)
-            for values in self._step(group, self.penalty.weights(at), epoch, k=k):
-                step += 1
+            found = self._step(group, self.penalty.weights(at), epoch, first=step, k=k)
+            step += len(group)
+            for values in found:
                 for name, value in values.items():
                     sums[name] += value
                 bar.step(self.n_steps, step, epoch, values)
@@ -110,35 +128,27 @@ class Trainer:
             raise DataError("The train split holds no texts; there is nothing to learn from.")
         self.n_steps = step
         self.model.eval()
-        return {name: total / step for name, total in sums.items()}
+        totals = summed(torch.tensor(list(sums.values()), dtype=torch.float64)).tolist()
+        return {name: total / step for name, total in zip(sums, totals, strict=True)}
 
     def _groups(self, order: torch.Generator) -> Iterator[list[Batch]]:
-        """Yield the batches of one optimizer step each; the last group of an epoch may be smaller."""
-        mine = self._batches(order)
-        while group := list(itertools.islice(mine, self.config.gradient_accumulation_steps)):
+        """Yield the batches of one optimizer step each, in all processes; the last of an epoch may have fewer."""
+        all_batches = self._batches(order)
+        while group := list(itertools.islice(all_batches, self.batches_a_step)):
             yield group
 
     def _step(
-        self, group: list[Batch], weights: dict[str, float], epoch: int, *, k: int | None
+        self, group: list[Batch], weights: dict[str, float], epoch: int, *, first: int, k: int | None
     ) -> list[dict[str, float]]:
-        """Make one optimizer step and return the terms of each batch."""
+        """Make one optimizer step and return the terms of each batch that this process ran."""
+        process, n_processes = process_share()
+        mine = shares(group, first, process=process, n_processes=n_processes)
         found = []
-        for number, batch in enumerate(group, start=1):
-            last = number == len(group)
-            with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
-                with self._precision():
-                    terms = batch_terms(
-                        self.wrapped,
-                        batch.to(self.accelerator.device),
-                        self.penalty,
-                        backbone=self.model.adapter,
-                        vectors=self.vectors,
-                        k=k,
-                    )
-                    loss = weighted_sum(terms, weights) / len(group)
-                self._finite("loss", loss.item(), epoch)
+        for share in mine:
+            with nullcontext() if share is mine[-1] else self.accelerator.no_sync(self.wrapped):
+                loss, terms = agreed(partial(self._loss, share, weights, epoch, k=k))
                 self.accelerator.backward(loss)
-            found.append({name: term.item() for name, term in terms.items()})
+            found.append({name: value if share.weight else 0.0 for name, value in terms.items()})
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         self._finite("gradient", norm.item(), epoch)
         self.optimizer.step()
@@ -146,6 +156,25 @@ class Trainer:
         if self.average:
             self.average.update()
         return found
+
+    def _loss(
+        self, share: Share, weights: dict[str, float], epoch: int, *, k: int | None
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss of a batch, by its weight in the step, and its terms."""
+        if self.batches_a_step > 1:  # whichever process runs a batch, and after whatever else
+            torch.manual_seed(mixed_seed(self.config.seed, epoch, share.number))
+        with self._precision():
+            terms = batch_terms(
+                self.wrapped,
+                share.batch.to(self.accelerator.device),
+                self.penalty,
+                backbone=self.model.adapter,
+                vectors=self.vectors,
+                k=k,
+            )
+            loss = weighted_sum(terms, weights) * share.weight
+        self._finite("loss", loss.item(), epoch)
+        return loss, {name: term.item() for name, term in terms.items()}
 
     def _precision(self) -> torch.autocast:
         lower = self.config.mixed_precision == "bf16"
@@ -157,20 +186,17 @@ class Trainer:
             return self.records[-1].steps
         if self.data.streaming:
             return None
-        n_batches = math.ceil(len(self.data["train"]) / self.config.batch_size)
-        return n_batches // self.accelerator.num_processes
+        return math.ceil(len(self.data["train"]) / self.config.batch_size)
 
     def _finite(self, what: str, value: float, epoch: int) -> None:
         if not math.isfinite(value):
-            load_learned(self.model, self.best)
-            self.model.eval()
             kept = self.folder.said_of_weights(self.records) if self.folder else ""
             raise TrainingError(
                 f"The {what} became {value} in epoch {epoch}. Lower the learning rate "
                 f"({self.config.learning_rate:g}) or the weights of the penalty.{kept}"
             )
 
-    def _all_batches(self, order: torch.Generator) -> Iterator[Batch]:
+    def _batches(self, order: torch.Generator) -> Iterator[Batch]:
         return batches(
             self.data["train"],
             self.model.tokenizer,
@@ -178,12 +204,6 @@ class Trainer:
             batch_size=self.config.batch_size,
             generator=order,
         )
-
-    def _batches(self, order: torch.Generator) -> Iterator[Batch]:
-        """Yield this process's share: of each group of as many batches as there are processes, one."""
-        n, mine, all_batches = self.accelerator.num_processes, self.accelerator.process_index, self._all_batches(order)
-        while len(group := list(itertools.islice(all_batches, n))) == n:
-            yield group[mine]
 
     def finish(
         self, settings: dict[str, Any], *, seconds: float, word_vectors: str | None, warnings: list[str]

@@ -24,6 +24,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.processes import is_main, join, process_share
 from safr_lens.training.config import TrainConfig, uses_words
 from safr_lens.training.encoder_vectors import kept_vectors
 from safr_lens.training.history import EpochRecord
@@ -32,6 +33,7 @@ from safr_lens.training.metrics import describe
 from safr_lens.training.progress import TrainProgress
 from safr_lens.training.repeatable import repeatable
 from safr_lens.training.run_folder import RunFolder
+from safr_lens.training.shares import launch_warnings
 from safr_lens.training.trained_rows import fingerprints
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 from safr_lens.word_vectors.table import checksum
@@ -119,6 +121,7 @@ def train(
     >>> sorted(result.history[0].terms)
     ['cross_entropy', 'importance', 'information', 'interaction']
     """
+    join()
     with nullcontext() if out is None else locked(out):  # ahead of all work: it may be another's, or not writable
         return _train(
             model,
@@ -155,8 +158,8 @@ def _train(
             data = load_data(data, classes=model.labels)
     _check_meaning(model, data, config, penalty)
     _check_data(model, data)
-    warning = tokenizer_warning(model.tokenizer, data["validation"])
-    if warning and progress:
+    warnings = [*filter(None, [tokenizer_warning(model.tokenizer, data["validation"])]), *launch_warnings(config)]
+    for warning in warnings if progress and is_main() else ():
         Console(stderr=True).print(Text(f"Warning: {warning}"))
     used = uses_words(config, penalty)
     if used and word_vectors is None and model.config.encoder is not None:
@@ -168,7 +171,8 @@ def _train(
     )
     folder = None
     if out is not None:
-        folder = RunFolder(out, settings, fingerprints(data), resume=resume, overwrite=overwrite)
+        launched = settings | {"launch": {"processes": process_share()[1]}}
+        folder = RunFolder(out, launched, fingerprints(data), resume=resume, overwrite=overwrite)
     model.compared = penalty.compared(vectors, None if found is None else found.source)
     trainer = Trainer(model, data, config, penalty, folder, vectors)
     kept = kept_vectors(model, data, penalty, vectors_folder, accelerator=trainer.accelerator, shown=progress)
@@ -188,7 +192,7 @@ def _train(
             settings,
             seconds=seconds,
             word_vectors=None if found is None else found.source,
-            warnings=[warning] if warning else [],
+            warnings=warnings,
         )
     return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
 

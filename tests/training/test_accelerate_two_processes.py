@@ -1,4 +1,4 @@
-"""Training under two real processes: one result, written once."""
+"""Training under two real processes: what one process learns, written once; resumed, and stopped, together."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from safr_lens import HookedClassifier
-from tests.training.corpus import tiny_classifier
+from safr_lens import HookedClassifier, SafrPenalty, TrainConfig, train
+from safr_lens.errors import CheckpointError
+from tests.training.corpus import sentiment_data, tiny_classifier
 from tests.two_processes import run_in_two_processes
 
 SCRIPT = '''
@@ -18,18 +19,22 @@ SCRIPT = '''
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 
-from safr_lens import SafrPenalty, TrainConfig, train
-from safr_lens.training import loop
-from tests.training.corpus import sentiment_data, tiny_classifier
+from safr_lens import train
+from safr_lens.errors import TrainingError
+from safr_lens.training import loop, progress
+from tests.training.corpus import tiny_classifier
+from tests.training.test_accelerate_two_processes import DATA, settings
 
 folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
 run = folder / "run"
-written, examples = [], []
+written, steps, noting = [], [], True
 
 
 def note_writing(event, args):
@@ -40,28 +45,66 @@ def note_writing(event, args):
 
 
 sys.addaudithook(note_writing)
-original = loop.batch_terms
+original, finished_epoch = loop.batch_terms, progress.TrainProgress.epoch
 
 
-def noting(forward, batch, *args, **kwargs):
-    examples.extend(batch.example.tolist())
+def noted_terms(forward, batch, *args, **kwargs):
+    steps.append(batch.example.tolist())
     return original(forward, batch, *args, **kwargs)
 
 
-loop.batch_terms = noting
-config = TrainConfig(epochs=1, batch_size=8, learning_rate=1e-2)
-data = sentiment_data(n_train=64)
-result = train(tiny_classifier(), data, config, penalty=SafrPenalty(), out=run, progress=False)
+def interrupt(*args):
+    raise KeyboardInterrupt
+
+
+def not_a_number(*args, **kwargs):
+    terms = original(*args, **kwargs)
+    return {**terms, "importance": terms["importance"] * torch.nan}
+
+
+loop.batch_terms = noted_terms
+result = train(tiny_classifier(), DATA, **settings(), out=run)
+loop.batch_terms = original
 save_file({n: t.contiguous() for n, t in result.model.state_dict().items()}, folder / f"{rank}.safetensors")
+
+progress.TrainProgress.epoch = interrupt
+try:
+    train(tiny_classifier(), DATA, **settings(), out=folder / "stopped")
+except KeyboardInterrupt:
+    pass
+progress.TrainProgress.epoch = finished_epoch
+torch.distributed.barrier()
+if rank == 0:
+    shutil.copytree(folder / "stopped", folder / "unfinished")
+resumed = train(tiny_classifier(), DATA, **settings(), out=folder / "stopped", resume=True)
+same = {n: torch.equal(t, result.model.state_dict()[n]) for n, t in resumed.model.state_dict().items()}
+
+if rank == 1:
+    loop.batch_terms = not_a_number
+try:
+    train(tiny_classifier(), DATA, **settings())
+    stopped = None
+except TrainingError as error:
+    stopped = str(error)
+
 noted = {
     "written": written,
-    "examples": examples,
+    "steps": steps,
     "processes": int(os.environ["WORLD_SIZE"]),
     "metrics": {**result.metrics, "seconds": None},
-    "validation_loss": result.history[0].validation_loss,
+    "history": [{**vars(record), "seconds": None} for record in result.history],
+    "resumed": all(same.values()),
+    "stopped": stopped,
 }
 (folder / f"{rank}.json").write_text(json.dumps(noted))
 '''
+
+DATA = sentiment_data(n_train=36)  # five batches, of which one is short: a process has none in the last step
+
+
+def settings(**changes) -> dict:
+    config = TrainConfig(epochs=3, patience=3, batch_size=8, learning_rate=1e-2, **changes)
+    return {"config": config, "penalty": SafrPenalty(), "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +127,27 @@ def test_both_processes_end_with_the_same_trained_weights(launched):
     assert any(not torch.equal(value, untrained[name]) for name, value in first.items())
 
 
-def test_each_process_trains_on_its_own_half_of_the_batches(noted):
-    first, second = (set(one["examples"]) for one in noted)
+def test_two_processes_learn_what_one_does_that_accumulates_two_batches(launched, noted):
+    alone = train(tiny_classifier(), DATA, **settings(gradient_accumulation_steps=2))
+    for found, expected in zip(noted[0]["history"], alone.history, strict=True):
+        assert found["terms"] == pytest.approx(expected.terms, abs=1e-4)
+        assert found["validation_loss"] == pytest.approx(expected.validation_loss, abs=1e-4)
+        assert found["steps"] == expected.steps == 5
+    trained = load_file(launched / "0.safetensors")
+    for name, value in alone.model.state_dict().items():
+        torch.testing.assert_close(trained[name], value, atol=1e-4, rtol=0)
+
+
+def test_all_batches_are_trained_on_and_none_by_two_processes(noted):
+    """The second process, which has no batch in the last step, waits with the first one's, at weight 0."""
+    first, second = (one["steps"] for one in noted)
     assert [one["processes"] for one in noted] == [2, 2]
-    assert len(first) == len(second) == 32
-    assert not first & second
+    assert len(first) == len(second) == 9
+    for epoch in range(3):
+        ours, theirs = first[3 * epoch : 3 * epoch + 3], second[3 * epoch : 3 * epoch + 3]
+        assert ours[2] == theirs[2]
+        assert sorted(text for texts in ours + theirs[:2] for text in texts) == list(range(36))
+    assert {len(ours) - len(theirs) for ours, theirs in zip(first, second, strict=True)} - {0}, "unequal batches"
 
 
 def test_only_the_main_process_writes(noted):
@@ -99,7 +158,22 @@ def test_only_the_main_process_writes(noted):
 
 def test_both_processes_report_the_same_metrics(noted):
     assert noted[0]["metrics"] == noted[1]["metrics"]
-    assert noted[0]["validation_loss"] == noted[1]["validation_loss"]
+    assert noted[0]["history"] == noted[1]["history"]
+
+
+def test_a_resumed_training_ends_as_an_uninterrupted_one(noted):
+    assert [one["resumed"] for one in noted] == [True, True]
+
+
+def test_a_training_is_resumed_in_as_many_processes(launched):
+    with pytest.raises(CheckpointError, match="processes was 2, now 1"):
+        train(tiny_classifier(), DATA, **settings(), out=launched / "unfinished", resume=True)
+
+
+def test_a_term_that_is_nan_in_one_process_stops_both_with_one_message(noted):
+    first, second = (one["stopped"] for one in noted)
+    assert first == second
+    assert "nan in epoch 1" in first
 
 
 def test_the_written_run_is_the_trained_model(launched, noted):
