@@ -36,9 +36,7 @@ from safr_lens.training.history import EpochRecord, write_history
 from safr_lens.training.trained_rows import ROWS, Fingerprints, check_same_rows, read_rows, write_rows
 
 METRICS, HISTORY = "metrics.json", "history.jsonl"
-DEFAULTS = {field.name: field.default for part in (ModelConfig, TrainConfig) for field in fields(part)} | {
-    "processes": 1
-}
+DEFAULTS = {one.name: one.default for part in (ModelConfig, TrainConfig) for one in fields(part)} | {"processes": 1}
 RESUME, STATE, TENSORS = "resume", "state.json", "state.safetensors"
 RUN_FILES = (WEIGHTS, CONFIG, TOKENIZER, COMPARED, METRICS, HISTORY, ROWS)
 TRAINING, UNFINISHED = "training", "unfinished"  # in the manifest, while the weights are only the best so far
