@@ -32,9 +32,10 @@ class LayerNorm(nn.Module):
         self.hook_scale, self.hook_normalized = HookPoint(), HookPoint()
 
     def forward(self, x: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
         x = x - x.mean(-1, keepdim=True)
         scale = self.hook_scale((x.square().mean(-1, keepdim=True) + EPS).sqrt())
-        return self.hook_normalized(x / scale * self.w + self.b)
+        return self.hook_normalized((x / scale * self.w + self.b).to(self.w.dtype))
 
 
 class HeadMLP(nn.Module):

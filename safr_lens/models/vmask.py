@@ -25,9 +25,13 @@ class VMask(nn.Module):
         self.keep = nn.Linear(d_vmask, 2)
 
     def forward(self, embed: Float[Tensor, "*shape d_model"]) -> Float[Tensor, "*shape"]:
-        """Return the log-odds of keeping each token; ``sigmoid`` of it is q (the softmax of two)."""
-        drop, keep = self.keep(torch.tanh(self.hidden(embed))).unbind(-1)
-        return keep - drop
+        """Return the log-odds of keeping each token; ``sigmoid`` of it is q (the softmax of two).
+
+        Under autocast they are computed in the type of the weights: rounded ones would flip gates near 1/2.
+        """
+        with torch.autocast(embed.device.type, enabled=False):
+            drop, keep = self.keep(torch.tanh(self.hidden(embed.to(self.hidden.weight.dtype)))).unbind(-1)
+            return keep - drop
 
 
 class TypeLogOdds:

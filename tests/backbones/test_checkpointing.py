@@ -7,38 +7,16 @@ import threading
 import pytest
 import torch
 
-from safr_lens import HookedClassifier, ModelConfig, SafrPenalty, train_tokenizer
+from safr_lens import HookedClassifier, SafrPenalty
 from safr_lens.backbones.checkpointing import checkpointed
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.pretrained import DECODERS, FAMILIES
 from safr_lens.data.batching import Batch
 from safr_lens.errors import HookError
 from safr_lens.training.step import batch_terms
-from tests.backbones.pretrained.encoders import noisy, small_configs
+from tests.backbones.pretrained.encoders import TEXTS, on_small_encoder
 
-TEXTS = ["a gripping , funny film", "a dull film", "the acting is warm and the story is moving"]
 PENALTY = SafrPenalty(layers=[0, 1], pairs="attention", threshold=0.3, gates="shared", information_weight=0.1)
-
-
-def made(family: str, readout: str) -> HookedClassifier:
-    """A classifier on a small encoder with dropout, trained as a whole behind VMASK."""
-    tokenizer, head = train_tokenizer(TEXTS, min_frequency=1), readout == "neuron_head"
-    config = ModelConfig(
-        backbone="neuron_head" if head else "pretrained",
-        encoder=small_configs(vocab_size=tokenizer.d_vocab)[family],
-        freeze="none",
-        n_layers=1 if head else 2,
-        d_model=16,
-        n_heads=2,
-        d_mlp=8 if head else 32,
-        n_ctx=24,
-        d_vmask=4,
-        dropout=0.0,
-        readout="residual" if readout == "residual" else "neurons",
-    )
-    model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["bad", "good"])
-    noisy(model)
-    return model.train()
 
 
 def gradients(model: HookedClassifier, *, edits=None, penalty=PENALTY, thread=False) -> dict[str, torch.Tensor]:
@@ -66,7 +44,7 @@ CASES += [(family, "neuron_head") for family in DECODERS]
 @pytest.mark.parametrize("thread", [False, True], ids=["", "thread"])
 @pytest.mark.parametrize(("family", "readout"), CASES)
 def test_gradients_are_those_of_keeping_everything(family, readout, thread):
-    model = made(family, readout)
+    model = on_small_encoder(family, readout)
     head = readout == "neuron_head"
     penalty = PENALTY.changed(layers=[0]) if head else PENALTY
     noise = torch.randn(24, 32, generator=torch.Generator().manual_seed(1))
@@ -86,7 +64,7 @@ def test_gradients_are_those_of_keeping_everything(family, readout, thread):
 
 
 def test_captured_activations_stay_those_of_the_forward_pass():
-    model = made("bert", "neurons")
+    model = on_small_encoder("bert", "neurons")
     name = "blocks.0.mlp.hook_post"
     with checkpointed(model.adapter.encoder.blocks):
         output = model(TEXTS, capture=[name])
@@ -96,7 +74,7 @@ def test_captured_activations_stay_those_of_the_forward_pass():
 
 
 def test_evaluation_keeps_as_before_and_nothing_is_left_behind():
-    model = made("bert", "neurons").eval()
+    model = on_small_encoder("bert", "neurons").eval()
     expected, state = model(TEXTS).logits, list(model.state_dict())
     blocks = model.adapter.encoder.blocks
     with checkpointed(blocks):
@@ -105,7 +83,7 @@ def test_evaluation_keeps_as_before_and_nothing_is_left_behind():
 
 
 def test_a_graph_that_is_kept_can_be_gone_through_twice():
-    model = made("bert", "residual")
+    model = on_small_encoder("bert", "residual")
     with checkpointed(model.adapter.encoder.blocks):
         logits = model(TEXTS).logits
         weight = model.adapter.encoder.linear(0, "w_in").weight
@@ -114,7 +92,7 @@ def test_a_graph_that_is_kept_can_be_gone_through_twice():
 
 
 def test_hooks_that_are_gone_before_the_backward_pass_are_an_error_whose_advice_works():
-    model = made("bert", "neurons")
+    model = on_small_encoder("bert", "neurons")
     hooks = [("blocks.0.mlp.hook_post", lambda value, hook: value * 2)]
     with checkpointed(model.adapter.encoder.blocks):
         with model.hooks(fwd_hooks=hooks):

@@ -101,3 +101,13 @@ def test_the_gate_has_the_gradient_of_the_soft_sample():
     slope = torch.randn(2, 20, generator=torch.Generator().manual_seed(6))
     found, expected = (torch.autograd.grad((slope * x).sum(), log_odds)[0] for x in (gate, soft))
     torch.testing.assert_close(found, expected)
+
+
+def test_autocast_flips_no_gate(make_model, texts):
+    model, drawn = make_model().train(), []
+    for lower in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower):
+            output = model([*texts] * 50, capture=["hook_mask"])
+        drawn.append((output.activations["hook_mask"], output.importance))
+    assert all(torch.equal(one, other) and other.dtype == torch.float32 for one, other in zip(*drawn, strict=True))

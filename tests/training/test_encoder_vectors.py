@@ -117,3 +117,18 @@ def test_the_default_penalty_is_that_of_the_command(d_vmask):
     found = train(head(d_vmask=d_vmask), sentiment_data(), TrainConfig(epochs=1), progress=False)
     settings = make_settings({"backbone": "some/encoder", "d_vmask": d_vmask})
     assert found.metrics["settings"]["penalty"] == json.loads(json.dumps(settings.penalty.to_dict()))
+
+
+def test_kept_vectors_are_of_single_precision_whatever_the_training_is(tmp_path):
+    data, files = sentiment_data(), []
+    for precision in ("no", "bf16"):
+        config, kept = dataclasses.replace(CONFIG, mixed_precision=precision), tmp_path / precision
+        found = train(head(), data, config, penalty=PENALTY, vectors_folder=kept, progress=False)
+        assert {weight.dtype for weight in found.model.parameters()} == {torch.float32}
+        assert all(torch.tensor(list(record.terms.values())).isfinite().all() for record in found.history)
+        files.append({path.relative_to(kept): load_file(path) for path in sorted(kept.rglob("*.safetensors"))})
+    single, lower = files
+    assert single.keys() == lower.keys() and single
+    for name, tensors in single.items():
+        assert tensors[head().adapter.token_vectors].dtype == torch.float32
+        assert all(torch.equal(tensor, lower[name][key]) for key, tensor in tensors.items())

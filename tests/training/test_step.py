@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
 from safr_lens import SafrPenalty
+from safr_lens.backbones.checkpointing import checkpointed
+from safr_lens.backbones.pretrained import DECODERS, FAMILIES
 from safr_lens.data import batches
+from safr_lens.data.batching import Batch
 from safr_lens.errors import ConfigError
 from safr_lens.training.step import batch_terms, half_of
+from tests.backbones.pretrained.encoders import TEXTS, on_small_encoder
 from tests.backbones.weights import gradients
 from tests.training.corpus import sentiment_data, tiny_classifier
 
@@ -95,3 +101,32 @@ def test_half_of_the_texts_are_drawn(n, sizes):
 def test_an_unknown_word_is_an_error():
     with pytest.raises(ConfigError, match="gates must be one of"):
         SafrPenalty(gates="appart")
+
+
+@pytest.mark.parametrize("checkpointing", [False, True], ids=["", "checkpointing"])
+@pytest.mark.parametrize(
+    ("family", "readout"), [*((f, "neurons") for f in FAMILIES), *((f, "neuron_head") for f in DECODERS)]
+)
+def test_in_bf16_terms_on_an_encoder_are_single_precision_and_close(family, readout, checkpointing):
+    model = on_small_encoder(family, readout)
+    penalty = SafrPenalty.preset("attention", threshold=0.3, gates="shared", information_weight=0.1, l1_weight=0.1)
+    tokens, mask = model.to_tokens(TEXTS)
+    batch, found = Batch(tokens, mask, torch.tensor([1, 0, 1]), torch.arange(3)), []
+    for lower in (False, True):
+        torch.manual_seed(0)
+        model.zero_grad()
+        again = checkpointed(model.adapter.encoder.blocks) if checkpointing and lower else nullcontext()
+        with again, torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower):
+            terms = batch_terms(model, batch, penalty, backbone=model.adapter)
+            sum(terms.values()).backward()
+        found.append((terms, gradients(model)))
+    (fine, slope), (coarse, coarse_slope) = found
+    assert {"cross_entropy", "information", "importance", "interaction", "l1"} == coarse.keys()
+    for name, term in coarse.items():
+        assert term.dtype == torch.float32 and term.isfinite()
+        assert term.item() == pytest.approx(fine[name].item(), abs=0.05), name  # bf16 has 8 bits: 0.004 of each value
+    assert coarse != fine
+    for name, one in coarse_slope.items():
+        assert one.dtype == torch.float32 and one.isfinite().all(), name
+    whole, low = (torch.cat([one[name].flatten() for name in slope]) for one in (slope, coarse_slope))
+    assert torch.cosine_similarity(whole, low, dim=0) > 0.98

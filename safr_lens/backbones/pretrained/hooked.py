@@ -137,9 +137,10 @@ class _Scaled:
         self.point = point
 
     def __call__(self, norm: nn.LayerNorm, args: tuple, output: Tensor) -> Tensor:
-        centred = args[0] - args[0].mean(-1, keepdim=True)
+        x = args[0].to(torch.promote_types(args[0].dtype, torch.float32))
+        centred = x - x.mean(-1, keepdim=True)
         normalized = centred / self.point((centred.square().mean(-1, keepdim=True) + norm.eps).sqrt()) * norm.weight
-        return normalized if norm.bias is None else normalized + norm.bias
+        return (normalized if norm.bias is None else normalized + norm.bias).to(norm.weight.dtype)
 
 
 class _Leaving:

