@@ -17,29 +17,42 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from safr_lens import HookedClassifier
 from safr_lens.analysis import analyze
 from safr_lens.data import load_data
 from safr_lens.data.texts import Texts
 from safr_lens.runs.settings import make_settings
 from safr_lens.runs.train_run import train_run
+from safr_lens.word_vectors import analysis_vectors
 
 METHODS = {
     "no penalty": {"site": "none"},
     "L1": {"site": "none", "l1_weight": 3.0},
+    "TopK": {"site": "none", "act_fn": "topk", "k": 16},
     "SAFR": {},
+    "SAFR + TopK": {"act_fn": "topk", "k": 16},
     "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
 }
 JUDGED = ("monosemanticity", "token_selectivity", "evidence_concentration", "evidence_concentration_important")
-SHOWN = ["validation", "test", "reliance", "capacity", *JUDGED, "alive", "epochs", "seconds"]
+SHOWN = ["validation", "test", "reliance", "capacity", *JUDGED, "monosemanticity_by_effect", "active_per_token"]
+SHOWN += ["silent_tokens", "alive", "epochs", "seconds"]
 
 
-def run_one(options: argparse.Namespace, method: str, seed: int, data, vector_texts: Texts) -> dict:
+def by_effect(neurons: pd.DataFrame, labels: tuple[str, ...], measure: str) -> float:
+    """Return the mean over neurons of a measure above its null, weighted by what each adds to the logits on average."""
+    written = neurons[[f"logit_{label}" for label in labels]]
+    weights = neurons["mean"] * written.sub(written.mean(axis=1), axis=0).pow(2).sum(axis=1).pow(0.5)
+    scores = neurons[f"{measure}_above"]
+    return float((scores * weights).sum() / weights[scores.notna()].sum())
+
+
+def run_one(options: argparse.Namespace, method: str, seed: int, data, vectors: torch.Tensor) -> dict:
     """Train one head and return its measurements on the test split."""
     chosen = {"epochs": options.epochs} if options.epochs else {}
     settings = make_settings({"backbone": options.backbone, "seed": seed, **chosen, **METHODS[method]})
     result = train_run(settings, out=None, data=data, vectors_folder=options.vectors_folder, progress=False)
-    analysis = analyze(result.model, data["test"], vector_texts=vector_texts, at_init=False, faithfulness_texts=0)
+    analysis = analyze(result.model, data["test"], embeddings=vectors, at_init=False, faithfulness_texts=0)
     measured = analysis.measurements
     return {
         "data": options.data,
@@ -50,6 +63,8 @@ def run_one(options: argparse.Namespace, method: str, seed: int, data, vector_te
         "reliance": result.metrics["reliance"]["mean"]["accuracy_lost"],
         "capacity": measured["capacity"].estimate.value,
         **{name: measured[name].judged.value for name in JUDGED if name in measured},
+        **{name: measured[name].estimate.value for name in ("active_per_token", "silent_tokens")},
+        "monosemanticity_by_effect": by_effect(analysis.neurons, result.model.labels, "monosemanticity"),
         "alive": measured["alive_neurons"].estimate.value,
         "epochs": result.metrics["epochs"],
         "seconds": sum(record.seconds for record in result.history),
@@ -80,12 +95,14 @@ def main() -> None:
     rows = [json.loads(line) for line in options.results.read_text().splitlines()] if options.results.exists() else []
     done = {(row["data"], row["method"], row["seed"]) for row in rows}
     data, vector_texts = load_data(options.data), Texts(load_data(options.vector_data)["train"])
+    tokenizer = HookedClassifier.from_pretrained_backbone(options.backbone, labels=data.labels).tokenizer
+    vectors = analysis_vectors(tokenizer, vector_texts)
     for seed in options.seeds:
         for method in options.methods:
             if (options.data, method, seed) in done:
                 continue
             started = time.perf_counter()
-            rows.append(run_one(options, method, seed, data, vector_texts))
+            rows.append(run_one(options, method, seed, data, vectors))
             with options.results.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
             print(f"{method}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
