@@ -30,7 +30,7 @@ METHODS = {
     "L1": {"site": "none", "l1_weight": 3.0},
     "TopK": {"site": "none", "act_fn": "topk", "k": 16},
     "SAFR": {},
-    "SAFR + TopK": {"act_fn": "topk", "k": 16},
+    "SAFR + TopK": {"preset": "sparse"},
     "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
 }

@@ -29,6 +29,6 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, **changes: Any) -
         base["word_threshold"] = SafrPenalty.preset(PRESET).to_dict()["word_threshold"]
     if not vmask:
         base |= {"information_weight": 0.0} | ({} if penalty.pairs is None else {"gates": "shared"})
-    elif preset in (None, PRESET):
+    elif preset in (None, PRESET, "sparse"):
         del base["information_weight"], base["gates"]
     return SafrPenalty(**base).changed(**changes)

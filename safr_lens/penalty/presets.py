@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+# for classifiers on pretrained encoders, whose token embeddings say which words are related; without VMASK
+PRETRAINED: dict[str, Any] = {
+    "importance_weight": 20.0,
+    "interaction_weight": 10.0,
+    "word_threshold": 0.4,
+    "information_weight": 0.0,
+    "gates": "shared",  # there are none, so all texts are compared
+}
 PRESETS: dict[str, dict[str, Any]] = {
     # the authors' release has no information term
     "release": {"site": "embedding", "importance_weight": 1.0, "interaction_weight": 1.0, "information_weight": 0.0},
@@ -19,15 +28,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "light": {"importance_weight": 2.0, "interaction_weight": 1.0},
     "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
-    # for classifiers on pretrained encoders, whose token embeddings say which words are related; without VMASK
-    "pretrained": {
-        "importance_weight": 20.0,
-        "interaction_weight": 10.0,
-        "word_threshold": 0.4,
-        "information_weight": 0.0,
-        "gates": "shared",  # there are none, so all texts are compared
-    },
+    "pretrained": PRETRAINED,
+    # beside act_fn="topk": neurons are few by construction, and the terms see to what those say that decide
+    "sparse": {**PRETRAINED, "overlap_of": "evidence", "batch_tokens": 256},
 }
+# of the model that a preset is for, where its settings leave it open
+MODELS: dict[str, dict[str, Any]] = {"sparse": {"act_fn": "topk", "k": 16}}
 
 
 def preset_fields(name: str) -> dict[str, Any]:
@@ -37,3 +43,15 @@ def preset_fields(name: str) -> dict[str, Any]:
     'embedding'
     """
     return dict(PRESETS[name])
+
+
+def preset_model(name: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the model that a preset is for, where those chosen leave them open.
+
+    >>> preset_model("sparse", {}), preset_model("sparse", {"act_fn": "relu"}), preset_model("light", {})
+    ({'act_fn': 'topk', 'k': 16}, {}, {})
+    """
+    fields = MODELS.get(name or "", {})
+    if chosen.get("act_fn") not in (None, fields.get("act_fn")):
+        return {}
+    return {setting: value for setting, value in fields.items() if setting not in chosen}

@@ -19,6 +19,7 @@ from safr_lens.errors import ConfigError, near_matches
 from safr_lens.models.config import ModelConfig
 from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.meaning import setting_names
+from safr_lens.penalty.presets import preset_model
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.runs.pretrained_settings import (
     PretrainedConfig,
@@ -111,6 +112,7 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
         return {name: value for name, value in values.items() if known.get(name) is part}
 
     model: ModelConfig | PretrainedConfig
+    values = {**preset_model(values.get("preset"), values), **values}
     if names_encoder(values):
         model = pretrained_config({**of(DataConfig), **of(ModelConfig), **of(TrainConfig)}, of(ModelConfig))
         values = {**training_defaults(model), **values}

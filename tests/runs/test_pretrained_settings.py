@@ -36,6 +36,18 @@ def test_a_head_can_keep_its_largest_neurons_alone():
     assert (settings.model.act_fn, settings.model.k, settings.train.k_epochs) == ("topk", 16, 2)
 
 
+def test_the_sparse_preset_is_for_a_head_that_keeps_its_largest_neurons():
+    settings = make_settings({**SOURCE, "preset": "sparse"})
+    assert (settings.model.act_fn, settings.model.k) == ("topk", 16)
+    assert settings.penalty == SafrPenalty.preset("sparse") and settings.penalty.pairs.overlap_of == "evidence"
+    assert make_settings({**SOURCE, "preset": "sparse", "k": 8}).model.k == 8
+    assert make_settings({**SOURCE, "preset": "sparse", "act_fn": "batch_topk", "k": 8}).model.act_fn == "batch_topk"
+    assert make_settings({**SOURCE, "preset": "sparse", "act_fn": "relu"}).model.k is None
+    baseline = make_settings({**SOURCE, "preset": "sparse", "site": "none"})
+    assert baseline.model.k == 16 and baseline.penalty.pairs is None
+    assert make_settings({**SOURCE, "preset": "sparse", "d_vmask": 8}).penalty.gates == "apart"
+
+
 def test_the_information_term_is_there_where_vmask_is():
     with_vmask = make_settings({**SOURCE, "d_vmask": 8}).penalty
     assert with_vmask.weights(0.0)["information"] > 0 and with_vmask.gates == "apart"
