@@ -30,7 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "pretrained": PRETRAINED,
     # beside act_fn="topk": neurons are few by construction, and the terms see to what those say that decide
-    "sparse": {**PRETRAINED, "overlap_of": "evidence", "batch_tokens": 256},
+    "sparse": {**PRETRAINED, "interaction_weight": 5.0, "overlap_of": "evidence", "batch_tokens": 256},
 }
 # of the model that a preset is for, where its settings leave it open
 MODELS: dict[str, dict[str, Any]] = {"sparse": {"act_fn": "topk", "k": 16}}
