@@ -14,7 +14,8 @@ from torch import Tensor
 from safr_lens.activations.remembered import remembered_vectors
 from safr_lens.analysis.in_notebooks import as_html
 from safr_lens.analysis.sample import affordable, rows_at
-from safr_lens.atomic import replacing, write_json
+from safr_lens.artefacts import changing, check_own_manifest
+from safr_lens.atomic import write_json
 from safr_lens.data.labelled_rows import labelled_rows
 from safr_lens.data.rows import Data
 from safr_lens.data.texts import Texts
@@ -110,24 +111,24 @@ class Analysis:
         }
 
     def save(self, folder: Path, *, extra: dict[str, Any] | None = None) -> None:
-        """Write ``neurons.parquet`` and ``measures.json``, each whole or not at all."""
-        with replacing(folder / NEURONS_FILE) as path:
-            self.neurons.to_parquet(path)
-        write_json(folder / MEASURES_FILE, without_nan((extra or {}) | self.to_dict()))
+        """Write ``neurons.parquet`` and ``measures.json`` in one step, with a manifest."""
+        with changing(folder) as new:
+            self.neurons.to_parquet(new / NEURONS_FILE)
+            write_json(new / MEASURES_FILE, without_nan((extra or {}) | self.to_dict()))
 
 
 def checked_folder(folder: Path, *, overwrite: bool) -> None:
     """Raise a CheckpointError where an analysis would be replaced without having been asked to.
 
     Raises:
-        CheckpointError: the folder holds an analysis and ``overwrite`` is off, or is a file.
+        CheckpointError: the folder holds an analysis, or files under its names, and ``overwrite`` is off, or is a file.
     """
     if folder.is_file():
         raise CheckpointError(f"{folder} is a file; expected a folder to write the analysis to.")
-    if not overwrite and (folder / MEASURES_FILE).exists():
-        raise CheckpointError(
-            f"{folder / MEASURES_FILE} exists already. Name another folder with --out, or --overwrite."
-        )
+    check_own_manifest(folder)
+    for name in (MEASURES_FILE, NEURONS_FILE):
+        if not overwrite and (folder / name).exists():
+            raise CheckpointError(f"{folder / name} exists already. Name another folder with --out, or --overwrite.")
 
 
 def analyze(

@@ -1,7 +1,6 @@
 """Folders of files that belong together: changed in one step, by one process at a time, checked when they are read."""
 
 from safr_lens.artefacts.change import changing, check_own_manifest, locked, remove_folder, settle
-from safr_lens.artefacts.lock import is_first_process
 from safr_lens.artefacts.manifest import MANIFEST, Manifest, file_sha256, read_manifest, verified
 from safr_lens.artefacts.reading import read_whole
 
@@ -11,7 +10,6 @@ __all__ = [
     "changing",
     "check_own_manifest",
     "file_sha256",
-    "is_first_process",
     "locked",
     "read_manifest",
     "read_whole",

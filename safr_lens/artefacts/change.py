@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safr_lens.artefacts.lock import held, is_first_process, is_held
+from safr_lens.artefacts.lock import held, is_held
 from safr_lens.artefacts.manifest import MANIFEST, Manifest, read_manifest, recorded
-from safr_lens.atomic import sync
+from safr_lens.atomic import sync, system_errors
 from safr_lens.errors import CheckpointError
+from safr_lens.launch import speaks
 
 MAKING, MADE = ".safr_lens.making.", ".safr_lens.made"
 REMOVED = ".removed"
@@ -26,11 +27,12 @@ PATIENCE = 5.0  # seconds that a reader waits for a writer to move its files
 
 
 @contextmanager
-def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+def locked(folder: str | os.PathLike[str], *, patience: float = 0.0) -> Iterator[None]:
     """Hold a folder for the length of a block, and finish or remove what a killed process left in it.
 
     The folder is made if it is missing, and removed if it stays empty. Within the block it may be locked again. Of the
-    processes of one distributed training the first holds it for all.
+    processes of one distributed training the first holds it for all. Where another process holds it, wait for so many
+    seconds (``patience``); below 0, without end.
 
     Raises:
         CheckpointError: another process holds it, or it is a file.
@@ -39,10 +41,10 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
     if not os.fspath(folder):
         raise CheckpointError("No folder named: the name of the folder to write to is empty.")
     path = Path(folder)
-    if is_held(path) or not is_first_process():
+    if is_held(path) or not speaks():
         yield
         return
-    with held(path):
+    with held(path, patience=patience):
         _move_made(path)
         for left in path.glob(f"{MAKING}*"):
             shutil.rmtree(left)
@@ -50,22 +52,30 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextmanager
-def changing(folder: Path, *, removed: Iterable[str] = (), about: Mapping[str, Any] | None = None) -> Iterator[Path]:
+def changing(
+    folder: Path, *, removed: Iterable[str] = (), about: Mapping[str, Any] | None = None, described: bool = True
+) -> Iterator[Path]:
     """Yield an empty folder; what the block writes there is in ``folder`` afterwards, with a manifest, all or nothing.
 
     Args:
         folder: it need not exist.
         removed: names of files to remove in the same step, if they are there and not written anew.
         about: what the manifest says of the files beside what it says already; None for a key removes it.
+        described: write that manifest; off where the block writes a ``manifest.json`` of its own.
 
     Raises:
         CheckpointError: another process holds the folder.
+        OSError: a disk that is full, or whatever else the system refuses.
     """
     with locked(folder):
         making = Path(tempfile.mkdtemp(dir=folder, prefix=MAKING))
         try:
-            yield making
-            _describe(folder, making, set(removed), about or {})
+            with system_errors():
+                yield making
+            gone = set(removed) - {path.name for path in making.iterdir()}
+            if described:
+                _describe(folder, making, about or {}, gone)
+            _sync_all(making, gone)
             making.rename(folder / MADE)
         finally:
             shutil.rmtree(making, ignore_errors=True)
@@ -83,7 +93,7 @@ def settle(folder: Path) -> None:
     while (folder / MADE).is_dir():
         reason: object = "the first process does not finish it"
         try:
-            if is_first_process():
+            if speaks():
                 with locked(folder):
                     _move_made(folder)
         except (CheckpointError, OSError) as error:
@@ -106,8 +116,8 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(gone)
 
 
-def _describe(folder: Path, making: Path, removed: set[str], about: Mapping[str, Any]) -> None:
-    """Write the manifest of a folder as it will be, and see that all that is new is on the disk."""
+def _describe(folder: Path, making: Path, about: Mapping[str, Any], removed: set[str]) -> None:
+    """Write the manifest of a folder as it will be; files that are there already are left out."""
     check_own_manifest(folder)
     old = read_manifest(folder) or Manifest()
     made = {path.name: recorded(path) for path in sorted(making.iterdir())}
@@ -119,8 +129,12 @@ def _describe(folder: Path, making: Path, removed: set[str], about: Mapping[str,
     kept = {name: record for name, record in old.files.items() if name not in removed}
     said = {key: value for key, value in {**old.about, **about}.items() if value is not None}
     (making / MANIFEST).write_text(Manifest(kept | made, said).to_json(), encoding="utf-8")
-    if gone := sorted(removed - made.keys()):
-        (making / REMOVED).write_text("\n".join(gone), encoding="utf-8")
+
+
+def _sync_all(making: Path, removed: set[str]) -> None:
+    """Wait until all that is new is on the disk, and a list of what is to be removed with it."""
+    if removed:
+        (making / REMOVED).write_text("\n".join(sorted(removed)), encoding="utf-8")
     for path in making.iterdir():
         sync(path)
     sync(making)

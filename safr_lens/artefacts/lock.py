@@ -16,17 +16,14 @@ from filelock import FileLock, Timeout
 from safr_lens.errors import CheckpointError
 
 LOCK = ".safr_lens.lock"
-_HELD: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
-
-
-def is_first_process() -> bool:
-    """Whether this is the first of the processes of a distributed training, which holds folders for all of them."""
-    return os.environ.get("RANK", "0") == "0"
+_HELD: ContextVar[frozenset[tuple[int, Path]]] = ContextVar("held", default=frozenset())
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
     """Hold a folder for the length of a block, and make it if it is missing; a folder that stays empty is removed.
+
+    Where another process holds it, wait for so many seconds; below 0, without end.
 
     Raises:
         CheckpointError: another process holds it, or it is a file.
@@ -34,9 +31,9 @@ def held(folder: Path) -> Iterator[None]:
     """
     path = Path(os.path.abspath(folder))
     made = _made(path)
-    token = _HELD.set(_HELD.get() | {path})
+    token = _HELD.set(_HELD.get() | {(os.getpid(), path)})
     try:
-        with _acquired(path):
+        with _acquired(path, patience):
             yield
     finally:
         _HELD.reset(token)
@@ -46,7 +43,7 @@ def held(folder: Path) -> Iterator[None]:
 
 def is_held(folder: Path) -> bool:
     """Whether this context holds a folder."""
-    return Path(os.path.abspath(folder)) in _HELD.get()
+    return (os.getpid(), Path(os.path.abspath(folder))) in _HELD.get()  # a forked child holds nothing
 
 
 def _made(path: Path) -> list[Path]:
@@ -61,11 +58,11 @@ def _made(path: Path) -> list[Path]:
 
 
 @contextmanager
-def _acquired(folder: Path) -> Iterator[None]:
+def _acquired(folder: Path, patience: float) -> Iterator[None]:
     path = folder / LOCK
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout:
         raise CheckpointError(
             f"{folder} is being written by {_owner(path)}. Wait until it has ended, or name another folder."

@@ -21,7 +21,10 @@ def analyze(
     context: typer.Context,
     run: options.Run,
     data: options.Data = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for measures.json and neurons.parquet.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=options.place, metavar="PATH", help="Folder for measures.json and neurons.parquet."),
+    ] = None,
     split: options.Split = "test",
     layer: options.Layer = -1,
     word_vectors: options.WordVectors = None,

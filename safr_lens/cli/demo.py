@@ -18,7 +18,9 @@ from safr_lens.cli.stages import stages
 @guarded
 def demo(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for both runs and report.html.")] = Path("safr-lens-demo"),
+    out: Annotated[
+        Path, typer.Option(parser=options.place, metavar="PATH", help="Folder for both runs and report.html.")
+    ] = Path("safr-lens-demo"),
     data: options.TrainingData = "rotten_tomatoes",
     labels: options.Labels = None,
     backbone: options.Backbone = None,

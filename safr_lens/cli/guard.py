@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,6 +17,7 @@ import typer
 from safr_lens.errors import ConfigError, SafrLensError, first_line
 from safr_lens.launch import n_launched, speaks
 
+WRITES_FOLDER = ("train", "sweep", "demo", "analyze")
 SHARED = ("train", "evaluate", "analyze", "compare")
 
 
@@ -22,8 +26,9 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        stops: list[int] = []
         try:
-            with _loads_said():
+            with _stopped_by_signals(stops), _loads_said(), held_output(command.__name__, kwargs.get("out")):
                 _join(command.__name__)
                 return command(*args, **kwargs)
         except SafrLensError as error:
@@ -32,14 +37,60 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             said = f"Error: {error.filename or ''}: {error.strerror or error}".replace("Error: :", "Error:")
             raise _stopped(said) from None
         except KeyboardInterrupt:
-            said = "Interrupted. A training that was begun with --out can be resumed with --resume."
-            raise _stopped(said, 130) from None
+            raise _stopped(_interrupted(command.__name__), 130) from None
         except Exception as error:
+            if stops:  # a library that was being imported made another error of it
+                raise _stopped(_interrupted(command.__name__), 130) from None
             if n_launched() == 1:
                 raise
             raise _stopped_by(error) from None
 
     return run
+
+
+@contextmanager
+def held_output(command: str, out: Path | None) -> Iterator[None]:
+    """See ahead of all work that the output can be written; hold a folder, so that no other process writes to it."""
+    if out is None or not speaks():
+        yield
+    elif command in WRITES_FOLDER:
+        from safr_lens.artefacts import locked
+
+        with locked(out):
+            yield
+    else:
+        from safr_lens.atomic import check_writable
+
+        check_writable(out)
+        yield
+
+
+@contextmanager
+def _stopped_by_signals(stops: list[int]) -> Iterator[None]:
+    """Let a request to end (SIGTERM) do what Ctrl-C does, and remember either."""
+
+    def stop(number: int, frame: Any) -> None:
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupted(command: str) -> str:
+    again = {
+        "train": "If it was begun with --out, the same command with --resume resumes it.",
+        "sweep": "The same command resumes it.",
+        "demo": "The same command resumes it.",
+    }
+    return f"Interrupted: safr-lens {command}. {again.get(command, 'Nothing was written.')}"
 
 
 def _join(command: str) -> None:

@@ -10,6 +10,14 @@ import typer
 from safr_lens.cli.labels import stated
 from safr_lens.data.sources import sources_help
 
+
+def place(value: str | Path) -> Path:
+    """Return the path to write to that an option names; an empty one would be the current folder."""
+    if not str(value).strip():
+        raise typer.BadParameter("it is empty; name a folder or file to write to.")
+    return Path(value)
+
+
 DATA = sources_help()
 Run = Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")]
 Data = Annotated[str | None, typer.Option(help=f"{DATA}. By default the data that the run was trained on.")]

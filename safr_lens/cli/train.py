@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,13 +14,16 @@ from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.settings import named_settings
 from safr_lens.data.sources import quoted
+from safr_lens.launch import speaks
 
 
 @guarded
 def train(
     context: typer.Context,
     data: options.TrainingData = None,
-    out: Annotated[Path | None, typer.Option(help="Output folder of the run.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=options.place, metavar="PATH", help="Output folder of the run.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with settings; command-line options override it.")
     ] = None,
@@ -141,9 +145,9 @@ def train(
 ) -> None:
     """Train a classifier with SAFR, or with a baseline.
 
-    Writes model.safetensors, config.json, tokenizer.json, compared_pairs.safetensors, rows.parquet, metrics.json and
-    history.jsonl to --out. The --config file may contain any setting of model, training and penalty, named
-    as here (with underscores).
+    Writes model.safetensors, config.json, tokenizer.json, compared_pairs.safetensors, rows.parquet, metrics.json,
+    history.jsonl and manifest.json to --out. The --config file may contain any setting of model, training and
+    penalty, named as here (with underscores).
 
     Examples: safr-lens train --data rotten_tomatoes --out runs/safr
 
@@ -154,10 +158,13 @@ def train(
     from safr_lens.data.label_mapping import merged
     from safr_lens.errors import ConfigError
     from safr_lens.runs.train_run import train_run
+    from safr_lens.training.run_folder import METRICS, is_unfinished
 
     settings = named_settings(context)
     if out is None:
         raise ConfigError("No folder named for the run. Use --out, e.g. --out runs/safr.")
+    if resume and speaks() and not (is_unfinished(out) or (out / METRICS).exists()):
+        print(f"{out} holds no unfinished training; this one starts anew.", file=sys.stderr)
     result = train_run(
         settings, out=out, vectors_folder=vectors_folder, resume=resume, overwrite=overwrite, progress=not quiet
     )

@@ -15,7 +15,6 @@ from safr_lens.artefacts import (
     changing,
     check_own_manifest,
     file_sha256,
-    is_first_process,
     locked,
     read_manifest,
     read_whole,
@@ -26,6 +25,7 @@ from safr_lens.artefacts import (
 from safr_lens.artefacts.change import MADE
 from safr_lens.atomic import write_json
 from safr_lens.errors import CheckpointError
+from safr_lens.launch import speaks
 from safr_lens.models.checkpoint import COMPARED, CONFIG, TOKENIZER, WEIGHTS, write_model
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import ModelConfig
@@ -172,7 +172,7 @@ def drop_stale_state(folder: Path) -> None:
     settle(folder)
     settle(folder / RESUME)
     finished = (folder / METRICS).exists()
-    if not finished or not (folder / RESUME).is_dir() or not is_first_process():
+    if not finished or not (folder / RESUME).is_dir() or not speaks():
         return
     try:
         state = json.loads((folder / RESUME / STATE).read_text(encoding="utf-8"))

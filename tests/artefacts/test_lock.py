@@ -80,5 +80,6 @@ def test_a_file_in_the_way_is_named(tmp_path):
 
 def test_of_a_distributed_training_the_first_process_alone_locks(tmp_path, other, monkeypatch):
     monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
     with locked(tmp_path / "run"):
         pass
