@@ -42,7 +42,7 @@ def sweep(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Preset whose weights are multiplied: light, strong, pretrained, sparse, attention or release."),
+        typer.Option(help="Preset whose weights are multiplied: light, strong, pretrained, sparse or another."),
     ] = None,
     backbone: options.Backbone = None,
     freeze: options.Freeze = None,

@@ -29,7 +29,9 @@ def train(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Named settings: light, strong, pretrained, sparse, attention or release; options override them."),
+        typer.Option(
+            help="Named settings: light, strong, pretrained, sparse, attention or release; options override them."
+        ),
     ] = None,
     site: Annotated[
         str | None,
