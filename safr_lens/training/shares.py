@@ -15,6 +15,7 @@ from safr_lens.processes import first_failure, process_share
 from safr_lens.training.config import TrainConfig
 
 Value = TypeVar("Value")
+CUT_MODEL = ("FSDP", "DEEPSPEED", "MEGATRON_LM", "PARALLELISM_CONFIG")
 WHOLE_MODEL = ("NO", "MULTI_CPU", "MULTI_GPU", "MULTI_NPU", "MULTI_MLU", "MULTI_XPU", "MULTI_HPU")
 
 
@@ -89,10 +90,13 @@ def check_launch(kind: DistributedType) -> None:
     Raises:
         ConfigError: a launch that cuts the model into parts.
     """
-    if kind not in WHOLE_MODEL:
+    # on CPUs accelerate says nothing of what it was told, and trains on
+    told = [name for name in CUT_MODEL if os.environ.get(f"ACCELERATE_USE_{name}", "false").lower() == "true"]
+    if kind not in WHOLE_MODEL or told:
+        asked = told[0] if told else DistributedType(kind).value
         raise ConfigError(
-            f"The launch asks for {DistributedType(kind).value}, which cuts the model into parts; training needs the "
-            "whole model in each process. Launch it with --multi_gpu (or --cpu), without --use_fsdp or --use_deepspeed."
+            f"The launch asks for {asked}, which cuts the model into parts; training needs the whole model in each "
+            "process (docs/scaling.md says why). Use accelerate launch --multi_gpu, or torchrun."
         )
 
 

@@ -44,6 +44,12 @@ def test_a_launch_that_cuts_the_model_is_refused(kind):
         check_launch(kind)
 
 
+def test_a_launch_on_cpus_is_taken_at_its_word(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(ConfigError, match="FSDP, which cuts the model"):
+        check_launch(DistributedType.MULTI_CPU)
+
+
 @pytest.mark.parametrize("kind", [DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU])
 def test_a_launch_with_the_whole_model_in_each_process_is_taken(kind):
     check_launch(kind)
