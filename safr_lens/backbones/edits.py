@@ -115,6 +115,12 @@ def is_edited(point: nn.Module) -> bool:
     return point in _joined(_around.get())
 
 
+def edits_of(point: nn.Module) -> tuple[Edit, ...]:
+    """Return the edits of a hook point in the pass that runs."""
+    edits = _of_pass.get().get(point)
+    return () if edits is None else (*edits.before, *edits.after)
+
+
 def _joined(placed: Iterable[Placed]) -> dict[nn.Module, _OfPoint]:
     joined: dict[nn.Module, _OfPoint] = {}
     for edits, points in placed:

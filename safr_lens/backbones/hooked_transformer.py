@@ -1,4 +1,4 @@
-"""An unmodified, bidirectional ``HookedTransformer``; the one file that knows its weights and hook points."""
+"""A bidirectional ``HookedTransformer``; the one file that knows its weights and hook points."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import nn
 
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
+from safr_lens.backbones.fused_attention import HidePadding
 from safr_lens.backbones.pre_norm import PreNormAdapter, common_settings, may_be_padded
 from safr_lens.backbones.readout import Readout
 from safr_lens.backbones.versions import NATIVE_BRIDGE, has_hooked_transformer
@@ -41,7 +42,11 @@ class HookedTransformerAdapter(PreNormAdapter):
                 positional_embedding_type=config.positional_embedding_type,
                 **common_settings(config, d_vocab=d_vocab, n_classes=n_classes),
             )
+            from safr_lens.backbones.hooked_attention import HookedAttention
+
             module = HookedTransformer(cfg, move_to_device=False)
+        for block in module.blocks:
+            block.attn.__class__ = HookedAttention
         nn.init.normal_(module.embed.W_E, std=config.embed_std)
         return cls(module)
 
@@ -71,10 +76,7 @@ class HookedTransformerAdapter(PreNormAdapter):
 
     def edits(self, mask: Bool[Tensor, "batch pos"], *, through_neurons: bool) -> Edits:
         edits = super().edits(mask, through_neurons=through_neurons)
-
-        def hide_padding(scores: Tensor) -> Tensor:
-            return scores.masked_fill(~mask[:, None, None, :], float("-inf"))
-
         if may_be_padded(mask):
+            hide_padding = HidePadding(mask)
             edits.before += [(self.attention_scores(layer), hide_padding) for layer in range(self.n_layers)]
         return edits

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
+from safr_lens.backbones.fused_attention import fused_attention, is_watched
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.backbones.pre_norm import common_settings
 
@@ -45,17 +46,23 @@ class HookedAttention(NativeAttention):
         looking = hidden_states if positions is None else hidden_states + positions
         q, k, v = self.q(looking), self.k(looking), self.v(hidden_states)
         heads = (self.n_heads, self.d_head)
-        q, k, v = (
-            point(x.unflatten(-1, heads)).transpose(1, 2)
-            for point, x in ((self.hook_q, q), (self.hook_k, k), (self.hook_v, v))
-        )
+        q, k, v = (point(x.unflatten(-1, heads)) for point, x in ((self.hook_q, q), (self.hook_k, k), (self.hook_v, v)))
+        keys = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
+        if is_watched((self.hook_attn_scores, self.hook_pattern)):
+            z = self._watched(q, k, v, keys)
+        else:
+            z = fused_attention(q, k, v, keys, scale=1 / self.scale)
+        return (self.o(self.hook_z(z).flatten(2)),)
+
+    def _watched(self, q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
+        """Return what :func:`fused_attention` does, with scores and pattern passing their hook points."""
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         scores = q @ k.transpose(-2, -1) / self.scale
-        if attention_mask is not None:
-            scores = scores.masked_fill(~attention_mask.bool()[:, None, None, :], float("-inf"))
+        if keys is not None:
+            scores = scores.masked_fill(~keys, float("-inf"))
         pattern = self.hook_attn_scores(scores).softmax(-1)
         pattern = self.hook_pattern(torch.where(pattern.isnan(), 0.0, pattern)).to(v.dtype)
-        z = self.hook_z((pattern @ v).transpose(1, 2))
-        return (self.o(z.flatten(2)),)
+        return (pattern @ v).transpose(1, 2)
 
 
 class HookedBlock(NativeBlock):
