@@ -57,7 +57,9 @@ CALLS = {
     "activations": lambda model, *args, **options: model.activations(*args, names=["hook_pooled"], **options)[
         "hook_pooled"
     ],
-    "run_with_cache": lambda model, *args, **options: model.run_with_cache(*args, **options)[0].logits,
+    "run_with_cache": lambda model, *args, **options: (
+        model.run_with_cache(*args, names_filter="hook_pooled", **options)[0].logits
+    ),
     "run_with_hooks": lambda model, *args, **options: model.run_with_hooks(*args, fwd_hooks=[], **options).logits,
 }
 

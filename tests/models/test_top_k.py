@@ -85,7 +85,7 @@ def points(model: HookedClassifier) -> tuple[str, str]:
 def test_hooks_see_the_result_and_hook_pre_stays_as_it_is(make_top_k):
     model = make_top_k()
     before, behind = points(model)
-    output, cache = model.run_with_cache(TEXT)
+    output, cache = model.run_with_cache(TEXT, names_filter=[before, behind])
     expected = [[slow_largest(token.relu().tolist(), 3) for token in text] for text in cache[before]]
     assert cache[behind].tolist() == expected
     dense = model.forward(TEXT, k=model.config.d_mlp, capture=[before, behind])

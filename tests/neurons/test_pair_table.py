@@ -18,8 +18,9 @@ TEXT = "The acting is Warm, and zygotes never end"
 
 def seen(model, text, layer):
     names = [f"blocks.{layer}.mlp.hook_post", f"blocks.{layer}.attn.hook_pattern"]
+    patterns = [f"blocks.{i}.attn.hook_pattern" for i in range(model.config.n_layers)]  # looked at in all, as there
     with torch.no_grad():
-        output = model(text, capture=names)
+        output = model(text, capture=[*names, *patterns])
     return output, output.activations[names[0]][0], output.activations[names[1]]
 
 

@@ -35,8 +35,9 @@ def hooked_attention(
 ) -> tuple[Tensor, Tensor | None]:
     """Return what attention makes of the values, and its pattern where a hook or an edit is at scores or pattern.
 
-    Nobody else looks at it, and one fused call is faster and keeps no [pos pos] in memory. Dropout comes behind the pattern, whose rows therefore sum to 1 in training too. Scores at masked positions are the
-    smallest number there is and not -inf: in a sliding window, padding may have no position at all to attend to.
+    Otherwise one fused call is faster and keeps no [pos pos] in memory. Dropout comes behind the pattern, whose rows
+    therefore sum to 1 in training too. Scores at masked positions are the smallest number there is and not -inf: in a
+    sliding window, padding may have no position at all to attend to.
     """
     points = module.hooked
     query, key, value = (
