@@ -95,14 +95,17 @@ def text_batches(model: HookedClassifier, data: Data, *, max_positions: int = MA
         DataError: data that holds no texts, or rows without one.
     """
     empty = True
-    for batch in batches(
-        labelled_rows(data, model.labels),
-        data if isinstance(data, TokenizedTexts) else model.tokenizer,
-        n_ctx=model.config.n_ctx,
-        batch_size=BATCH_SIZE,
-        pool_size=POOL_SIZE,
-        max_positions=max_positions,
-    ):
+    sizes = {
+        "n_ctx": model.config.n_ctx,
+        "batch_size": BATCH_SIZE,
+        "pool_size": POOL_SIZE,
+        "max_positions": max_positions,
+    }
+    if isinstance(data, TokenizedTexts):
+        made = data.batches(**sizes)
+    else:
+        made = batches(labelled_rows(data, model.labels), model.tokenizer, **sizes)
+    for batch in made:
         empty = False
         yield batch
     if empty:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
+from safr_lens.activations.corpus_statistics import CorpusStatistics
 from safr_lens.activations.remembered import remembered_vectors
 from safr_lens.analysis.in_notebooks import as_html
 from safr_lens.analysis.sample import affordable, rows_at
@@ -173,12 +174,17 @@ def analyze(
     data = tokenized_once(labelled_rows(data, model.labels), model.tokenizer)
     fresh = untrained(model, seed=seed) if at_init else None
     with remembered_vectors(model, *([] if fresh is None else [fresh])):
-        with stages("reading neurons") as on_texts:
-            statistics = collect_statistics(model, data, layer=layer, seed=seed, on_texts=on_texts)
         with stages("word vectors"):
             texts = Texts(data) if vector_texts is None else vector_texts
             table = analysis_vectors(model.tokenizer, texts, embeddings, seed=seed)
             vectors = table if table.isfinite().any() else None
+        before: dict[str, Measurement] = {}
+        corpus: CorpusStatistics | None = None
+        if fresh is not None:  # first, since its statistics are not kept
+            with stages("the same at random initialisation") as on_texts:
+                before, corpus = _untrained_measurements(fresh, data, vectors, layer, seed, on_texts)
+        with stages("reading neurons") as on_texts:
+            statistics = collect_statistics(model, data, layer=layer, corpus=corpus, seed=seed, on_texts=on_texts)
         with stages("ablating MLPs"):
             inputs = _inputs(model, data, statistics, vectors, seed)
         if faithfulness_texts != 0 and model.vmask is not None:
@@ -188,16 +194,11 @@ def analyze(
                 n_bounded = n_bounded if naopc_texts is None else min(naopc_texts, len(rows))
                 options = {"max_texts": None, "naopc_texts": n_bounded, "seed": seed, "on_step": on_step}
                 inputs = replace(inputs, faithfulness=faithfulness(model, rows, **options))
-        before: dict[str, Measurement] = {}
-        if fresh is not None:
-            with stages("the same at random initialisation") as on_texts:
-                start = collect_statistics(fresh, data, layer=layer, seed=seed, on_texts=on_texts)
-                before = measurements(_inputs(fresh, data, start, vectors, seed))
     measured = measurements(inputs)
     return Analysis(
         measurements=measured,
         at_init=before,
-        neurons=table_of(model, statistics, vectors),
+        neurons=table_of(model, statistics, vectors, inputs=inputs),
         statistics=statistics,
         faithfulness=inputs.faithfulness,
         coherence=coherence(model.adapter.w_out(statistics.layer).detach().float().cpu()),
@@ -206,6 +207,14 @@ def analyze(
             name: measure.absent for name, measure in MEASURES.items() if measure.absent and name not in measured
         },
     )
+
+
+def _untrained_measurements(
+    fresh: HookedClassifier, data: Data, vectors: Tensor | None, layer: int, seed: int, on_texts: OnTexts
+) -> tuple[dict[str, Measurement], CorpusStatistics]:
+    """Return what the untrained model measures, and the counts of the corpus."""
+    statistics = collect_statistics(fresh, data, layer=layer, ablation=False, seed=seed, on_texts=on_texts)
+    return measurements(_inputs(fresh, data, statistics, vectors, seed)), statistics.corpus
 
 
 def _inputs(

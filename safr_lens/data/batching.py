@@ -12,7 +12,6 @@ from datasets import IterableDataset
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from safr_lens.data.tokenized import TokenizedTexts
 from safr_lens.data.tokenizer import TextTokenizer
 
 POOL_BATCHES = 50
@@ -75,7 +74,7 @@ def pad(ids: list[list[int]], *, pad_id: int) -> tuple[Int[Tensor, "batch pos"],
 
 def batches(
     split: Iterable[dict[str, Any]],
-    tokenizer: TextTokenizer | TokenizedTexts,
+    tokenizer: TextTokenizer,
     *,
     n_ctx: int,
     batch_size: int = 32,

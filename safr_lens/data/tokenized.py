@@ -1,42 +1,71 @@
-"""Data whose texts are tokenised once, however often it is read."""
+"""Data whose texts are read and tokenised once, however often a model reads it."""
 
 from __future__ import annotations
 
-import hashlib
-from array import array
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from dataclasses import dataclass
 from typing import Any
 
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from safr_lens.data.batching import Batch, batches
 from safr_lens.data.tokenizer import TextTokenizer
 
 
 class TokenizedTexts:
-    """Rows of data beside the token ids of their texts, which are kept from the first reading on (4 bytes a token).
+    """Rows of data beside the batches made of them, which are kept from the first whole reading on.
+
+    Memory: 4 bytes a token and about 30 a text.
 
     Args:
-        data: texts, or rows with ``text``, of known length.
+        data: rows with ``text`` and ``label``, of known length.
         tokenizer: of the model that reads them.
     """
 
-    def __init__(self, data: Any, tokenizer: TextTokenizer) -> None:
+    def __init__(self, data: Iterable[Any], tokenizer: TextTokenizer) -> None:
         self.data, self.tokenizer = data, tokenizer
-        self.pad_id, self.special_ids = tokenizer.pad_id, tokenizer.special_ids
-        self._kept: dict[bytes, tuple[array, int]] = {}
+        self._kept: dict[tuple, list[_Kept]] = {}
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.data)
 
     def __len__(self) -> int:
+        assert isinstance(self.data, Sized)
         return len(self.data)
 
-    def ids_batch(self, texts: Sequence[str], *, n_ctx: int) -> list[tuple[list[int], int]]:
-        """Return what :meth:`TextTokenizer.ids_batch` returns; only texts that are new are tokenised."""
-        keys = [hashlib.blake2b(f"{n_ctx} {text}".encode("utf-8", "surrogatepass")).digest() for text in texts]
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._kept}
-        encoded = self.tokenizer.ids_batch(list(new.values()), n_ctx=n_ctx)
-        for key, (ids, n_cut) in zip(new, encoded, strict=True):
-            self._kept[key] = array("i", ids), n_cut
-        return [(self._kept[key][0].tolist(), self._kept[key][1]) for key in keys]
+    def batches(self, **sizes: Any) -> Iterator[Batch]:
+        """Yield what :func:`~safr_lens.data.batching.batches` yields for these sizes."""
+        key = tuple(sorted(sizes.items()))
+        if key in self._kept:
+            yield from (kept.batch() for kept in self._kept[key])
+            return
+        whole = []
+        for batch in batches(self.data, self.tokenizer, **sizes):
+            whole.append(_Kept.of(batch))
+            yield batch
+        self._kept[key] = whole
+
+
+@dataclass(frozen=True)
+class _Kept:
+    tokens: Int[Tensor, "batch pos"]
+    lengths: Int[Tensor, " batch"]
+    labels: Int[Tensor, " batch"]
+    example: Int[Tensor, " batch"]
+    n_cut: int
+    special_ids: tuple[int, ...]
+
+    @classmethod
+    def of(cls, batch: Batch) -> _Kept:
+        lengths = batch.mask.sum(1, dtype=torch.int32)
+        return cls(batch.tokens.int(), lengths, batch.labels, batch.example, batch.n_cut, batch.special_ids)
+
+    def batch(self) -> Batch:
+        tokens = self.tokens.long()
+        mask = torch.arange(tokens.shape[1]) < self.lengths.unsqueeze(1)
+        return Batch(tokens, mask, self.labels, self.example, self.n_cut, self.special_ids)
 
 
 def tokenized_once(data: Any, tokenizer: TextTokenizer) -> Any:

@@ -56,6 +56,7 @@ class Inputs:
         ablated: predictions with all MLPs ablated, by mode, for the reliance.
         faithfulness: of VMASK's importance.
         seed: of the bootstrap; the same for measurements that are to be compared.
+        scorers: of neurons, by measure, each of which keeps what it has computed for measurements and tables alike.
     """
 
     statistics: NeuronStatistics
@@ -63,6 +64,7 @@ class Inputs:
     ablated: Mapping[str, Predictions] = field(default_factory=dict)
     faithfulness: Faithfulness | None = None
     seed: int = 0
+    scorers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def labelled(self) -> bool:

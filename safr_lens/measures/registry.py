@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +76,12 @@ class Measure:
 
     def scorer(self, inputs: Inputs) -> Scorer | None:
         """Return the scores of single neurons; None without, or where what they need is missing."""
-        return None if self.scores is None else self.scores(inputs)
+        if self.scores is None:
+            return None
+        if self.name not in inputs.scorers:
+            scorer = self.scores(inputs)
+            inputs.scorers[self.name] = None if scorer is None else functools.cache(scorer)
+        return inputs.scorers[self.name]
 
     def shown(self, value: float | None, *, sign: bool = False) -> str:
         """Return a value as text in the measure's unit; a dash for what is undefined."""

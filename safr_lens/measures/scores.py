@@ -55,14 +55,13 @@ Scorer = Callable[[int | None], Scores]
 
 def over_neurons(statistics: NeuronStatistics, scorer: Scorer) -> Measurement:
     """Return the mean over alive neurons where the score is defined, with a jackknife over groups of texts."""
-    scores = functools.cache(scorer)
 
     def mean(part: str, group: int | None) -> float:
-        one: Scores = scores(group)
+        one: Scores = scorer(group)
         return getattr(one, part)[one.defined].double().mean().item()
 
     parts = [
         jackknife(functools.partial(mean, part), statistics.types.n_groups) for part in ("values", "null", "above")
     ]
-    undefined = statistics.activity.alive & ~scores(None).defined
+    undefined = statistics.activity.alive & ~scorer(None).defined
     return Measurement(*parts, n_undefined=int(undefined.sum()))

@@ -73,6 +73,8 @@ def collect_statistics(
     max_types: int = MAX_TYPES,
     n_groups: int = N_GROUPS,
     effects: bool = True,
+    ablation: bool = True,
+    corpus: CorpusStatistics | None = None,
     seed: int = 0,
     on_texts: OnTexts | None = None,
 ) -> NeuronStatistics:
@@ -89,6 +91,8 @@ def collect_statistics(
         max_types: only so many types are kept, the most frequent ones; bounds the memory.
         n_groups: groups of sentences for confidence intervals.
         effects: measure ranks, ablation effects and mean outputs of the MLPs too.
+        ablation: whether ablation effects are among these.
+        corpus: the counts of the data, if they are known already.
         seed: of permutations and groups.
         on_texts: called with the number of texts done and of all, for progress.
 
@@ -97,13 +101,14 @@ def collect_statistics(
         DataError: data without texts, that can be read only once, or with unknown labels.
     """
     layer = checked_layer(model, layer)
-    corpus = corpus_statistics(model, data)
+    corpus = corpus or corpus_statistics(model, data)
     chosen = {"min_count": min_count, "max_types": max_types}
-    streams = _Streams(model, corpus, layer, n_groups=n_groups, effects=effects, seed=seed, **chosen)
+    asked = {"effects": effects, "ablation": ablation}
+    streams = _Streams(model, corpus, layer, n_groups=n_groups, seed=seed, **asked, **chosen)
     backbone = model.adapter
     hooks = [backbone.readable_neurons(layer), GATE, POOLED, *streams.outputs.names]
-    if streams.ablation is not None:
-        hooks += [backbone.neurons(layer), backbone.residual(layer)]
+    hooks += [backbone.neurons(layer)] if streams.exact else []
+    hooks += [backbone.residual(layer)] if streams.ablation is not None else []
     process, n_processes = process_share()
     done = 0
     for batch in stream_activations(model, data, hooks, process=process, n_processes=n_processes):
@@ -125,6 +130,7 @@ class _Streams:
         *,
         n_groups: int,
         effects: bool,
+        ablation: bool,
         seed: int,
         **chosen: int,
     ) -> None:
@@ -139,9 +145,10 @@ class _Streams:
         self.ranks = SecondMoment(d_mlp) if effects else None
         layers = range(model.config.n_layers if effects else 0)
         self.outputs = RunningMeans([model.adapter.mlp_output(one) for one in layers])
-        exact = last and model.adapter.capabilities.exact_decomposition
-        mlp = MlpReadout.of(model.adapter) if effects and exact else None
-        self.ablation = None if mlp is None else AblationStream(mlp, pooling=model.config.pooling)
+        self.exact = effects and last and model.adapter.capabilities.exact_decomposition
+        mlp = MlpReadout.of(model.adapter) if self.exact else None
+        pooling = model.config.pooling
+        self.ablation = AblationStream(mlp, pooling=pooling) if mlp is not None and ablation else None
         writes = None if mlp is None else mlp.out @ mlp.readout.weight
         made = {
             name: make(StreamSetup(corpus, d_mlp, n_classes, self.n_groups, seed, writes))
@@ -166,7 +173,7 @@ class _Streams:
             logits=batch.activations[POOLED],
             labels=batch.labels,
             importance=batch.activations[GATE],
-            written=None if self.ablation is None else batch.activations[backbone.neurons(layer)].float(),
+            written=None if not self.exact else batch.activations[backbone.neurons(layer)].float(),
         )
         neurons, lengths = read.neurons, read.lengths
         self.outputs.add(batch)

@@ -91,8 +91,12 @@ def table_of(
     embeddings: Float[Tensor, "d_vocab d_embed"] | None,
     *,
     top: int = 10,
+    inputs: Inputs | None = None,
 ) -> pd.DataFrame:
-    """Return the neuron table of statistics that were collected already; see :func:`neuron_table`."""
+    """Return the neuron table of statistics that were collected already; see :func:`neuron_table`.
+
+    ``inputs`` holds both, where measurements of the same were computed already, whose scores need not be anew.
+    """
     activity = statistics.activity
     columns: dict[str, Any] = {
         "neuron": range(len(activity.mean)),
@@ -103,7 +107,7 @@ def table_of(
         "lifetime_sparsity": activity.lifetime_sparsity.numpy(),
         "top_class": _top_class(model, statistics),
     }
-    inputs = Inputs(statistics, embeddings)
+    inputs = inputs or Inputs(statistics, embeddings)
     for measure in neuron_measures():
         scorer = measure.scorer(inputs)
         columns |= _columns(measure.name, Scores.undefined(statistics) if scorer is None else scorer(None))

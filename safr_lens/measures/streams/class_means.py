@@ -80,6 +80,8 @@ class ClassActivations(DataclassMetric[ClassSums]):
         self.register_buffer("labels", labels, persistent=False)
         self.register_buffer("places", torch.stack(orders), persistent=False)
         self.blocks = blocks_of(d_mlp)
+        widths = torch.tensor([len(block) for block in self.blocks])
+        self.register_buffer("block_of_neuron", torch.repeat_interleave(widths), persistent=False)
         shape = (n_groups, 1 + n_null)
         self.add_state("sums", torch.zeros(*shape, n_classes, d_mlp, dtype=torch.float64), dist_reduce_fx="sum")
         sizes = torch.zeros(*shape, len(self.blocks), n_classes, dtype=torch.long)
@@ -103,13 +105,13 @@ class ClassActivations(DataclassMetric[ClassSums]):
         groups = torch.zeros_like(examples) if groups is None else groups
         text_sums = text_sums.double()
         _, n_orders, n_blocks, n_classes = self.sizes.shape
-        table, sizes = self.sums.view(-1, text_sums.shape[1]), self.sizes.view(-1)
-        for order in range(n_orders):
-            start = groups * n_orders + order
-            for number, (block, labels) in enumerate(zip(self.blocks, self._labels(examples, order), strict=True)):
-                columns = slice(block.start, block.stop)
-                table[:, columns].index_add_(0, start * n_classes + labels, text_sums[:, columns])
-                sizes.index_add_(0, (start * n_blocks + number) * n_classes + labels, lengths)
+        orders, blocks = torch.arange(n_orders, device=groups.device), torch.arange(n_blocks, device=groups.device)
+        labels = torch.stack([self._labels(examples, order) for order in range(n_orders)])
+        starts = groups * n_orders + orders[:, None, None]  # [n_orders 1 n_texts]
+        rows = (starts * n_classes + labels).transpose(1, 2)[:, :, self.block_of_neuron].flatten(0, 1)
+        self.sums.view(-1, text_sums.shape[1]).scatter_add_(0, rows, text_sums.repeat(n_orders, 1))
+        cells = (starts * n_blocks + blocks[:, None]) * n_classes + labels
+        self.sizes.view(-1).index_add_(0, cells.flatten(), lengths.expand_as(cells).flatten())
 
     def _labels(self, examples: Int[Tensor, " n_texts"], order: int) -> Int[Tensor, "n_blocks n_texts"]:
         places = self.places[order, examples]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from safr_lens.measures.nulls import N_TYPE_PERMUTATIONS, permutation_seed, shuffles, spread
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
@@ -60,16 +62,18 @@ class TypeSums:
         """Number of groups of sentences."""
         return len(self.sums)
 
+    @functools.cached_property
+    def _totals(self) -> dict[str, Tensor]:
+        return {name: getattr(self, name).sum(0) for name in ("sums", "sizes", "null_sums", "null_sizes")}
+
     def means(self, *, without: int | None = None) -> TypeMeans:
         """Return the means over all sentences, or without one group of them, which have one permutation only.
 
         Types that do not occur once the group is left out, or under a permutation meet no token, are left out too.
         """
-        names = ("sums", "sizes", "null_sums", "null_sizes")
-        kept = {name: getattr(self, name).sum(0) for name in names}
+        kept = self._totals
         if without is not None:
-            for name in names:
-                kept[name] -= getattr(self, name)[without]
+            kept = {name: total - getattr(self, name)[without] for name, total in kept.items()}
         counts, by_block = kept["sizes"], kept["null_sizes"]
         met = (counts > 0) & (by_block > 0).all(0)
         null = [self._by_neuron(kept["null_sums"] / by_block.unsqueeze(2))[met]]
@@ -89,8 +93,9 @@ class TypeActivations(DataclassMetric[TypeSums]):
     The counts must be known ahead, since a permutation shuffles the types among all tokens of the corpus. Whatever the
     order of updates, and over however many processes, the sums are the same. Blocks of neurons have permutations of
     their own, so that a mean over neurons has the noise of some hundred permutations and not of a few. Memory:
-    ``8 (2 n_groups + n_null - 1) n_types d_mlp`` bytes, however large the corpus. Shuffled sums are kept block by
-    block: rows as short as a block, scattered over a table as wide as all neurons, would each miss the caches.
+    ``4 (3 n_groups + n_null - 1) n_types d_mlp`` bytes, however large the corpus: what is measured is summed in
+    float64, what chance gives in float32. Shuffled sums are kept block by block: rows as short as a block, scattered
+    over a table as wide as all neurons, would each miss the caches.
 
     Args:
         type_counts: how often each token id occurs in the whole corpus.
@@ -128,6 +133,10 @@ class TypeActivations(DataclassMetric[TypeSums]):
         self.register_buffer("slots", slots, persistent=False)
         self.slots_of_places = SlotsOfPlaces(type_counts, slots)
         self.blocks = blocks_of(d_mlp)
+        columns = torch.full((len(self.blocks), max(map(len, self.blocks))), d_mlp)  # beyond a narrower block: a zero
+        for row, block in zip(columns, self.blocks, strict=True):
+            row[: len(block)] = torch.tensor(block)
+        self.register_buffer("columns", columns, persistent=False)
         self.seeds = [permutation_seed(seed, number) for number in range(n_null)]
         n_rows, n_blocks, width = len(types) + 1, len(self.blocks), max(map(len, self.blocks))
         self.shapes = {
@@ -137,7 +146,7 @@ class TypeActivations(DataclassMetric[TypeSums]):
         }
         # empty by default, since torchmetrics keeps a copy of every default
         for name in self.shapes:
-            self.add_state(name, torch.zeros(0, dtype=torch.float64), dist_reduce_fx="sum")
+            self.add_state(name, torch.zeros(0), dist_reduce_fx="sum")
         for name, shape in (("sizes", (n_groups, n_rows)), ("null_sizes", (n_groups, n_blocks, n_rows))):
             self.add_state(name, torch.zeros(shape, dtype=torch.long), dist_reduce_fx="sum")
         self._make()
@@ -149,7 +158,8 @@ class TypeActivations(DataclassMetric[TypeSums]):
 
     def _make(self) -> None:
         for name, shape in self.shapes.items():
-            setattr(self, name, torch.zeros(shape, dtype=torch.float64, device=self.sizes.device))
+            exact = torch.float64 if name == "sums" else torch.float32
+            setattr(self, name, torch.zeros(shape, dtype=exact, device=self.sizes.device))
 
     def update(
         self,
@@ -171,22 +181,21 @@ class TypeActivations(DataclassMetric[TypeSums]):
             self._add(*part)
 
     def _add(self, neurons: Tensor, tokens: Tensor, numbers: Tensor, groups: Tensor) -> None:
-        neurons = neurons.double()
         n_rows = self.sizes.shape[1]
         cells = groups * n_rows + self.slots[tokens]
-        self.sums.view(-1, neurons.shape[1]).index_add_(0, cells, neurons)
+        self.sums.view(-1, neurons.shape[1]).index_add_(0, cells, neurons.double())
         self.sizes.view(-1).index_add_(0, cells, torch.ones_like(cells))
         first, *others = self._shuffled_slots(numbers)
         tables = [(self.null_sums, first, groups)]
         tables += [(self.more, slots, torch.full_like(groups, i)) for i, slots in enumerate(others)]
-        for number, block in enumerate(self.blocks):
-            values = neurons[:, block.start : block.stop].contiguous()
-            for table, slots, outer in tables:
-                cells = (outer * len(self.blocks) + number) * n_rows + slots[number]
-                table.view(-1, table.shape[3])[:, : len(block)].index_add_(0, cells, values)
+        width = self.null_sums.shape[3]
+        values = F.pad(neurons, (0, 1))[:, self.columns].transpose(0, 1).reshape(-1, width)  # block by block
         numbers_of_blocks = torch.arange(len(self.blocks), device=groups.device).unsqueeze(1)
-        cells = ((groups * len(self.blocks) + numbers_of_blocks) * n_rows + first).flatten()
-        self.null_sizes.view(-1).index_add_(0, cells, torch.ones_like(cells))
+        for table, slots, outer in tables:
+            cells = ((outer * len(self.blocks) + numbers_of_blocks) * n_rows + slots).flatten()
+            table.view(-1, width).index_add_(0, cells, values)
+            if table is self.null_sums:
+                self.null_sizes.view(-1).index_add_(0, cells, torch.ones_like(cells))
 
     def _shuffled_slots(self, numbers: Tensor) -> list[Int[Tensor, "n_blocks n_tokens"]]:
         # one permutation after the other: in large pieces of ever other sizes the allocator keeps what it cannot reuse
