@@ -57,7 +57,6 @@ TESTED_THROUGH = {
     "neurons/rounding": "neurons/test_top_metric",
     "runs/analyze_run": "browser/test_hostile_names",
     "runs/grouping": "cli/test_analyze_compare",
-    "runs/measured_data": "reporting/test_write",
     "runs/record": "runs/test_measured_split",
     "runs/train_run": "cli/test_commands",
     "training/config": "training/test_loop",

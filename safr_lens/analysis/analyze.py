@@ -151,8 +151,8 @@ def analyze(
         model: a classifier.
         data: rows with ``text`` and ``label``, as for :func:`safr_lens.stream_activations`; read several times; where
             it has a length, its token ids are kept.
-        embeddings: for the monosemanticity score, as in :func:`safr_lens.neurons.neuron_table`; by default word vectors
-            of texts.
+        embeddings: for monosemanticity and name fidelity, as in :func:`safr_lens.neurons.neuron_table`; by default word
+            vectors of texts.
         vector_texts: which texts give them; by default those of the data. Where their words are too few for word
             vectors, what needs vectors is left out and named in ``not_measured``.
         layer: whose neurons; by default the last.
@@ -204,7 +204,7 @@ def analyze(
         coherence=coherence(model.adapter.w_out(statistics.layer).detach().float().cpu()),
         facts=_facts(statistics, vectors, seed),
         not_measured={
-            name: measure.absent for name, measure in MEASURES.items() if measure.absent and name not in measured
+            name: why for name in MEASURES if name not in measured and (why := MEASURES[name].absent(inputs))
         },
     )
 
@@ -256,8 +256,7 @@ def _left_out(not_measured: dict[str, str]) -> list[str]:
     for name, why in not_measured.items():
         titles.setdefault(why, []).append(MEASURES[name].title)
     return [
-        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not measured: {why}"
-        for why, names in titles.items()
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not measured: {why}" for why, names in titles.items()
     ]
 
 

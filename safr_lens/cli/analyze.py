@@ -93,6 +93,7 @@ def analyze(
         [*COLUMNS, AT_INIT] if at_init else COLUMNS,
         measure_rows(analysis.measurements, analysis.at_init),
     )
+    say(f"Word vectors of MS and name fidelity: {chosen.vectors_name}.")
     say_labels(chosen.label_mapping)
     say_seen(chosen.seen)
     say(*(f"Warning: {warning}" for warning in analysis.warnings))

@@ -19,6 +19,7 @@ from safr_lens.measures.formulas.class_selectivity import class_selectivity
 from safr_lens.measures.formulas.coherence import Coherence, coherence, welch_bound
 from safr_lens.measures.formulas.evidence import neurons_for_half
 from safr_lens.measures.formulas.monosemanticity import monosemanticity_score, similarity_baseline
+from safr_lens.measures.formulas.name_fidelity import NameFidelity, name_fidelity
 from safr_lens.measures.formulas.rank import effective_rank, participation_ratio
 from safr_lens.measures.formulas.sparsity import gini, hoyer, kurtosis, l0
 from safr_lens.measures.formulas.superposition import capacity, interference
@@ -47,6 +48,7 @@ __all__ = [
     "Measurement",
     "MomentRanks",
     "MonosemanticityScore",
+    "NameFidelity",
     "NeuronStatistics",
     "RankingValues",
     "ReadTexts",
@@ -75,6 +77,7 @@ __all__ = [
     "l0",
     "measurements",
     "monosemanticity_score",
+    "name_fidelity",
     "neurons_for_half",
     "normalised_aopc",
     "participation_ratio",

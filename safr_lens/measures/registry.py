@@ -35,7 +35,7 @@ class Measure:
         stream: makes a metric whose ``update`` gets :class:`~safr_lens.measures.ReadTexts` in the pass over the corpus;
             its ``result()`` is ``inputs.statistics.more[name]``. None for what the shared streams hold already; it
             may return None where the model lacks what it needs.
-        absent: why it is left out where what it needs is missing; empty where that is no news to who asked.
+        absent: says why it is left out where what it needs is missing; empty where that is no news to who asked.
         scale: what the value is multiplied with for the unit of the title.
         digits: behind the point.
         formula: where the formula and its source stand.
@@ -55,7 +55,7 @@ class Measure:
     compute: Callable[[Inputs], Measurement | None] | None = None
     scores: Callable[[Inputs], Scorer | None] | None = None
     stream: Callable[[StreamSetup], DataclassMetric | None] | None = None
-    absent: str = ""
+    absent: Callable[[Inputs], str] = lambda inputs: ""
     scale: float = 1
     digits: int = 3
     formula: str = ""

@@ -21,11 +21,13 @@ class Scores:
 
     Attributes:
         values: as measured.
-        null: mean over permutations of labels, or of types among tokens.
+        null: mean over permutations of labels, or of types among tokens, or over other neurons' names.
+        holds: whether the score stands above its null beyond doubt, for scores that say so.
     """
 
     values: Float[Tensor, " d_mlp"]
     null: Float[Tensor, " d_mlp"]
+    holds: Bool[Tensor, " d_mlp"] | None = None
 
     @property
     def above(self) -> Float[Tensor, " d_mlp"]:
@@ -53,12 +55,22 @@ class Scores:
 Scorer = Callable[[int | None], Scores]
 
 
-def over_neurons(statistics: NeuronStatistics, scorer: Scorer) -> Measurement:
-    """Return the mean over alive neurons where the score is defined, with a jackknife over groups of texts."""
+def over_neurons(
+    statistics: NeuronStatistics, scorer: Scorer, weights: Float[Tensor, " d_mlp"] | None = None
+) -> Measurement:
+    """Return the mean over alive neurons where the score is defined, with a jackknife over groups of texts.
+
+    Args:
+        statistics: that the scores are of.
+        scorer: gives them.
+        weights: of the neurons; equal ones by default.
+    """
+    weights = torch.ones_like(statistics.activity.mean) if weights is None else weights
 
     def mean(part: str, group: int | None) -> float:
         one: Scores = scorer(group)
-        return getattr(one, part)[one.defined].double().mean().item()
+        weight = weights[one.defined].double()
+        return ((getattr(one, part)[one.defined] * weight).sum() / weight.sum()).item()
 
     parts = [
         jackknife(functools.partial(mean, part), statistics.types.n_groups) for part in ("values", "null", "above")

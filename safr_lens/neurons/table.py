@@ -45,6 +45,9 @@ def neuron_table(
     ``token_selectivity``                 :func:`safr_lens.measures.token_selectivity`, types seen 5 times or more
     ``monosemanticity``                   :func:`safr_lens.measures.monosemanticity_score` of its mean activation by
                                           type
+    ``name_fidelity``                     :func:`safr_lens.measures.name_fidelity` of its first five top words, on
+                                          either half of the texts, tested on the other
+    ``name_holds``                        whether that name holds, as defined there; false where it is undefined
     ``..._null``, ``..._above``           each of these scores under shuffled labels or types, and the difference; a
                                           score that was registered is here too
     ``top_words``                         the types with the largest mean activation
@@ -61,9 +64,9 @@ def neuron_table(
         model: a classifier.
         data: texts, or rows with ``text`` and ``label``; read more than once.
         layer: whose neurons; by default the last.
-        embeddings: for the monosemanticity score: a table with one row a token id, a mapping from word to vector, or
-            :class:`~safr_lens.word_vectors.WordVectors` or a file of them; by default word vectors of the data itself
-            (the score is NaN where it has too few words for them).
+        embeddings: for the monosemanticity score and the name fidelity: a table with one row a token id, a mapping from
+            word to vector, or :class:`~safr_lens.word_vectors.WordVectors` or a file of them; by default word vectors
+            of the data itself (the scores are NaN where it has too few words for them).
         top: how many top words.
         seed: of the permutations.
         on_texts: called with the number of texts done and of all, for progress.
@@ -81,7 +84,7 @@ def neuron_table(
     >>> len(table), "token_selectivity_above" in table
     (32, True)
     """
-    statistics = collect_statistics(model, data, layer=layer, seed=seed, n_groups=1, on_texts=on_texts)
+    statistics = collect_statistics(model, data, layer=layer, seed=seed, n_groups=2, on_texts=on_texts)
     return table_of(model, statistics, analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed), top=top)
 
 
@@ -111,6 +114,7 @@ def table_of(
     for measure in neuron_measures():
         scorer = measure.scorer(inputs)
         columns |= _columns(measure.name, Scores.undefined(statistics) if scorer is None else scorer(None))
+    columns["name_holds"] = columns.pop("name_fidelity_holds", np.zeros(len(activity.mean), dtype=bool))
     columns["top_words"] = _top_words(model, statistics.types.means(), range(len(activity.mean)), k=top)
     effect = written(model, statistics.layer)
     columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
@@ -126,7 +130,9 @@ def written(model: HookedClassifier, layer: int) -> Float[Tensor, "d_mlp n_class
 
 
 def _columns(name: str, scores: Scores) -> dict[str, np.ndarray]:
-    return {name: scores.values.numpy(), f"{name}_null": scores.null.numpy(), f"{name}_above": scores.above.numpy()}
+    columns = {name: scores.values, f"{name}_null": scores.null, f"{name}_above": scores.above}
+    columns |= {} if scores.holds is None else {f"{name}_holds": scores.holds}
+    return {column: values.numpy() for column, values in columns.items()}
 
 
 def _top_class(model: HookedClassifier, statistics: NeuronStatistics) -> list[str | None]:

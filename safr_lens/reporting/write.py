@@ -40,7 +40,8 @@ def report(
         out: write the page there, too.
         data: what to measure on, as in :func:`safr_lens.load_data`; by default what the run was trained on.
         split: which split of it, or ``"all"``; a file that the runs do not know is used whole.
-        word_vectors: a file of word vectors for the MS score, see :func:`safr_lens.word_vectors.read_word_vectors`.
+        word_vectors: a file of word vectors for MS and name fidelity, see
+            :func:`safr_lens.word_vectors.read_word_vectors`.
         word_vectors_from: or data whose texts give them; by default the training split.
         faithfulness_texts: as in :func:`safr_lens.analyze`.
         seed: of permutations and resamples.
@@ -73,7 +74,7 @@ def report(
     facts = {
         "data": measured.name,
         "texts trained on": " ".join(f"{one.name}: {seen_sentence(measured.seen[one.record.run])}" for one in runs),
-        "word vectors of the MS score": ("" if measured.vectors else "PPMI-SVD of ") + measured.vectors_name,
+        "word vectors of MS and name fidelity": ("" if measured.vectors else "PPMI-SVD of ") + measured.vectors_name,
         "seed of permutations and resamples": str(seed),
         "labels": differing(measured.label_mapping) or "named as the classes",
         "command": f"safr-lens report {quoted(run)}" + (f" --baseline {quoted(baseline)}" if baseline else ""),

@@ -39,7 +39,8 @@ def analyze_run(
 ) -> Analysis:
     """Analyze a model with the word vectors of some data; ``options`` as for :func:`safr_lens.analyze`.
 
-    The analysis warns where the run, by its name in ``data.seen``, was trained on some of the texts.
+    The analysis warns where the run, by its name in ``data.seen``, was trained on some of the texts, or with the word
+    vectors that judge its neurons.
 
     Raises:
         ConfigError: vectors that the user named, and that know too few words.
@@ -51,8 +52,12 @@ def analyze_run(
     found = analyze(model, data.rows, embeddings=vectors, vector_texts=texts, seed=seed, **options)
     if run not in data.seen:
         return found
-    counts = data.seen[run]
-    return replace(found, facts=found.facts | {"seen": counts}, about_data=tuple(seen_warnings(counts)))
+    counts, facts = (
+        data.seen[run],
+        {"word_vectors": data.vectors_name, "trained_vectors": data.trained_vectors.get(run)},
+    )
+    warned = (*seen_warnings(counts), *data.vectors_warning(run))
+    return replace(found, facts=found.facts | facts | {"seen": counts}, about_data=warned)
 
 
 def analyze_runs(

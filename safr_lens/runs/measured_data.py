@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from safr_lens.data.dataset import Split
 from safr_lens.runs.measured_split import MeasuredSplit, measured_split
 from safr_lens.runs.record import RunRecord
 from safr_lens.word_vectors.resolve import check_one_source, vector_data
+
+WHERE = re.compile(r"^(the training split of|all texts of|the file) ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +26,29 @@ class MeasuredData(MeasuredSplit):
         vectors_name: where the vectors come from.
         vectors: a file of vectors, which is used instead of the texts.
         vectors_from: the data that the user named for word vectors, if any.
+        trained_vectors: where the word vectors come from that the training of each run used; None where it used none.
     """
 
     vector_texts: Sequence[Split]
     vectors_name: str
     vectors: Path | None = None
     vectors_from: str | None = None
+    trained_vectors: Mapping[str, str | None] = field(default_factory=dict)
+
+    def vectors_warning(self, run: str) -> list[str]:
+        """Return what to say where the training of a run used the word vectors that it is judged by."""
+        trained = self.trained_vectors.get(run)
+        if trained is None or _bare(trained) != _bare(self.vectors_name):
+            return []
+        return [
+            f"Monosemanticity and name fidelity are judged by word vectors of {self.vectors_name}, and the training "
+            f"used those of {trained}: the judge is not independent. Name others with --word-vectors or "
+            "--word-vectors-from (in Python: word_vectors, word_vectors_from)."
+        ]
+
+
+def _bare(name: str) -> Path:
+    return Path(WHERE.sub("", name)).resolve()
 
 
 def measured_data(
@@ -51,7 +71,8 @@ def measured_data(
     """
     check_one_source(word_vectors, word_vectors_from)
     chosen = measured_split(source, split, classes=classes, runs=runs, **reading)
-    measured = partial(MeasuredData, **vars(chosen))
+    trained = {run.run: run.metrics.get("word_vectors") for run in runs}
+    measured = partial(MeasuredData, **vars(chosen), trained_vectors=trained)
     if word_vectors is not None:
         return measured(vector_texts=(), vectors_name=f"the file {word_vectors}", vectors=Path(word_vectors))
     if word_vectors_from is not None:

@@ -49,12 +49,15 @@ def test_every_registered_measure_is_there(analysis):
     assert list(analysis.measurements) == list(MEASURES)
     selective = {name for name, figure in analysis.measurements.items() if figure.above}
     assert selective == {
-        "token_selectivity", "class_selectivity", "monosemanticity", "comprehensiveness", "sufficiency", "aopc", "naopc"
+        "token_selectivity", "class_selectivity", "monosemanticity", "comprehensiveness", "sufficiency", "aopc",
+        "naopc", "name_fidelity", "name_fidelity_by_effect", "names_that_hold",
     }  # fmt: skip
 
 
 def test_each_figure_is_compared_with_its_random_initialisation(model, rows, analysis):
-    assert set(analysis.at_init) == set(MEASURES) - {"comprehensiveness", "sufficiency", "aopc", "naopc"}
+    faithful = {"comprehensiveness", "sufficiency", "aopc", "naopc"}
+    # the effect of single neurons is not measured at random initialisation
+    assert set(analysis.at_init) == set(MEASURES) - faithful - {"name_fidelity_by_effect"}
     alone = analyze(untrained(model), rows, faithfulness_texts=0, at_init=False)
     for name, figure in analysis.at_init.items():
         assert figure.estimate.value == pytest.approx(alone.measurements[name].estimate.value, nan_ok=True)

@@ -21,6 +21,7 @@ FEW = {
     ],
 }
 ALIKE = [{"text": "the plot is dull", "label": 0}] * 30
+NEED_VECTORS = {"monosemanticity", "name_fidelity", "name_fidelity_by_effect", "names_that_hold"}
 ONE_CLASS = [row for row in rows(60, seed=4) if row["label"] == 0]
 
 
@@ -32,13 +33,17 @@ def model():
 @pytest.mark.parametrize("name", FEW)
 def test_without_word_vectors_only_what_needs_them_is_left_out(model, name):
     found = analyze(model, FEW[name])
-    assert set(MEASURES) - set(found.measurements) == set(found.not_measured) == {"monosemanticity"}
+    assert set(MEASURES) - set(found.measurements) == set(found.not_measured) == NEED_VECTORS
     assert "monosemanticity" not in found.at_init
     assert found.neurons["monosemanticity_above"].isna().all()
     assert "too few frequent words" in found.to_dict()["not_measured"]["monosemanticity"]
     assert found.facts["n_types_with_vector"] == 0
     [said] = [warning for warning in found.warnings if "not measured" in warning]
-    assert said.startswith("monosemanticity (MS) is not measured: ") and "--word-vectors" in said
+    assert (
+        said.startswith("monosemanticity (MS), name fidelity (AUC), ")
+        and "not measured: " in said
+        and "--word-vectors" in said
+    )
 
 
 @pytest.mark.parametrize("data", [ALIKE, ONE_CLASS], ids=["all alike", "one class"])
@@ -58,7 +63,7 @@ def test_other_texts_may_give_the_word_vectors(model):
 def test_few_texts_are_compared_in_what_was_measured(model):
     groups = {str(seed): [analyze(tiny_classifier(seed=seed), ONE_WORD, at_init=False)] for seed in (0, 1)}
     [differences] = compare(groups).values()
-    assert {one.measure for one in differences} == set(MEASURES) - {"monosemanticity"}
+    assert {one.measure for one in differences} == set(MEASURES) - NEED_VECTORS
 
 
 def test_the_neuron_table_of_few_texts_has_no_scores_but_all_columns(model):

@@ -40,9 +40,15 @@ def test_there_is_a_row_a_neuron_with_every_column(table):
         "top_class",
         *(
             f"{name}{end}"
-            for name in ("token_selectivity", "class_selectivity", "monosemanticity")  # as in every table
+            for name in (
+                "token_selectivity",
+                "class_selectivity",
+                "monosemanticity",
+                "name_fidelity",
+            )  # as in every table
             for end in ("", "_null", "_above")
         ),
+        "name_holds",
         "top_words",
         "logit_negative",
         "logit_positive",

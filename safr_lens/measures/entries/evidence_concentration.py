@@ -59,7 +59,7 @@ def _register(name: str, title: str, meaning: str, tokens: str, order: int, *, s
             better="lower",
             compute=lambda inputs: concentration(inputs, tokens),
             stream=evidence_stream if name == NAME else None,
-            absent=ABSENT,
+            absent=lambda inputs: ABSENT,
             digits=1,
             formula="neurons_for_half",
             range="[1, d_mlp / 2]",

@@ -41,7 +41,7 @@ register_measure(
         "shuffled).",
         better="higher",
         scores=meaning_scores,
-        absent=FEW_WORDS,
+        absent=lambda inputs: FEW_WORDS,
         digits=4,
         formula="monosemanticity_score",
         range="[-1, 1]",

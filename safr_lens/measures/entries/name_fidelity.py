@@ -1,0 +1,136 @@
+"""Name fidelity: whether a neuron's top words say at which other words it is active."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from safr_lens.measures.entries.monosemanticity import FEW_WORDS
+from safr_lens.measures.formulas.name_fidelity import NameFidelity, name_fidelity
+from safr_lens.measures.measurement import Inputs, Measurement
+from safr_lens.measures.registry import Measure, register_measure
+from safr_lens.measures.scores import Scorer, Scores, over_neurons
+from safr_lens.measures.streams.type_means import TypeSums
+
+LEAST_SEEN = 3
+SHARED = "the names of all neurons"
+ONE_TEXT = "one half of the texts gives the names and the other tests them, which takes two texts or more."
+
+
+def fidelity(inputs: Inputs, without: int | None = None) -> NameFidelity | None:
+    """Return the fidelity of all names, the mean of both directions; None without vectors or two groups of texts.
+
+    The groups of texts with an even number are one half, those with an odd one the other.
+    """
+    types, embeddings = inputs.statistics.types, inputs.embeddings
+    if embeddings is None or types.n_groups < 2:
+        return None
+    if SHARED not in inputs.scorers:
+        inputs.scorers[SHARED] = functools.cache(functools.partial(_measured, types, embeddings[types.types]))
+    return inputs.scorers[SHARED](without)
+
+
+def _measured(types: TypeSums, vectors: Float[Tensor, "n_types d_embed"], without: int | None) -> NameFidelity:
+    halves = [_means(types, [g for g in range(half, types.n_groups, 2) if g != without]) for half in (0, 1)]
+    return NameFidelity.mean([name_fidelity(halves[half], halves[1 - half], vectors) for half in (0, 1)])
+
+
+def _means(types: TypeSums, groups: list[int]) -> Float[Tensor, "n_types d_mlp"]:
+    sizes = types.sizes[groups].sum(0)
+    means = types.sums[groups].sum(0) / sizes.unsqueeze(1)
+    return means.where((sizes >= LEAST_SEEN).unsqueeze(1), torch.nan).float()
+
+
+def name_scores(inputs: Inputs) -> Scorer | None:
+    """Return the area of each neuron's name, with the names of other neurons as its null."""
+    if fidelity(inputs) is None:
+        return None
+
+    def scores(without: int | None) -> Scores:
+        found = fidelity(inputs, without)
+        assert found is not None
+        return Scores(found.auc, found.null, found.holds)
+
+    return scores
+
+
+def by_effect(inputs: Inputs) -> Measurement | None:
+    """Return the mean over neurons weighted by the absolute change of the loss when they are ablated."""
+    scorer, effects = name_scores(inputs), inputs.statistics.ablation
+    if scorer is None or effects is None or effects.loss_gained.isnan().any():
+        return None
+    return over_neurons(inputs.statistics, scorer, effects.loss_gained.abs())
+
+
+def that_hold(inputs: Inputs) -> Measurement | None:
+    """Return the share of names that hold, and of other neurons' names that would."""
+    if fidelity(inputs) is None:
+        return None
+
+    def scores(without: int | None) -> Scores:
+        found = fidelity(inputs, without)
+        assert found is not None
+        known = found.auc.isfinite() & found.null.isfinite()
+        return Scores(found.holds.float().where(known, torch.nan), found.others_hold)
+
+    return over_neurons(inputs.statistics, scores)
+
+
+def absent(inputs: Inputs) -> str:
+    """Return why there is no name fidelity."""
+    if inputs.embeddings is None:
+        return FEW_WORDS
+    return "" if inputs.statistics.types.n_groups > 1 else ONE_TEXT
+
+
+COMMON = {
+    "better": "higher",
+    "formula": "name_fidelity",
+    "absent": absent,
+    "interval": "jackknife over groups of texts",
+    "caution": "word vectors that the training used: the analysis says where they come from",
+}
+register_measure(
+    Measure(
+        "name_fidelity",
+        title="name fidelity (AUC)",
+        meaning="Whether closeness to a neuron's five top words tells at which other words it is active, on texts that "
+        "did not give the name: 0.5 says nothing, 1 everything. Judge it above the names of other neurons.",
+        scores=name_scores,
+        range="[0, 1]",
+        null="the names of other neurons: 0.46 to 0.53",
+        order=72,
+        **COMMON,
+    )
+)
+register_measure(
+    Measure(
+        "name_fidelity_by_effect",
+        title="name fidelity, weighted by effect",
+        meaning="The same, where a neuron counts by how much the loss changes when it is set to 0.",
+        compute=by_effect,
+        range="[0, 1]",
+        null="the names of other neurons",
+        short="name fidelity by effect",
+        tile=True,
+        order=73,
+        **COMMON,
+    )
+)
+register_measure(
+    Measure(
+        "names_that_hold",
+        title="names that hold, %",
+        meaning="Neurons whose name fidelity is 0.7 or more, and above that of other neurons' names beyond doubt.",
+        compute=that_hold,
+        scale=100,
+        digits=1,
+        range="[0, 100] %",
+        null="other neurons' names that would hold as well",
+        order=74,
+        **COMMON,
+    )
+)

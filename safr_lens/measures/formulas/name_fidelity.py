@@ -1,0 +1,172 @@
+"""Whether a neuron's name says at which other words it is active: detection scoring without a language model."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from safr_lens.word_vectors.unit_rows import unit_rows
+
+N_WORDS = 5
+SHARE = 0.25
+N_OTHERS = 5
+LEAST_AUC = 0.7
+STEPS = 1 << 20  # closeness is compared in so many steps of a cosine, since rounding must not order equal words
+
+
+@dataclass(frozen=True)
+class NameFidelity:
+    """How well names tell at which words neurons are active; NaN where that is undefined.
+
+    Attributes:
+        auc: with the neuron's own name.
+        null: mean with the names of other neurons.
+        error: standard error of the area of a name that says nothing about as many words.
+        others: with the names of some other neurons, from which the null is made.
+    """
+
+    auc: Float[Tensor, " d_mlp"]
+    null: Float[Tensor, " d_mlp"]
+    error: Float[Tensor, " d_mlp"]
+    others: Float[Tensor, "n_others d_mlp"]
+
+    @property
+    def holds(self) -> Bool[Tensor, " d_mlp"]:
+        """Whether each name holds: see :func:`name_fidelity`."""
+        return self._hold(self.auc)
+
+    @property
+    def others_hold(self) -> Float[Tensor, " d_mlp"]:
+        """The share of the other neurons' names that would hold just as well."""
+        return self._hold(self.others).float().where(self.others.isfinite(), torch.nan).nanmean(0)
+
+    def _hold(self, auc: Tensor) -> Tensor:
+        return (auc >= LEAST_AUC) & (auc - 1.96 * self.error > self.null)
+
+    @classmethod
+    def mean(cls, found: list[NameFidelity]) -> NameFidelity:
+        """Return the mean over naming on one half and testing on the other, and the other way round."""
+        names = ("auc", "null", "error", "others")
+        return cls(**{name: torch.stack([getattr(one, name) for one in found]).nanmean(0) for name in names})
+
+
+def name_fidelity(
+    naming: Float[Tensor, "n_types d_mlp"],
+    testing: Float[Tensor, "n_types d_mlp"],
+    vectors: Float[Tensor, "n_types d_embed"],
+    *,
+    k: int = N_WORDS,
+    share: float = SHARE,
+    n_others: int = N_OTHERS,
+) -> NameFidelity:
+    r"""Name each neuron on some texts, and test on others whether the name tells the words that it is active at.
+
+    .. math:: AUC_n = P\big(s_{nt} > s_{nu} \mid t \in A_n,\ u \notin A_n\big) + \tfrac12 P(s_{nt} = s_{nu} \mid \ldots)
+
+    .. math:: s_{nt} = \cos\Big(v_t, \sum_{w \in W_n} \hat v_w\Big)
+
+    The name :math:`W_n` are the k words of largest mean activation on the texts for naming. The neuron is active at
+    :math:`A_n`, the words whose mean activation on the texts for testing is more than a quarter of its largest there.
+    The words of the name itself take no part in the test. Range [0, 1]; 1 where every word it is active at is closer to
+    the name than any other; 1/2 for a name that says nothing. The null gives neuron n the names of other neurons
+    (neither name's words take part): above 1/2 where all neurons of a layer answer to words of one kind.
+
+    A name **holds** where its area is 0.7 or more, and more than 1.96 standard errors above the null:
+    :math:`\sqrt{(|A_n| + |B_n| + 1) / (12 |A_n| |B_n|)}`, with :math:`B_n` the words it is not active at.
+
+    Args:
+        naming: mean activation by word on the texts for naming; NaN for a word that is too rare in them.
+        testing: the same on other texts.
+        vectors: of the words, which no training should have seen; NaN for a word without one.
+        k: words of a name.
+        share: of the largest mean activation, above which a neuron counts as active.
+        n_others: how many other neurons' names make up the null.
+
+    Returns:
+        Areas, null and standard errors; undefined (NaN) for a neuron without a name whose words have vectors, and where
+        it is active at no other word, or at all. The null is undefined where no other neuron has a name.
+
+    Source: detection scoring (Paulo et al. 2024, arXiv 2410.13928), with closeness of word vectors as the judge.
+
+    >>> vectors = torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3)
+    >>> active = torch.tensor([[3.0, 0.0], [2.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 2.0], [0.0, 3.0]])
+    >>> found = name_fidelity(active, active, vectors, k=1)
+    >>> found.auc.tolist(), found.null.tolist()
+    ([1.0, 1.0], [0.0, 0.0])
+    """
+    unit, known = unit_rows(vectors)
+    unit = unit.where(known.unsqueeze(1), 0.0)
+    names = _names(naming, k)
+    centre = torch.nn.functional.normalize(names.double() @ unit, dim=1)
+    who = (centre.norm(dim=1) > 0.5).nonzero().squeeze(1)  # the others have no name that can be tested
+    mean = testing.T[who].double()
+    usable = known & mean.isfinite().all(0)
+    if not usable.any():
+        nothing = torch.full((len(names),), torch.nan)
+        return NameFidelity(nothing, nothing, nothing, nothing.expand(n_others, -1))
+    active = (mean > share * mean.masked_fill(~usable, -torch.inf).amax(1, keepdim=True)) & (mean > 0)
+    places = _Places((centre[who] @ unit.T * STEPS).round().int())
+    auc = functools.partial(_auc, places, names[who], active, usable)
+    n = len(who)
+    offsets = [1 + i * (n - 1) // n_others for i in range(n_others)] if n > n_others else list(range(1, n))
+    own, n_active, n_rest = auc(0)
+    others = own.new_full((n_others, n), torch.nan)
+    for row, offset in enumerate(offsets):
+        others[row] = auc(offset)[0]
+    error = ((n_active + n_rest + 1) / (12 * n_active * n_rest)).sqrt().where(own.isfinite(), torch.nan)
+
+    def spread(values: Tensor) -> Tensor:
+        whole = values.new_full((*values.shape[:-1], len(names)), torch.nan)
+        whole[..., who] = values
+        return whole.float()
+
+    return NameFidelity(spread(own), spread(others.nanmean(0)), spread(error), spread(others))
+
+
+class _Places:
+    """The words in the order of their closeness to each name, and where words that are equally close begin and end."""
+
+    def __init__(self, closeness: Int[Tensor, "n n_types"]) -> None:
+        device = closeness.device
+        on_cpu = torch.from_numpy(np.argsort(closeness.cpu().numpy(), axis=1))  # far faster than PyTorch's
+        self.order = on_cpu.to(device)
+        ordered = closeness.gather(1, self.order)
+        starts = torch.ones_like(ordered, dtype=torch.bool)
+        starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        ends = torch.ones_like(starts)
+        ends[:, :-1] = starts[:, 1:]
+        place = torch.arange(ordered.shape[1], device=device).expand_as(self.order)
+        self.first = place.where(starts, 0).cummax(1).values
+        self.behind = place.where(ends, ordered.shape[1]).flip(1).cummin(1).values.flip(1) + 1
+
+
+def _names(means: Float[Tensor, "n_types d_mlp"], k: int) -> Bool[Tensor, "d_mlp n_types"]:
+    known = means.nan_to_num(0.0).T
+    values, words = known.topk(min(k, known.shape[1]), dim=1)
+    return torch.zeros_like(known, dtype=torch.bool).scatter_(1, words, values > 0)
+
+
+def _auc(
+    places: _Places,
+    names: Bool[Tensor, "n n_types"],
+    active: Bool[Tensor, "n n_types"],
+    usable: Bool[Tensor, " n_types"],
+    offset: int,
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """Return the areas with the name of the neuron so many further, and how many words are active and not."""
+
+    def of_other(rows: Tensor) -> Tensor:
+        return rows.roll(-offset, 0)
+
+    tested = usable & ~names & ~of_other(names)
+    order = of_other(places.order)
+    positive, negative = ((tested & chosen).gather(1, order).float() for chosen in (active, ~active))
+    below = torch.nn.functional.pad(negative.cumsum(1), (1, 0))
+    beaten = (below.gather(1, of_other(places.first)) + below.gather(1, of_other(places.behind))) / 2
+    n_active, n_rest = positive.sum(1).double(), negative.sum(1).double()
+    return (positive * beaten).sum(1, dtype=torch.float64) / (n_active * n_rest), n_active, n_rest
