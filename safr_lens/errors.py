@@ -6,11 +6,22 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from safr_lens.visible import LONGEST_VALUE, shortened, shown, visible
+
 TOKEN = re.compile(r"hf_[\w.=-]{20,}")  # of the Hub
+LONGEST_MESSAGE, LONGEST_NAME = 2000, 60
+LONG_WORD = re.compile(r"[^\s/]{200,}|\S{1000,}")  # a path may be long
 
 
 class SafrLensError(Exception):
-    """Base of all errors that a user can mend: what was expected, what came, how to mend it."""
+    """Base of all errors that a user can mend: what was expected, what came, how to mend it.
+
+    A message may quote a file or a text of somebody else: nothing in it is invisible or commands a terminal.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        short = LONG_WORD.sub(lambda word: shortened(word[0], LONGEST_VALUE), visible(message))
+        super().__init__(shortened(short, LONGEST_MESSAGE))
 
 
 class DataError(SafrLensError):
@@ -47,8 +58,10 @@ def near_matches(name: str, known: Iterable[str]) -> str:
     >>> near_matches("epoch", ["epochs", "seed"])
     " Did you mean 'epochs'?"
     """
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+    if len(str(name)) > LONGEST_NAME:  # nobody mistypes that much, and comparing long names takes long
+        return ""
+    close = difflib.get_close_matches(str(name), [str(k)[: 2 * LONGEST_NAME] for k in known], n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(shown, close))}?" if close else ""
 
 
 def first_line(error: Exception) -> str:
@@ -58,4 +71,4 @@ def first_line(error: Exception) -> str:
     ('no such file', 'TimeoutError')
     """
     message = str(error).strip()
-    return TOKEN.sub("hf_***", message.splitlines()[0]) if message else type(error).__name__
+    return TOKEN.sub("hf_***", shortened(message.splitlines()[0])) if message else type(error).__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from safr_lens.atomic import write_json
+from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError
 
 MANIFEST = "manifest.json"
@@ -92,10 +92,10 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise damaged(path, error) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f'{path} was not written by safr_lens (expected "format": "{FORMAT}"). {MEND}')

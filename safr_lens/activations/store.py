@@ -14,7 +14,7 @@ from safr_lens.activations.shard import read_shard
 from safr_lens.activations.stream import MAX_POSITIONS, Data, checked_hooks, pairs_among, text_batches
 from safr_lens.activations.writing import StoreWriter, of_shards
 from safr_lens.backbones.edits import is_edited
-from safr_lens.checks import check_choice, check_number
+from safr_lens.checks import check_choice, check_number, checked_path
 from safr_lens.errors import CheckpointError
 from safr_lens.models.classifier import HookedClassifier
 
@@ -117,7 +117,9 @@ def save_activations(
     edited = tuple(sorted(name for name, point in model.hook_dict.items() if point.fwd_hooks or is_edited(point)))
     hooks, pairs = dict.fromkeys(names, ()), pairs_among(model, names)
     asked = Manifest(fingerprint(model), edited, hooks, pairs, dtype, shard_tokens, max_positions)
-    writing = StoreWriter(Path(folder), asked, overwrite=overwrite, progress=progress)
+    writing = StoreWriter(
+        checked_path(folder, what="a folder to write to"), asked, overwrite=overwrite, progress=progress
+    )
     for batches in of_shards(text_batches(model, data, max_positions=max_positions), shard_tokens):
         writing.shard(model, batches)
     writing.finish()
@@ -131,9 +133,10 @@ def load_activations(folder: str | PathLike[str]) -> ActivationStore:
         CheckpointError: a folder that is missing, or whose manifest is missing, damaged or foreign. Damaged shards
             raise it when they are read.
     """
-    is_folder = Path(folder).is_dir()
-    manifest = read_manifest(Path(folder)) if is_folder else None
+    folder = checked_path(folder, what="a folder of activations")
+    is_folder = folder.is_dir()
+    manifest = read_manifest(folder) if is_folder else None
     if manifest is None:
         what = f"has no {MANIFEST}" if is_folder else "is no folder"
         raise CheckpointError(f"{folder} {what}; expected activations written by save_activations.")
-    return ActivationStore(Path(folder), manifest)
+    return ActivationStore(folder, manifest)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError
 
 LOCK = ".safr_lens.lock"
@@ -79,7 +80,7 @@ def _acquired(folder: Path, patience: float) -> Iterator[None]:
 def _owner(path: Path) -> str:
     for _ in range(20):  # the owner writes its name just after it has the lock
         try:
-            said = json.loads(path.read_text(encoding="utf-8"))
+            said = read_json(path)
             return f"process {said['pid']}, which started at {said['started']}"
         except (OSError, ValueError, KeyError, TypeError):
             time.sleep(0.05)

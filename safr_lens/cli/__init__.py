@@ -12,6 +12,7 @@ from safr_lens.cli.analyze import analyze
 from safr_lens.cli.compare import compare
 from safr_lens.cli.demo import demo
 from safr_lens.cli.evaluate import evaluate
+from safr_lens.cli.guard import GuardedGroup
 from safr_lens.cli.labels import LabelsCommand
 from safr_lens.cli.predict import predict
 from safr_lens.cli.push import push
@@ -21,6 +22,7 @@ from safr_lens.cli.train import train
 
 app = typer.Typer(
     name="safr-lens",
+    cls=GuardedGroup,
     help="Train text classifiers whose neurons can be read, and see what SAFR changed. Start with: safr-lens demo",
     no_args_is_help=True,
     add_completion=False,

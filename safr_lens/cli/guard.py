@@ -13,12 +13,38 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from safr_lens.errors import ConfigError, SafrLensError, first_line
 from safr_lens.launch import n_launched, speaks
+from safr_lens.visible import LONGEST_VALUE, shortened, visible
 
 WRITES_FOLDER = ("train", "sweep", "demo", "analyze")
 SHARED = ("train", "evaluate", "analyze", "compare")
+
+
+class GuardedGroup(TyperGroup):
+    """All commands; what typer says of a wrong option quotes it, so that it is made visible and short."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the options ahead of the command."""
+        with _quotes_made_visible():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse the options of the command and run it."""
+        with _quotes_made_visible():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _quotes_made_visible() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message"):  # an error of click, or of what typer has in its place
+            error.message = shortened(visible(error.message), LONGEST_VALUE)  # type: ignore[attr-defined]
+        raise
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,8 +60,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except SafrLensError as error:
             raise _stopped(f"Error: {error}") from None
         except OSError as error:
-            said = f"Error: {error.filename or ''}: {error.strerror or error}".replace("Error: :", "Error:")
-            raise _stopped(said) from None
+            where = f"{shortened(visible(str(error.filename)))}: " if error.filename else ""
+            raise _stopped(f"Error: {where}{error.strerror or error}") from None
         except KeyboardInterrupt:
             raise _stopped(_interrupted(command.__name__), 130) from None
         except Exception as error:
@@ -158,4 +184,4 @@ def _loads_said() -> Iterator[None]:
 
 
 def _say(message: str) -> None:
-    print(message.encode("utf-8", "replace").decode("utf-8"), file=sys.stderr)
+    print(visible(message), file=sys.stderr)

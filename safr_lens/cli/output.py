@@ -14,6 +14,7 @@ from rich.text import Text
 
 from safr_lens.json_values import without_nan
 from safr_lens.launch import speaks
+from safr_lens.visible import visible
 
 
 def print_json(value: Any) -> None:
@@ -27,9 +28,15 @@ WIDEST = 24
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; its cells are shown as they are, without markup."""
+    """Print a table, without markup; what is hidden in its cells is made visible, and only line ends stay."""
+    columns, rows = _visible(columns), [_visible(row) for row in rows]
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        title=Text(visible(title)),
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
     )
     for index, column in enumerate(columns):
         cells = [row[index] for row in rows]
@@ -46,15 +53,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     Console(quiet=not speaks()).print(table)
 
 
+def _visible(cells: Sequence[str]) -> list[str]:
+    return [visible(cell, keep="\n") for cell in cells]
+
+
 def _longest(texts: Iterable[str]) -> int:
     return max(map(len, texts), default=0)
 
 
 def say(*lines: str) -> None:
-    """Print lines for people on standard output."""
+    """Print lines for people on standard output; what is hidden in them is made visible."""
     console = Console(soft_wrap=True, quiet=not speaks())
     for line in lines:
-        console.print(Text(line))
+        console.print(Text(visible(line)))
 
 
 def points(share: float) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from safr_lens.launch import speaks
+from safr_lens.visible import visible
 
 
 def stages(title: str, *, shown: bool) -> Callable[[str], AbstractContextManager[Callable[[int, int], None]]]:
@@ -26,7 +28,7 @@ def stages(title: str, *, shown: bool) -> Callable[[str], AbstractContextManager
             transient=True,
         )
         with bar:
-            task = bar.add_task(f"{title}  {name}".replace("[", "\\["), total=None)
+            task = bar.add_task(escape(visible(f"{title}  {name}")), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
     return stage

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from safr_lens.errors import DataError, near_matches
+from safr_lens.visible import shown
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document")
 LABEL_NAMES = ("label", "labels", "sentiment", "class", "target", "polarity")
@@ -32,7 +33,9 @@ def find_column(
     if asked is not None:
         if asked in columns:
             return asked
-        raise DataError(f"{where} has no {role} column {asked!r}; it has {have}.{near_matches(asked, columns)}{more}")
+        raise DataError(
+            f"{where} has no {role} column {shown(asked)}; it has {have}.{near_matches(asked, columns)}{more}"
+        )
     found = usual_column(columns, usual)
     if found is not None:
         return found

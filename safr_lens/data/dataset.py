@@ -11,6 +11,7 @@ from datasets import ClassLabel, Dataset, IterableDataset
 from safr_lens.data.counts import RowCount
 from safr_lens.data.labels import distinct
 from safr_lens.errors import DataError, near_matches
+from safr_lens.visible import shown
 
 SPLITS = ("train", "validation", "test")
 Split: TypeAlias = Dataset | IterableDataset
@@ -61,7 +62,7 @@ class TextData(Mapping[str, Split]):
         if split not in self.splits:
             have = ", ".join(self.splits)
             raise DataError(
-                f"{self.source!r} has no split {split!r}; it has: {have}.{near_matches(split, self.splits)}"
+                f"{shown(self.source)} has no split {shown(split)}; it has: {have}.{near_matches(split, self.splits)}"
             )
         return self.splits[split]
 

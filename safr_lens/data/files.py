@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def _explained(file: DataFile) -> Iterator[None]:
         raise DataError(
             f"{file.where}: {error}. Name the order of the bytes: --encoding utf-16-le or utf-16-be."
         ) from None
-    except (pyarrow.ArrowException, EOFError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+    except (pyarrow.ArrowException, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file.where} cannot be read as {file.suffix[1:]}: {error}. Fetch it anew.") from None
     except OSError as error:
         raise DataError(f"{file.where} cannot be read: {error.strerror or error}") from None

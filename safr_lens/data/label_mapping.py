@@ -21,6 +21,7 @@ from safr_lens.data.labels import (
     row_label,
 )
 from safr_lens.errors import DataError, near_matches
+from safr_lens.visible import shown
 
 SHOWN = 20
 CLASS = "CLASS"
@@ -138,7 +139,7 @@ def _unknown(
     ordered = sorted(unknown, key=int) if all(map(is_whole, unknown)) else sorted(unknown)
     first = min(unknown, key=lambda label: found.rows.get(label, 1))
     words = (
-        f"{where}: label {first!r} is none of the {len(names)} classes of {names_of}: {_listed(names)}. "
+        f"{where}: label {shown(first)} is none of the {len(names)} classes of {names_of}: {_listed(names)}. "
         f"The labels there are {_listed(sorted(labels))}."
     )
     if len(unknown) > SHOWN:
@@ -146,7 +147,7 @@ def _unknown(
     pairs = {label: _nearest(label, names) for label in ordered}
     options = " ".join(shlex.quote(f"{label}={name}") for label, name in pairs.items())
     words += "" if is_whole(first) else near_matches(first, names)
-    words += f" State what they mean: --labels {options} (in Python: load_data(..., labels={pairs!r}))"
+    words += f" State what they mean: --labels {options} (in Python: load_data(..., labels={shown(pairs)}))"
     words += f", with one of {_listed(names)} for each {CLASS}." if CLASS in pairs.values() else "."
     return words + (f" But -1 {HIDDEN_ADVICE}" if HIDDEN in unknown else "")
 
@@ -163,7 +164,9 @@ def _listed(names: Sequence[str]) -> str:
 
 def _class_name(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise DataError(f"A label means a class, by its name; got {value!r}. Expected labels={{0: 'negative', ...}}.")
+        raise DataError(
+            f"A label means a class, by its name; got {shown(value)}. Expected labels={{0: 'negative', ...}}."
+        )
     return value.strip()
 
 
@@ -240,7 +243,7 @@ def label_readers(
         foreign = [name for name in stated.names if name not in names] if stated else []
         if foreign:
             raise DataError(
-                f"labels states the class {foreign[0]!r}, but the model knows {_listed(names)}."
+                f"labels states the class {shown(foreign[0])}, but the model knows {_listed(names)}."
                 f"{near_matches(foreign[0], names)}"
             )
     elif stated is not None:

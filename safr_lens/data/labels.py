@@ -17,6 +17,7 @@ from torch import Tensor
 from safr_lens.data.columns import column_option
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
+from safr_lens.visible import shown
 
 MAX_CLASSES = 1000
 HIDDEN = "-1"
@@ -128,7 +129,7 @@ def label_names(found: FoundLabels) -> tuple[str, ...]:
         )
     ordered = sorted(names, key=int) if whole == names else sorted(names)
     if len(ordered) < 2:
-        only = f"one class only ({ordered[0]!r})" if ordered else "no row at all"
+        only = f"one class only ({shown(ordered[0])})" if ordered else "no row at all"
         hidden = f" {HIDDEN} {HIDDEN_ADVICE}" if ordered == [HIDDEN] else ""
         raise DataError(
             f"{found.where}: a classifier needs at least two classes, but the label column has {only}.{hidden}"
@@ -192,14 +193,16 @@ def distinct(labels: Iterable[Any]) -> list[Any]:
         DataError: one text or a set in place of a list, or a name twice.
     """
     if isinstance(labels, str):
-        raise DataError(f"labels must be a list of class names; got the text {labels!r}, whose letters are none.")
+        raise DataError(f"labels must be a list of class names; got the text {shown(labels)}, whose letters are none.")
     if isinstance(labels, (set, frozenset)):
         raise DataError(f"labels must be a list of class names; got the set {sorted(map(str, labels))}, without order.")
+    if not isinstance(labels, Iterable):
+        raise DataError(f"labels must be a list of class names; got {shown(labels)}.")
     given = list(labels)
     names = list(map(str, given))
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise DataError(f"The class {twice[0]!r} is named twice in {given!r:.100}. Name each class once.")
+        raise DataError(f"The class {shown(twice[0])} is named twice in {given!r:.100}. Name each class once.")
     return given
 
 

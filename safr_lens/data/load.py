@@ -24,13 +24,22 @@ from safr_lens.data.columns import (
 from safr_lens.data.counts import assumptions, row_counts
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
-from safr_lens.data.labels import HIDDEN, HIDDEN_ADVICE, HIDDEN_CLASS, FoundLabels, find_labels, is_missing
+from safr_lens.data.labels import (
+    HIDDEN,
+    HIDDEN_ADVICE,
+    HIDDEN_CLASS,
+    FoundLabels,
+    checked_names,
+    find_labels,
+    is_missing,
+)
 from safr_lens.data.origin import remembered
 from safr_lens.data.rows import Data, is_splits
 from safr_lens.data.sources import Part, ReadOptions, find_parts, usual_splits
 from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_shared, hash_share, text_key
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError, near_matches
+from safr_lens.visible import shown
 
 LOG = logging.getLogger(__name__)
 FEATURES = Features({"text": Value("string"), "label": Value("int64")})
@@ -83,6 +92,9 @@ def load_data(
     >>> data.labels
     ('negative', 'positive')
     """
+    if classes is not None:
+        checked_names(classes)
+        classes = tuple(map(str, classes))
     named = text_column is not None or label_column is not None
     raw = _find(source, ReadOptions(header=header, encoding=encoding, streaming=streaming, named_columns=named))
     columns = _columns(source, raw, text_column, label_column)
@@ -148,7 +160,7 @@ def _hidden_splits(source: Any, found: Mapping[str, FoundLabels]) -> list[str]:
         return []
     hidden = [split for split, labels in found.items() if labels.hidden]
     if len(hidden) == len(found):
-        raise DataError(f"{_name(source)!r}: no split has labels, all are missing or -1. -1 {HIDDEN_ADVICE}")
+        raise DataError(f"{shown(_name(source))}: no split has labels, all are missing or -1. -1 {HIDDEN_ADVICE}")
     return hidden
 
 
@@ -162,15 +174,15 @@ def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
     unknown = [name for name in source if name not in SPLITS]
     if unknown:
         raise DataError(
-            f"Unknown split {unknown[0]!r}; expected {', '.join(SPLITS)}.{near_matches(str(unknown[0]), SPLITS)}"
+            f"Unknown split {shown(unknown[0])}; expected {', '.join(SPLITS)}.{near_matches(str(unknown[0]), SPLITS)}"
         )
     found = {}
     for split in [split for split in SPLITS if split in source]:
         parts = find_parts(source[split], options)
         if set(parts) != {"train"}:
             raise DataError(
-                f"{source[split]} has the splits {', '.join(parts)}; expected one alone for {split!r}. Name the file "
-                "or folder of one split, or load all of them by its name alone."
+                f"{source[split]} has the splits {', '.join(parts)}; expected one alone for {shown(split)}. Name the "
+                "file or folder of one split, or load all of them by its name alone."
             )
         found[split] = parts["train"]
         if not isinstance(source[split], str | Path):
@@ -192,7 +204,7 @@ def _examples(part: Part, columns: tuple[str, str], labels: LabelReader) -> Iter
             raise DataError(f"{part.where}: row {number} has an empty text. Fill it in or remove the row.")
         if not isinstance(text, str):
             raise DataError(
-                f"{part.where}: row {number}, column {text_column!r} holds {type(text).__name__}, not text. "
+                f"{part.where}: row {number}, column {shown(text_column)} holds {type(text).__name__}, not text. "
                 f"Name the right column with {column_option('text')}."
             )
         yield {"text": without_surrogates(text), "label": labels.read(row.get(label_column), row=number)}
@@ -231,7 +243,8 @@ def _in_memory(
 
 def _empty(split: str) -> DataError:
     return DataError(
-        f"Split {split!r} is empty after cutting. Give more rows, or a folder with train, validation and test files."
+        f"Split {shown(split)} is empty after cutting. Give more rows, or a folder with train, validation and test "
+        "files."
     )
 
 

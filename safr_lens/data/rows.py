@@ -13,6 +13,7 @@ from datasets import ClassLabel, Dataset, IterableDataset
 from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, usual_column
 from safr_lens.data.sources import SPLIT_NAMES, usual_splits
 from safr_lens.errors import DataError, TextError
+from safr_lens.visible import shown
 
 EXPECTED = (
     "texts or rows with a text: a pandas DataFrame, a Dataset of the datasets library, a list of texts or of "
@@ -48,7 +49,7 @@ class Rows:
         for number, row in enumerate(self.found()):
             text, label = names = names or _named_columns(row, f"Row {number} of the data is no text and")
             if not isinstance(row.get(text), str):
-                raise DataError(f"Row {number} of the data is no text and has no {text!r}: {row!r:.80}.")
+                raise DataError(f"Row {number} of the data is no text and has no {shown(text)}: {row!r:.80}.")
             if text == "text" and label in ("label", None):
                 yield row
             else:
@@ -163,7 +164,7 @@ def _chosen(data: Mapping[str, Any], split: str | None) -> Any:
     if split is not None and (split in usual or len(data) == 1):
         return usual[split] if split in usual else next(iter(data.values()))
     names = list(map(str, data))
-    raise DataError(f"The data has the splits {', '.join(names)}; name one of them, as in data[{names[0]!r}].")
+    raise DataError(f"The data has the splits {', '.join(names)}; name one of them, as in data[{shown(names[0])}].")
 
 
 def _of_columns(what: str, data: Mapping[Any, Any]) -> Rows:
@@ -171,11 +172,11 @@ def _of_columns(what: str, data: Mapping[Any, Any]) -> Rows:
     for name, values in columns.items():
         if isinstance(values, (str, bytes)) or not isinstance(values, Sized):
             raise DataError(
-                f"Expected {EXPECTED}; got a dictionary whose {name!r} is {values!r:.60}. Put a row in a list."
+                f"Expected {EXPECTED}; got a dictionary whose {shown(name)} is {values!r:.60}. Put a row in a list."
             )
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name!r}: {n}" for name, n in lengths.items())
+        found = ", ".join(f"{shown(name)}: {n}" for name, n in lengths.items())
         raise DataError(f"Expected columns of one length; {what} has those of lengths {found}.")
     n_rows = next(iter(lengths.values()), 0)
 
@@ -190,7 +191,9 @@ def _distinct(what: str, columns: Iterable[Any]) -> list[Any]:
     names = list(columns)
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise DataError(f"{what} has the column {twice[0]!r} {names.count(twice[0])} times. Name each column once.")
+        raise DataError(
+            f"{what} has the column {shown(twice[0])} {names.count(twice[0])} times. Name each column once."
+        )
     return names
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from safr_lens.data.rows import Data, texts_of
+from safr_lens.documents import check_regular, read_text
 from safr_lens.errors import CheckpointError, ConfigError, DataError, TextError, near_matches
+from safr_lens.visible import shown
 
 PAD, UNK = "[PAD]", "[UNK]"
 KINDS = ("word", "bpe")
+MOST_BYTES = 2**28
+SAMPLE = "a \u4e00\U0001f600 ?"  # with a word that few tokenizers know
 # HTML line breaks, words before n't, n't, 's and the like, words, single signs
 WORD = r"<br\s*/?>|\w+?(?=n't\b)|n't\b|'\w{1,2}\b|\w+|[^\w\s]"
 
@@ -69,14 +74,16 @@ class TextTokenizer:
         """Ids of the tokens that are put around each text."""
         return tuple(dict.fromkeys([*self.prefix, *self.suffix]))
 
-    @property
+    @cached_property
     def d_vocab(self) -> int:
-        """Number of token ids."""
-        return self.tokenizer.get_vocab_size()
+        """Number of token ids: one more than the highest."""
+        return 1 + max(self.tokenizer.get_vocab().values(), default=-1)
 
     def word(self, token_id: int) -> str:
         """Return the vocabulary entry of a token id; of byte-level pieces as text, with ``##`` ahead inside a word."""
-        entry: str = self.tokenizer.id_to_token(token_id)  # type: ignore[assignment]
+        entry = self.tokenizer.id_to_token(token_id)
+        if entry is None:  # an id that is left out
+            return ""
         if not self.byte_level or (text := self.tokenizer.decode([token_id])) == "":
             return entry
         return f"##{text}" if text.isalpha() else text.strip() or entry
@@ -149,14 +156,34 @@ class TextTokenizer:
             CheckpointError: a missing or foreign file.
         """
         try:
-            tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+            check_regular(path)
+            tokenizer = Tokenizer.from_str(read_text(path, most=MOST_BYTES))
         except FileNotFoundError:
             raise CheckpointError(f"{path} is missing. Is this a folder written by safr-lens train?") from None
-        except Exception as error:  # the library raises a bare Exception for a foreign file
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # for a foreign file the library raises a bare Exception, or panics
             raise CheckpointError(f"{path} is not a tokenizer.json: {error!s:.120}") from None
         if pad_id is None:
             pad_id = next((i for i in map(tokenizer.token_to_id, (PAD, "<pad>", "<|endoftext|>")) if i is not None), 0)
-        return cls(tokenizer, pad_id=pad_id, add_special_tokens=add_special_tokens)
+        return _usable(path, lambda: cls(tokenizer, pad_id=pad_id, add_special_tokens=add_special_tokens))
+
+
+def _usable(path: Path, make: Callable[[], TextTokenizer]) -> TextTokenizer:
+    """Return what is made of a file, or raise a CheckpointError where it cannot read a text or gives ids of its own."""
+    try:
+        made = make()
+        made.tokenizer.encode_batch([SAMPLE])
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise CheckpointError(f"{path} makes a tokenizer that cannot read a text: {error!s:.120}") from None
+    for token_id in (made.pad_id, *made.special_ids):
+        if type(token_id) is not int or not 0 <= token_id < made.d_vocab:
+            raise CheckpointError(
+                f"{path} has {made.d_vocab:,} token ids; padding or a special token has the id {shown(token_id)}."
+            )
+    return made
 
 
 def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
@@ -197,10 +224,13 @@ def train_tokenizer(
     >>> tokenizer.encode("A film doesn't", n_ctx=128).tokens
     ['A', 'film', 'does', "n't"]
     """
-    if kind not in KINDS:
-        raise ConfigError(f"Unknown tokenizer {kind!r}; expected {' or '.join(KINDS)}.{near_matches(kind, KINDS)}")
-    if min_frequency < 1 or max_vocab < 3:
-        raise ConfigError(f"Expected min_frequency >= 1 and max_vocab >= 3; got {min_frequency} and {max_vocab}.")
+    if not isinstance(kind, str) or kind not in KINDS:
+        near = near_matches(shown(kind), KINDS)
+        raise ConfigError(f"Unknown tokenizer {shown(kind)}; expected {' or '.join(KINDS)}.{near}")
+    if not all(type(size) is int and least <= size < 2**63 for size, least in ((min_frequency, 1), (max_vocab, 3))):
+        raise ConfigError(
+            f"Expected min_frequency >= 1 and max_vocab >= 3; got {shown(min_frequency)} and {shown(max_vocab)}."
+        )
     special = [PAD, UNK]
     if kind == "word":
         tokenizer = Tokenizer(models.WordLevel({PAD: 0, UNK: 1}, unk_token=UNK))

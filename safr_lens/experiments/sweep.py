@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safr_lens.atomic import write_json
+from safr_lens.checks import check_seed
 from safr_lens.data.dataset import TextData
 from safr_lens.data.label_mapping import merged
 from safr_lens.data.rows import Data
@@ -23,6 +24,7 @@ from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.runs.settings import Settings
 from safr_lens.runs.train_run import finished_run, given_data, run_vectors, train_run
 from safr_lens.training.config import uses_words
+from safr_lens.visible import shown
 from safr_lens.word_vectors.vectors import WordVectors
 
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -214,11 +216,18 @@ def _measured(
 
 
 def _check(settings: Settings, strengths: Sequence[float], budget: float, seeds: Sequence[int]) -> None:
-    if not strengths or any(not strength > 0 for strength in strengths):
-        raise ConfigError(f"Expected one or more strengths above 0; got {list(strengths)}.")
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ConfigError(f"Expected one or more different seeds; got {list(seeds)}.")
-    if not 0 <= budget < 1:
-        raise ConfigError(f"The budget is a share of accuracy from 0 to 1, as 0.005 for half a point; got {budget!r}.")
+    for name, values in (("strengths", strengths), ("seeds", seeds)):
+        if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+            raise ConfigError(f"Expected one or more {name}; got {shown(values)}.")
+    if not all(isinstance(strength, int | float) and strength > 0 for strength in strengths):
+        raise ConfigError(f"Expected one or more strengths above 0; got {shown(list(strengths))}.")
+    for seed in seeds:
+        check_seed(seed)
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"Expected different seeds; got {shown(list(seeds))}.")
+    if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 <= budget < 1:
+        raise ConfigError(
+            f"The budget is a share of accuracy from 0 to 1, as 0.005 for half a point; got {shown(budget)}."
+        )
     if settings.penalty.site == "none":
         raise ConfigError('A sweep varies the SAFR weights, but site="none" has none. Use neurons or embedding.')

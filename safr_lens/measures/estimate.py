@@ -11,6 +11,8 @@ from jaxtyping import Float
 from scipy import stats
 from torch import Tensor
 
+from safr_lens.checks import check_seed
+
 N_BOOTSTRAP = 1000
 CHUNK = 50
 
@@ -95,6 +97,7 @@ def bootstrap_ratio(
         raise ValueError(f"Expected one value a text above and below; got {len(above)} and {len(below)}.")
     n = len(above)
     columns = torch.stack([above, below], 1).double().cpu()
+    check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     replicates = []
     for start in range(0, n_replicates, CHUNK):

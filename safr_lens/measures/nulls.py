@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from safr_lens.checks import check_seed
+
 N_TYPE_PERMUTATIONS = 9
 N_LABEL_PERMUTATIONS = 10
 N_RANDOM_RANKINGS = 5
@@ -21,6 +23,7 @@ LOW = (1 << 31) - 1
 
 def permutation_seed(seed: int, number: int) -> int:
     """Return the seed of one of the permutations that belong to a seed."""
+    check_seed(seed)
     return seed * 1000 + number
 
 

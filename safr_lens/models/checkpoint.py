@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable
 from os import PathLike
@@ -11,19 +10,22 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from typing_extensions import TypedDict
 
 from safr_lens.artefacts import MANIFEST, changing, read_whole, verified
 from safr_lens.atomic import write_json
 from safr_lens.backbones.pretrained.load import PADDING_ID
 from safr_lens.backbones.versions import readable_here, weights_as
-from safr_lens.checks import strict_kwargs
+from safr_lens.checks import checked_path, strict_kwargs
 from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.documents import DocumentError, check_regular, checked, read_json
 from safr_lens.errors import CheckpointError, ConfigError, first_line, near_matches
 from safr_lens.models.compared import COMPARED, load_compared, save_compared
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.encoder_words import OnEncoder, compares_own_words, encoder_word_vectors
+from safr_lens.models.sizes import check_fits
 from safr_lens.word_vectors import embedding_table
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
@@ -36,6 +38,14 @@ OPENED = (
 )
 _METADATA = {"format": "pt"}
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+
+
+class SavedConfig(TypedDict):
+    """What ``config.json`` holds."""
+
+    format: str
+    model: dict[str, Any]
+    labels: list[str]
 
 
 class Saveable(OnEncoder, Protocol):
@@ -96,16 +106,12 @@ def _read(make: Callable[..., Model], folder: Path) -> Model:
         raise CheckpointError(f"{folder / CONFIG} names {len(config['labels'])} labels; a classifier has at least two.")
     try:
         sizes = ModelConfig(**strict_kwargs(ModelConfig, config["model"], what=str(folder / CONFIG)))
+        check_fits(sizes, _shapes(folder), d_vocab=tokenizer.d_vocab)
         sizes = dataclasses.replace(sizes, backbone=readable_here(sizes.backbone))
         model = make(sizes, tokenizer=tokenizer, labels=config["labels"])
     except ConfigError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
-    try:
-        state = load_file(verified(folder / WEIGHTS))
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder / WEIGHTS} is missing.{_pickles(folder)}") from None
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS} is damaged or no safetensors file: {error}") from None
+    state = load_file(folder / WEIGHTS)
     state = weights_as(sizes.backbone, state)
     expected = model.state_dict()
     _check_state(expected, state, folder / WEIGHTS)
@@ -121,7 +127,7 @@ def _read(make: Callable[..., Model], folder: Path) -> Model:
 
 
 def _folder(source: str | PathLike[str]) -> Path:
-    path = Path(source)
+    path = checked_path(source, what="the folder of a run")
     if path.is_dir():
         return path
     if path.exists():
@@ -149,23 +155,37 @@ def _tokenizer(path: Path, encoder: Any) -> TextTokenizer:
     return TextTokenizer.load(path, pad_id=encoder.get(PADDING_ID), add_special_tokens=True)
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def _shapes(folder: Path) -> list[list[int]]:
+    """Return the shapes of the weights, as the header of their file says, ahead of all else that it holds."""
+    path = folder / WEIGHTS
+    try:
+        check_regular(path)
+        with safe_open(verified(path), "pt") as file:
+            return [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118  (no mapping)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing.{_pickles(folder)}") from None
+    except (SafetensorError, DocumentError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {first_line(error)}") from None
+
+
+def _read_config(folder: Path) -> SavedConfig:
     path = folder / CONFIG
     try:
-        config = json.loads(verified(path).read_text(encoding="utf-8"))
+        config = read_json(verified(path))
     except FileNotFoundError:
         raise CheckpointError(f"{folder} has no {CONFIG}; it is no safr_lens run.{_pickles(folder)}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from None
+    except (DocumentError, OSError) as error:
+        raise CheckpointError(f"{path} is not JSON: {first_line(error)}") from None
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         of_transformers = isinstance(config, dict) and "architectures" in config and "model_type" in config
         raise CheckpointError(
             f'{path} was not written by safr_lens (expected "format": "{FORMAT}").'
             f"{OPENED if of_transformers else _pickles(folder)}"
         )
-    if not isinstance(config.get("model"), dict) or not isinstance(config.get("labels"), list):
-        raise CheckpointError(f"{path} lacks its model or labels.")
-    return config
+    try:
+        return checked(SavedConfig, config)
+    except DocumentError as error:
+        raise CheckpointError(f"{path} lacks its model or labels: {error}") from None
 
 
 def _check_state(expected: dict[str, Any], stored: dict[str, Any], path: Path) -> None:

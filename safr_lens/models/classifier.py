@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from safr_lens.backbones import Freeze, make_backbone
 from safr_lens.backbones.edits import is_edited, make_editable
 from safr_lens.backbones.hook_points import HookPoint
+from safr_lens.checks import check_seed
 from safr_lens.data.labels import distinct
 from safr_lens.data.rows import Data, one_text
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
@@ -30,6 +31,7 @@ from safr_lens.models.inputs import checked_ids, encoded
 from safr_lens.models.output import ClassifierOutput
 from safr_lens.models.pooling import pooled
 from safr_lens.models.pretrained import of_hf_classifier, on_pretrained_encoder
+from safr_lens.models.sizes import check_memory
 from safr_lens.models.top_k import TopK
 from safr_lens.models.vmask import TypeLogOdds, VMask, sample_gate
 
@@ -75,6 +77,8 @@ class HookedClassifier(CheckedHooks):
         self.config = config
         self.tokenizer = tokenizer
         self.labels = tuple(without_surrogates(str(label)) for label in labels)
+        if config.encoder is None:
+            check_memory(config, d_vocab=tokenizer.d_vocab)
         self.adapter = make_backbone(config, d_vocab=tokenizer.d_vocab, n_classes=len(self.labels))
         self.backbone = self.adapter.module
         self.vmask = VMask(config.d_model, config.d_vmask) if config.d_vmask else None
@@ -92,6 +96,7 @@ class HookedClassifier(CheckedHooks):
         cls, config: ModelConfig, *, tokenizer: TextTokenizer, labels: Sequence[str], seed: int = 0
     ) -> HookedClassifier:
         """Return an untrained classifier; the same seed gives the same weights, and the global RNG is left alone."""
+        check_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return cls(config, tokenizer=tokenizer, labels=labels)
@@ -314,7 +319,8 @@ class HookedClassifier(CheckedHooks):
     def _checked_input(self, input: Any, mask: Tensor | None, *, truncate: bool = False) -> tuple[Tensor, Tensor]:
         if not isinstance(input, Tensor):
             input, mask = self.to_tokens(input, truncate=truncate)
-        return checked_ids(input, mask, pad_id=self.tokenizer.pad_id, n_ctx=self.config.n_ctx, truncate=truncate)
+        sizes = {"d_vocab": self.tokenizer.d_vocab, "n_ctx": self.config.n_ctx}
+        return checked_ids(input, mask, pad_id=self.tokenizer.pad_id, truncate=truncate, **sizes)
 
     def _known_odds(self, tokens: Tensor, log_odds: TypeLogOdds | None) -> Tensor | None:
         read = (self.adapter.embedder, self.hook_ungated_embed)

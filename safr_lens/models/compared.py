@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from safr_lens.artefacts import verified
 from safr_lens.atomic import replacing
-from safr_lens.errors import CheckpointError
+from safr_lens.documents import checked, parse_json, read_json
+from safr_lens.errors import CheckpointError, first_line
 
 COMPARED, RECORD = "compared_pairs.safetensors", "metrics.json"
 MOST_BYTES = 64 * 2**20
@@ -22,6 +24,14 @@ NAMES = {
     "words": "pairs of related words (cosine above {:g})",
     "attention": "pairs that attend to each other (above {:g} times uniform attention)",
 }
+
+
+class Said(TypedDict):
+    """What the file of the compared pairs says in its header."""
+
+    pairs: Literal["words", "attention", "none"]
+    threshold: float | None
+    word_vectors: str | None
 
 
 @dataclass(frozen=True)
@@ -80,11 +90,15 @@ def load_compared(folder: Path, *, d_vocab: int) -> ComparedPairs | None:
         return _from_settings(folder)
     try:
         with safe_open(verified(path), "pt") as file:
-            said = json.loads(file.metadata()["compared"])
+            said = checked(Said, parse_json(file.metadata()["compared"]))
             vectors = file.get_tensor("vectors") if "vectors" in file.keys() else None  # noqa: SIM118  (no mapping)
         found = ComparedPairs(said["pairs"], said["threshold"], said["word_vectors"], vectors)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}. Remove it; the model loads without it.") from None
+        raise CheckpointError(
+            f"{path} is damaged: {first_line(error)}. Remove it; the model loads without it."
+        ) from None
+    if vectors is not None and (vectors.ndim != 2 or not vectors.is_floating_point()):
+        raise CheckpointError(f"{path} is damaged: its vectors are {vectors.dtype} of shape {list(vectors.shape)}.")
     if vectors is not None and len(vectors) != d_vocab:
         raise CheckpointError(f"{path} has vectors of {len(vectors):,} token ids; the tokenizer has {d_vocab:,}.")
     return found
@@ -93,7 +107,7 @@ def load_compared(folder: Path, *, d_vocab: int) -> ComparedPairs | None:
 def _from_settings(folder: Path) -> ComparedPairs | None:
     """Return what a run that kept no file says in its settings."""
     try:
-        penalty = json.loads((folder / RECORD).read_text(encoding="utf-8"))["settings"]["penalty"]
+        penalty = read_json(folder / RECORD)["settings"]["penalty"]
         if "pairs" not in penalty:
             return {"none": ComparedPairs("none"), "embedding": ComparedPairs("attention")}.get(penalty["site"])
         words = penalty["pairs"] == "words"

@@ -10,6 +10,7 @@ from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.hook_points import ActivationCache, HookedRootModule, HookPoint
 from safr_lens.errors import HookError, near_matches
 from safr_lens.models.cache import ClassifierCache
+from safr_lens.visible import shown
 
 # points that a backbone leaves out unless an option of its configuration is on
 SWITCHES = {
@@ -70,10 +71,11 @@ class CheckedHooks(HookedRootModule):
     def check_hook_names(self, names: Iterable[str]) -> None:
         """Raise a HookError for the first name that is no hook point, with near matches, or that is switched off."""
         for name in names:
-            if name not in self.hook_dict:
+            if not isinstance(name, str) or name not in self.hook_dict:
+                near = near_matches(name, self.hook_dict) if isinstance(name, str) else ""
                 raise HookError(
-                    f"The model has no hook point {name!r}."
-                    f"{near_matches(name, self.hook_dict)} See model.hook_dict for all {len(self.hook_dict)}."
+                    f"The model has no hook point {shown(name)}.{near} "
+                    f"See model.hook_dict for all {len(self.hook_dict)}."
                 )
             if option := self._switch_of(name):
                 raise HookError(f"The hook point {name!r} is switched off. Switch it on with model.set_{option}(True).")

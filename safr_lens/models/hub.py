@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import tempfile
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from safr_lens.artefacts import changing
 from safr_lens.atomic import write_json, write_text
+from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError, first_line
 from safr_lens.models.checkpoint import CONFIG, FILES, Saveable, save_pretrained
 from safr_lens.models.compared import save_compared
@@ -66,7 +66,7 @@ def check_hub_id(repo_id: str, *, owned: bool = True) -> None:
 def _without_places(model: Saveable, folder: Path, new: Path) -> None:
     if model.compared is not None and not compares_own_words(model):
         save_compared(dataclasses.replace(model.compared, source=None), new)
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config = read_json(folder / CONFIG)
     encoder = config["model"]["encoder"] or {}
     kept = {name: value for name, value in encoder.items() if not (isinstance(value, str) and PLACE.match(value))}
     if kept != encoder:

@@ -13,7 +13,7 @@ from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.means import averaged
 from safr_lens.activations.stream import Data, stream_activations
 from safr_lens.backbones.edits import Edits
-from safr_lens.checks import check_choice
+from safr_lens.checks import check_choice, check_seed
 from safr_lens.errors import ConfigError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import Neurons, checked_layers
@@ -99,6 +99,7 @@ def replaced(
     model: HookedClassifier, neurons: Mapping[int, list[int]], rows: Mapping[int, Rows], *, seed: int
 ) -> Iterator[None]:
     """Put a random one of ``rows`` in the place of the chosen neurons at every token, the same row in all layers."""
+    check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     lowest = min(neurons)
     drawn: dict[str, Tensor] = {}

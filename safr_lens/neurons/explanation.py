@@ -8,6 +8,7 @@ from typing import Any
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from safr_lens.checks import check_number
 from safr_lens.data.rows import one_text
 from safr_lens.data.unknown import is_unknown, named_tokens, text_warning
 from safr_lens.errors import ConfigError
@@ -125,6 +126,7 @@ class TextExplanation:
             position = int(found.evidence[:, neuron].abs().argmax())
             return {"neuron": neuron, "evidence": by_neuron[neuron].item(), "token": self.tokens[position]}
 
+        check_number("top", top, low=0, whole=True)
         strongest_tokens = self.evidence.abs().argsort(descending=True)[:top].tolist()
         strongest_neurons = by_neuron.abs().argsort(descending=True)[:top].tolist()
         return {

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from safr_lens.activations.stream import Data
-from safr_lens.checks import check_number
+from safr_lens.checks import check_number, check_seed
 from safr_lens.errors import DataError
 from safr_lens.measures.nulls import N_PROBE_SHUFFLES
 from safr_lens.models.classifier import HookedClassifier
@@ -185,6 +185,7 @@ def sparse_probe(
     labeller = labeller_of(model, concept_labels)
     samples = concept_samples(model, data, labeller, layer=layer, max_samples=max_samples, seed=seed)
     train, test = split_by_text(samples, test_share, seed)
+    check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     train_labels, test_labels = (with_shuffles(side.labels, n_shuffles, generator) for side in (train, test))
     aucs = column_aucs(train.neurons, train_labels)

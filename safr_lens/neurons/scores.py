@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from safr_lens.checks import check_seed
+
 BLOCK = 64
 
 
@@ -116,6 +118,7 @@ def bootstrap(
     label, called = labels.cpu().numpy(), (scores > threshold).cpu().numpy()
     _, score = np.unique(scores.cpu().numpy(), return_inverse=True)
     _, text = np.unique(texts.cpu().numpy(), return_inverse=True)
+    check_seed(seed)
     generator = np.random.default_rng(seed)
     resampled = []
     for _ in range(n_resamples):

@@ -85,7 +85,7 @@ word_threshold=None, batch_tokens=None)
     def meaningless(cls, settings: Mapping[str, Any]) -> set[str]:
         """Return the settings that these choices leave without a meaning."""
         chosen = {"pairs": cls.pairs, "scope": cls.scope} | dict(settings)
-        return {name for name, (choice, wanted, _) in DEPENDENT.items() if chosen[choice] != wanted}
+        return {name for name, (choice, wanted, _) in DEPENDENT.items() if str(chosen[choice]) != wanted}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings that have a meaning."""

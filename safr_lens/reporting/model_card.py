@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -14,12 +13,14 @@ from scipy import stats
 
 from safr_lens.data.readers.hub import HUB_ID
 from safr_lens.data.readers.reviews import REVIEWS
+from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError
 from safr_lens.measures import MEASURES
 from safr_lens.models.encoder_words import SOURCE
 from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.runs import ReportedRun
-from safr_lens.runs.record import RunRecord, parsed
+from safr_lens.runs.record import RunRecord, recorded
+from safr_lens.runs.record_schema import Measures
 from safr_lens.training.run_folder import METRICS
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
@@ -132,7 +133,7 @@ def _vectors(run: ReportedRun, data: str | None) -> str | None:
 
 def _measured(run: ReportedRun, path: Path) -> dict[str, Any]:
     """Return what the card says of an analysis; nothing where there is none."""
-    found = parsed(path, json.loads, {})
+    found: dict[str, Any] = recorded(path, read_json, Measures, {})
     if not found:
         return {}
     try:

@@ -13,9 +13,11 @@ def run_metadata(run: ReportedRun) -> dict[str, str]:
     """Return what ``metrics.json`` records of a run."""
     if "settings" not in run.metrics:
         return {"record": "none (the model has no metrics.json)"}
+    if lacking := [name for name in ("seed", "best_epoch", "epochs", "seconds") if name not in run.metrics]:
+        return {"record": f"incomplete (metrics.json lacks {' and '.join(lacking)})"}
     settings, versions = run.metrics["settings"], run.metrics.get("versions", {})
     penalty = settings["penalty"]
-    rows = ", ".join(f"{count:,} {split}" for split, count in settings["data"]["rows"].items())
+    rows = ", ".join(f"{count:,} {split}" for split, count in settings["data"].get("rows", {}).items())
     return {
         "data": f"{settings['data']['source']}{': ' if rows else ''}{rows}",
         "labels": differing(run.record.label_mapping or {}) or ", ".join(run.model.labels),
@@ -37,7 +39,9 @@ def shown_schedule(schedule: Any) -> str:
     >>> shown_schedule({"start": 1.0, "end": 0.1, "delay": 1.0, "epochs": 0.0})
     '1 to 0.1 after epoch 1'
     """
-    if not isinstance(schedule, Mapping):
+    if not isinstance(schedule, Mapping) or not all(
+        isinstance(schedule.get(name), int | float) for name in ("start", "end", "delay", "epochs")
+    ):
         return str(schedule)
     if schedule["start"] == schedule["end"]:
         return f"{schedule['end']:g}"
@@ -46,7 +50,7 @@ def shown_schedule(schedule: Any) -> str:
 
 
 def _penalty(penalty: Mapping[str, Any]) -> str:
-    unused = ("importance_weight", "interaction_weight") if penalty["site"] == "none" else ()
+    unused = ("importance_weight", "interaction_weight") if penalty.get("site") == "none" else ()
     weights = {
         name: shown_schedule(value)
         for name, value in penalty.items()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safr_lens.documents import read_json_lines
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.runs.record import RunRecord, parsed, run_record
+from safr_lens.runs.record import RunRecord, recorded, run_record
+from safr_lens.runs.record_schema import Epoch
 from safr_lens.training.run_folder import HISTORY
 
 
@@ -46,5 +47,5 @@ def load_run(run: str | Path, *, name: str | None = None) -> ReportedRun:
         name=name or folder.resolve().name or str(run),
         model=model,
         record=run_record(run),
-        history=parsed(folder / HISTORY, lambda text: [json.loads(line) for line in text.splitlines()], []),
+        history=recorded(folder / HISTORY, read_json_lines, list[Epoch], []),
     )

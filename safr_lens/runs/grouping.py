@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from safr_lens.documents import read_json
 from safr_lens.errors import ConfigError
 from safr_lens.training.run_folder import METRICS
 
@@ -35,7 +36,7 @@ def grouped_runs(runs: Sequence[str]) -> dict[str, list[str]]:
 
 def _without_seed(run: str) -> str:
     try:
-        settings = json.loads((Path(run) / METRICS).read_text(encoding="utf-8"))["settings"]
+        settings = read_json(Path(run) / METRICS)["settings"]
         return json.dumps(settings | {"train": settings["train"] | {"seed": None}}, sort_keys=True)
     except (OSError, ValueError, KeyError, TypeError):
         return run  # a model without its record, as from the Hub: a group of its own

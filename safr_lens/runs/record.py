@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safr_lens.artefacts import read_whole, verified
 from safr_lens.data.label_mapping import merged
-from safr_lens.errors import CheckpointError
+from safr_lens.documents import checked, read_json
+from safr_lens.errors import CheckpointError, first_line
+from safr_lens.runs.record_schema import Metrics
 from safr_lens.training.run_folder import METRICS
 from safr_lens.training.trained_rows import Fingerprints, read_rows
+
+Schema = TypeVar("Schema")
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,21 @@ def run_record(run: str | Path) -> RunRecord:
         CheckpointError: a damaged file.
     """
     folder = Path(run)
-    return read_whole(folder, lambda: RunRecord(str(run), parsed(folder / METRICS, json.loads, {}), read_rows(folder)))
+    return read_whole(
+        folder,
+        lambda: RunRecord(str(run), recorded(folder / METRICS, read_json, Metrics, {}), read_rows(folder)),
+    )
 
 
-def parsed(path: Path, parse: Callable[[str], Any], missing: Any) -> Any:
-    """Return what a text file holds, or ``missing`` where there is none.
+def recorded(path: Path, read: Callable[[Path], Any], schema: type[Schema], missing: Schema) -> Schema:
+    """Return what a file of a run holds, or ``missing`` where there is none.
 
     Raises:
         CheckpointError: a damaged file.
     """
     try:
-        return parse(verified(path).read_text(encoding="utf-8")) if path.is_file() else missing
+        return checked(schema, read(verified(path))) if path.exists() else missing
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}. Train the run again, or remove the file.") from None
+        raise CheckpointError(
+            f"{path} is damaged: {first_line(error)}. Train the run again, or remove the file."
+        ) from None

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from safr_lens.checks import check_choice, check_flag, check_number
+from safr_lens.checks import check_choice, check_flag, check_number, check_text
 from safr_lens.data.label_mapping import stated_labels
 from safr_lens.data.tokenizer import KINDS
-from safr_lens.errors import ConfigError, near_matches
+from safr_lens.documents import DocumentError, read_settings_file
+from safr_lens.errors import ConfigError, first_line, near_matches
 from safr_lens.models.config import ModelConfig
 from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.meaning import setting_names
@@ -28,6 +26,7 @@ from safr_lens.runs.pretrained_settings import (
     training_defaults,
 )
 from safr_lens.training.config import TrainConfig
+from safr_lens.visible import shown
 from safr_lens.word_vectors.resolve import check_one_source
 
 _EXPONENT = re.compile(r"^[+-]?\d+(\.\d*)?[eE][+-]?\d+$")
@@ -71,6 +70,16 @@ class DataConfig:
         if self.labels is not None:
             stated_labels(self.labels)
         check_one_source(self.word_vectors, self.word_vectors_from)
+        for name in (
+            "data",
+            "test_data",
+            "text_column",
+            "label_column",
+            "encoding",
+            "word_vectors",
+            "word_vectors_from",
+        ):
+            check_text(name, getattr(self, name))
         check_flag("streaming", self.streaming)
         if self.header is not None:
             check_flag("header", self.header)
@@ -106,7 +115,9 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     known |= dict.fromkeys(setting_names(), SafrPenalty)
     for key in values:
         if key not in known and key != "preset":
-            raise ConfigError(f"Unknown setting {key!r}.{near_matches(key, known)} Known: {', '.join(sorted(known))}.")
+            raise ConfigError(
+                f"Unknown setting {shown(key)}.{near_matches(key, known)} Known: {', '.join(sorted(known))}."
+            )
 
     def of(part: type) -> dict[str, Any]:
         return {name: value for name, value in values.items() if known.get(name) is part}
@@ -145,13 +156,12 @@ def read_settings(path: Path) -> dict[str, Any]:
         ConfigError: a missing file, or one that is no mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        values = read_settings_file(path)
     except FileNotFoundError:
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ConfigError(f"{path}: no such file.{near_matches(path.name, siblings)}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is neither YAML nor JSON: {' '.join(str(error).split())}") from None
+    except (OSError, DocumentError) as error:
+        raise ConfigError(f"{path} is neither YAML nor JSON: {first_line(error)}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"{path}: expected settings, one `name: value` a line; got {type(values).__name__}.")
     # YAML 1.1 reads 1e-4, without a point, as text

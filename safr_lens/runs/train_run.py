@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from safr_lens.data.load import load_data
 from safr_lens.data.rows import Data
 from safr_lens.data.tokenizer import train_tokenizer
 from safr_lens.data.unknown import tokenizer_warning
-from safr_lens.errors import CheckpointError, DataError
+from safr_lens.documents import read_json
+from safr_lens.errors import CheckpointError, DataError, first_line
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.runs.pretrained_settings import PretrainedConfig
@@ -134,9 +134,11 @@ def finished_run(
     if not path.is_file():
         return None
     try:
-        found = json.loads(verified(path).read_text(encoding="utf-8"))["settings"]
+        found = read_json(verified(path))["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}). Remove {folder}, or use --overwrite.") from None
+        raise CheckpointError(
+            f"{path} is damaged ({first_line(error)}). Remove {folder}, or use --overwrite."
+        ) from None
     used, model = None, settings_model(settings, data)
     if word_vectors is not None:
         used = checksum(word_vectors, embedding_table(word_vectors, model.tokenizer))

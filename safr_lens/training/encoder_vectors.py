@@ -9,12 +9,14 @@ from pathlib import Path
 from accelerate import Accelerator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors, needs_encoder, vectors_folder
 from safr_lens.backbones import NeuronHeadAdapter
 from safr_lens.data.dataset import TextData
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.visible import visible
 
 
 def reads_kept_vectors(model: HookedClassifier, data: TextData, penalty: SafrPenalty) -> bool:
@@ -58,9 +60,8 @@ def kept_vectors(
                 keep_token_vectors(model, split, inside, progress=lambda n, task=task: bar.update(task, completed=n))
             )
     size = sum(path.stat().st_size for store in stores for path in store.folder.iterdir())
-    console.print(
-        f"  token vectors of the encoder: {size / 1e6:,.0f} MB in {inside}, for further trainings", highlight=False
-    )
+    said = f"  token vectors of the encoder: {size / 1e6:,.0f} MB in {inside}, for further trainings"
+    console.print(Text(visible(said)))
     with TokenVectors(stores, adapter).used():
         yield
 

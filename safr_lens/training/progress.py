@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +16,7 @@ from rich.progress import (
 )
 
 from safr_lens.training.history import EpochRecord
+from safr_lens.visible import visible
 
 
 class TrainProgress:
@@ -26,7 +28,7 @@ class TrainProgress:
     def __init__(self, *, epochs: int, done: int, title: str, shown: bool = True) -> None:
         self.epochs = epochs
         self.done = done
-        self.title = title
+        self.title = escape(visible(title))
         self.console = Console(stderr=True, quiet=not shown)
         self.bar = Progress(
             SpinnerColumn(),
@@ -39,7 +41,7 @@ class TrainProgress:
             console=self.console,
             transient=True,
         )
-        self.task = self.bar.add_task(title, total=None, terms="")
+        self.task = self.bar.add_task(self.title, total=None, terms="")
 
     def __enter__(self) -> TrainProgress:
         self.bar.start()

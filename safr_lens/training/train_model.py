@@ -35,6 +35,7 @@ from safr_lens.training.repeatable import repeatable
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.shares import launch_warnings
 from safr_lens.training.trained_rows import fingerprints
+from safr_lens.visible import visible
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 from safr_lens.word_vectors.table import checksum
 
@@ -160,7 +161,7 @@ def _train(
     _check_data(model, data)
     warnings = [*filter(None, [tokenizer_warning(model.tokenizer, data["validation"])]), *launch_warnings(config)]
     for warning in warnings if progress and is_main() else ():
-        Console(stderr=True).print(Text(f"Warning: {warning}"))
+        Console(stderr=True).print(Text(visible(f"Warning: {warning}")))
     used = uses_words(config, penalty)
     if used and word_vectors is None and model.config.encoder is not None:
         word_vectors = encoder_word_vectors(model)

@@ -14,6 +14,7 @@ from safr_lens.artefacts import verified
 from safr_lens.atomic import replacing
 from safr_lens.data.dataset import SPLITS, TextData
 from safr_lens.data.row_fingerprints import SplitFingerprint, split_fingerprint
+from safr_lens.documents import checked, parse_json
 from safr_lens.errors import CheckpointError
 
 ROWS = "rows.parquet"
@@ -51,7 +52,7 @@ def read_rows(folder: Path) -> dict[str, SplitFingerprint] | None:
         return None
     try:
         table = pyarrow.parquet.read_table(path)
-        checksums = json.loads(table.schema.metadata[CHECKSUMS])
+        checksums = checked(dict[str, str], parse_json(table.schema.metadata[CHECKSUMS]))
         splits, texts, labels = (table[name].to_numpy() for name in ("split", "text", "label"))
     except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
         raise CheckpointError(

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from safr_lens.views.sanitize import shortened, visible
 from safr_lens.views.svg import INK, LINE, SOFT, Chart, chart, drawing, fitting
+from safr_lens.visible import shortened, visible
 
 # told apart by colour-blind readers too (Okabe and Ito 2008)
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")

@@ -18,7 +18,8 @@ from circuitsvis.tokens import colored_tokens
 from circuitsvis.utils.render import RenderedHTML
 
 from safr_lens.views.charts import AGAINST, FOR
-from safr_lens.views.sanitize import sanitized, shortened
+from safr_lens.views.sanitize import sanitized
+from safr_lens.visible import shortened
 
 DIGITS = 4
 _DEFAULT_COLORS = re.compile(r'(\w)="red",(\w)="blue"')

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from safr_lens.views.components import Component, script
-from safr_lens.views.sanitize import shortened, visible
+from safr_lens.visible import shortened, visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 

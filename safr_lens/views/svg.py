@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from safr_lens.views.sanitize import shortened, visible
+from safr_lens.visible import shortened, visible
 
 INK, SOFT, LINE = "#1b2330", "#566172", "#d9dee6"
 SETTINGS = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,8 +12,10 @@ import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 
+from safr_lens.checks import checked_path
 from safr_lens.data.tokenizer import TextTokenizer
-from safr_lens.errors import ConfigError, near_matches
+from safr_lens.documents import parse_json, read_text
+from safr_lens.errors import ConfigError, first_line, near_matches
 from safr_lens.word_vectors.from_texts import special_ids
 from safr_lens.word_vectors.unit_rows import unit_rows
 from safr_lens.word_vectors.vectors import WordVectors
@@ -61,7 +62,7 @@ def read_word_vectors(path: str | Path, tokenizer: TextTokenizer, *, centre: boo
     >>> [word for word, known in zip(vectors.words, vectors.known) if known]
     ['dull', 'film']
     """
-    path = Path(path)
+    path = checked_path(path, what="a file of word vectors")
     words = tuple(tokenizer.word(i) or "" for i in range(tokenizer.d_vocab))
     special = set(special_ids(tokenizer))
     kept = _kept(_rows(path, words), {word: i for i, word in enumerate(words) if word and i not in special})
@@ -182,10 +183,10 @@ def _word_list(path: Path) -> list[str]:
     if listed is None:
         raise ConfigError(f"{path} needs a list of its words beside it; expected one of {', '.join(names)}.")
     try:
-        text = listed.read_text(encoding="utf-8")
-        words = json.loads(text) if listed.suffix == ".json" else text.splitlines()
+        text = read_text(listed, most=MOST_LIST_BYTES)
+        words = parse_json(text) if listed.suffix == ".json" else text.splitlines()
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{listed} is no list of words: {error}") from None
+        raise ConfigError(f"{listed} is no list of words: {first_line(error)}") from None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ConfigError(f"{listed}: expected a list of words.")
     return words

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from safr_lens.data import TextTokenizer
 from safr_lens.data.tokenizer import PAD, UNK, without_surrogates
-from safr_lens.views.sanitize import visible
+from safr_lens.visible import visible
 from tests.browser.pages import plain
 
 SEPARATOR = "\ue000"

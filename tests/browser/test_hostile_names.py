@@ -14,7 +14,7 @@ from safr_lens.reporting.runs import ReportedRun
 from safr_lens.runs.analyze_run import analyze_run
 from safr_lens.runs.measured_data import MeasuredData
 from safr_lens.runs.record import RunRecord
-from safr_lens.views.sanitize import shortened
+from safr_lens.visible import shortened
 from tests.browser.hostile import assert_nothing_ran, seen
 from tests.browser.pages import text_of, wait_until_drawn
 from tests.browser.payloads import ENTITIES, HIDDEN, LETTERS, PAYLOADS, QUOTES, TAGS

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from safr_lens import HookedClassifier, ModelConfig, views
-from safr_lens.views.sanitize import shortened
+from safr_lens.visible import shortened
 from tests.browser.hostile import SEPARATOR, assert_nothing_ran, seen, whole_tokens
 from tests.browser.pages import notebook_page, page_of, plain, props_of, text_of, wait_until_drawn
 from tests.browser.payloads import PAYLOADS

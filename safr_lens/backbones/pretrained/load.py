@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -17,8 +16,10 @@ from transformers.utils import logging
 from safr_lens.backbones.pretrained.families import FAMILIES, family_of
 from safr_lens.backbones.pretrained.family import Family
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
-from safr_lens.checks import check_number
+from safr_lens.backbones.pretrained.size import check_fits_files
+from safr_lens.checks import check_number, checked_path
 from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.documents import DocumentError, read_json
 from safr_lens.errors import CheckpointError, ConfigError, first_line, near_matches
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
@@ -137,7 +138,7 @@ def _lowest(config: dict[str, Any], family: Family, layers: int) -> dict[str, An
 
 def encoder_folder(source: str | PathLike[str]) -> Path:
     """Return the folder of a source, which is downloaded if it is a Hub id."""
-    path = Path(source)
+    path = checked_path(source, what="the folder of a pretrained encoder")
     if path.is_dir():
         return path
     if path.exists():
@@ -163,11 +164,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except FileNotFoundError:
         raise CheckpointError(f"{folder} has no {CONFIG}; expected the folder of a pretrained encoder.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from None
+    except (DocumentError, OSError) as error:
+        raise CheckpointError(f"{path} is not JSON: {first_line(error)}") from None
     if not isinstance(config, dict):
         raise CheckpointError(f"{path} holds no JSON object.")
     return config
@@ -193,8 +194,8 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TextTokenizer:
 
 def _padding(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer) -> int | None:
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        with contextlib.suppress(OSError, json.JSONDecodeError, AttributeError):
-            token = json.loads((folder / name).read_text(encoding="utf-8")).get("pad_token")
+        with contextlib.suppress(OSError, DocumentError, AttributeError, KeyError, TypeError):
+            token = read_json(folder / name).get("pad_token")
             token_id = tokenizer.token_to_id(token["content"] if isinstance(token, dict) else token or "")
             if token_id is not None:
                 return token_id
@@ -214,6 +215,7 @@ def read_weights(folder: Path, model_class: Any, config: Mapping[str, Any], **op
         have = f" It holds {pickles[0]}, which is not read, since a pickle can run any code." if pickles else ""
         raise CheckpointError(f"{folder} has no safetensors weights.{have}")
     try:
+        check_fits_files(folder, config)
         with _quiet():
             module, loaded = model_class.from_pretrained(
                 folder,

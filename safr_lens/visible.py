@@ -1,0 +1,79 @@
+"""Text of others as it may be shown: on a page, in a terminal, in a message."""
+
+from __future__ import annotations
+
+import reprlib
+import unicodedata
+from typing import Any
+
+SHOWN = {"\n": "↵", "\r": "↵", "\t": "⇥", "\u2028": "↵", "\u2029": "↵"}
+LONGEST, LONGEST_VALUE, MOST_BITS = 200, 100, 256
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Return ``text`` so that nothing in it is invisible, reorders what stands beside it, or commands a terminal.
+
+    Line ends become a sign; control and direction marks, and code points that are no characters and break an SVG,
+    become their number; lone surrogates become U+FFFD.
+
+    Args:
+        text: of whatever origin.
+        keep: characters that stay as they are.
+
+    >>> visible("one\\ntwo"), visible("\\x1b[2J")
+    ('one↵two', '[U+001B][2J')
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return "".join(character if character in keep else _visible(character) for character in whole)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Return ``text`` cut in the middle to at most ``longest`` characters.
+
+    >>> shortened("abcdefghij", 5)
+    'ab…ij'
+    """
+    if len(text) <= longest:
+        return text
+    end = (longest - 1) // 2
+    return f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"
+
+
+def shown(value: Any, longest: int = LONGEST_VALUE) -> str:
+    """Return any value as a message quotes it, cut to ``longest`` characters whatever its size and depth.
+
+    >>> shown("good"), shown(list(range(10**6)))
+    ("'good'", '[0, 1, 2, 3, 4, 5, ...]')
+    >>> len(shown("film " * 10**6))
+    100
+    """
+    if isinstance(value, str):
+        return shortened(visible(repr(shortened(value, longest))), longest)
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return f"a number of {value.bit_length():,} bits"
+    return shortened(visible(_BOUNDED.repr(value)), longest)
+
+
+class _Bounded(reprlib.Repr):
+    def repr_int(self, value: int, level: int) -> str:
+        return "<a long number>" if value.bit_length() > MOST_BITS else repr(value)
+
+
+_BOUNDED = _Bounded()
+_BOUNDED.maxstring = _BOUNDED.maxother = LONGEST_VALUE
+_BOUNDED.maxlevel = 3
+
+
+def _visible(character: str) -> str:
+    if character in SHOWN:
+        return SHOWN[character]
+    hidden = unicodedata.category(character) in ("Cc", "Cf") and character != "\u200d"  # emoji are joined by U+200D
+    if hidden or _no_character(character):
+        return f"[U+{ord(character):04X}]"
+    return character
+
+
+def _no_character(character: str) -> bool:
+    return ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF

@@ -1,0 +1,68 @@
+"""No command of a foreign text reaches the terminal, wherever it is printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from safr_lens.cli import output
+from safr_lens.cli.stages import stages
+from safr_lens.training.progress import TrainProgress
+
+CLEAR = "\x1b[2J"
+HOSTILE = f"a{CLEAR}b\x9b2Jc\u202ed\x07\r[red]e"
+COMMANDS = set("\x1b\x9b\x07\u202e\u2066\u2028\r\x00\x7f\x85")
+
+
+def test_tables_and_lines_reach_the_terminal_without_commands(capsys):
+    output.say(HOSTILE)
+    output.print_table(HOSTILE, [HOSTILE, "n"], [[HOSTILE, "1\n2"]])
+    printed = capsys.readouterr().out
+    assert not COMMANDS & set(printed)
+    assert "[red]" in printed
+
+
+def test_progress_shows_titles_without_commands(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    with TrainProgress(epochs=1, done=0, title=HOSTILE, shown=True) as bar:
+        bar.step(1, 1, 1, {"cross_entropy": 1.0})
+    with stages(HOSTILE, shown=True)("words") as told:
+        told(1, 2)
+    assert not COMMANDS & set(capsys.readouterr().err)
+
+
+def test_a_wrong_option_is_quoted_without_commands(call):
+    for words in (
+        [f"tra{CLEAR}in"],
+        ["train", f"--{CLEAR}"],
+        ["train", "--epochs", f"{CLEAR}" * 1000],
+        ["predict", f"runs/{CLEAR}", f"text {CLEAR}"],
+        ["evaluate", "x", "--labels", f"0{CLEAR}=1"],
+        [f"--{CLEAR}"],
+    ):
+        result = call(*words)
+        assert result.exit_code == 2, words
+        assert CLEAR not in result.output, words
+        assert len(result.output) < 1500
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_text_is_classified_without_its_commands(call, run, as_json):
+    result = call("predict", run, HOSTILE, "fine \udcff film", *["--json"] * as_json)
+    assert result.exit_code == 0, result.output
+    assert not COMMANDS & set(result.output)
+
+
+def test_labels_columns_and_file_names_are_printed_without_their_commands(call, small_config, tmp_path):
+    path = tmp_path / f"re{CLEAR}views.csv"
+    rows = [f"a dull film {i},bad{CLEAR}\na fine film {i},go\u202eod\n" for i in range(12)]
+    path.write_text(f"te{CLEAR}xt,label\n" + "".join(rows))
+    out = tmp_path / f"run{CLEAR}"
+    words = ["--data", path, "--text-column", f"te{CLEAR}xt", "--label-column", "label"]
+    trained = call("train", *words, "--config", small_config, "--out", out)
+    measured = call("evaluate", out)
+    answered = call("predict", out, "a fine film")
+    refused = call("train", "--data", path, "--label-column", f"no{CLEAR}ne", "--out", tmp_path / "other")
+    for result, code in ((trained, 0), (measured, 0), (answered, 0), (refused, 2)):
+        assert result.exit_code == code, result.output
+        assert not COMMANDS & set(result.output)
+    assert "[U+" in answered.output
