@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from safr_lens.backbones import Freeze, make_backbone
 from safr_lens.backbones.edits import is_edited, make_editable
+from safr_lens.backbones.fused_attention import is_watched
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.checks import check_seed
 from safr_lens.data.labels import distinct
@@ -33,7 +34,7 @@ from safr_lens.models.pooling import pooled
 from safr_lens.models.pretrained import of_hf_classifier, on_pretrained_encoder
 from safr_lens.models.sizes import check_memory
 from safr_lens.models.top_k import TopK
-from safr_lens.models.vmask import TypeLogOdds, VMask, sample_gate
+from safr_lens.models.vmask import TypeLogOdds, VMask, log_odds_by_word, sample_gate
 
 GATE, POOLED = "hook_mask", "hook_pooled"
 OWN_HOOKS = ("hook_ungated_embed", GATE, "hook_token_logits", POOLED)
@@ -255,7 +256,7 @@ class HookedClassifier(CheckedHooks):
         reads = [(name, partial(read, name)) for name in capture]
         text = self.adapter.text_positions(input, mask)
         known = self._known_odds(input, log_odds)
-        with self._instrumented(mask, text, reads, generator, known, constant_gates, k) as local:
+        with self._instrumented(input, mask, text, reads, generator, known, constant_gates, k) as local:
             token_logits, logits = self._logits(input, mask, text)
         self.check_met(capture, seen)
         return ClassifierOutput(
@@ -305,7 +306,7 @@ class HookedClassifier(CheckedHooks):
 
         reads = [(name, lambda value, name=name: read(name, value)) for name in names]
         text = self.adapter.text_positions(input, mask)
-        with suppress(_AllSeen), self._instrumented(mask, text, reads, None, self._known_odds(input, log_odds)):
+        with suppress(_AllSeen), self._instrumented(input, mask, text, reads, None, self._known_odds(input, log_odds)):
             self._logits(input, mask, text)
         self.check_met(names, seen)
         return seen
@@ -328,9 +329,16 @@ class HookedClassifier(CheckedHooks):
             return None
         return log_odds(tokens)
 
+    def _log_odds(self, embed: Tensor, tokens: Tensor) -> Tensor:
+        by_word = self.training and self.adapter.gated == self.adapter.token_embedding
+        if by_word and not is_watched((self.adapter.embedder, self.hook_ungated_embed, *self.vmask.modules())):
+            return log_odds_by_word(self.vmask, embed, tokens)
+        return self.vmask(embed)
+
     @contextmanager
     def _instrumented(
         self,
+        tokens: Tensor,
         mask: Tensor,
         text: Tensor,
         reads: list,
@@ -349,7 +357,7 @@ class HookedClassifier(CheckedHooks):
             if self.vmask is None:
                 q = kept = torch.ones_like(embed[..., 0])
             else:
-                odds = self.vmask(embed) if log_odds is None else log_odds
+                odds = self._log_odds(embed, tokens) if log_odds is None else log_odds
                 q = torch.sigmoid(odds)
                 kept = sample_gate(odds, generator=generator) if self.training else q
             local["importance"] = q

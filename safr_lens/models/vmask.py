@@ -65,6 +65,25 @@ class TypeLogOdds:
         return self.values[tokens]
 
 
+def log_odds_by_word(
+    vmask: VMask, embed: Float[Tensor, "batch pos d_model"], tokens: Int[Tensor, "batch pos"]
+) -> Float[Tensor, "batch pos"]:
+    """Return VMASK's log-odds with their gradient, each distinct token computed once.
+
+    A batch of reviews has twice as many tokens as distinct ones. The gradient reaches the embedding through the first
+    occurrence of each, which is the same row of the matrix.
+
+    Args:
+        vmask: of the model.
+        embed: the token embedding, the same wherever the token is the same.
+        tokens: token ids.
+    """
+    types, place = tokens.unique(return_inverse=True)
+    numbers = torch.arange(tokens.numel(), device=tokens.device)
+    first = torch.full_like(types, tokens.numel()).scatter_reduce(0, place.flatten(), numbers, "amin")
+    return vmask(embed.flatten(0, 1).index_select(0, first))[place]
+
+
 def sample_gate(
     log_odds: Float[Tensor, "*shape"], *, generator: torch.Generator | None = None
 ) -> Float[Tensor, "*shape"]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from safr_lens.activations import stream_activations
-from safr_lens.models.vmask import TYPE_BLOCK, TypeLogOdds, VMask, sample_gate
+from safr_lens.models.vmask import TYPE_BLOCK, TypeLogOdds, VMask, log_odds_by_word, sample_gate
 
 NAMES = ("hook_mask", "hook_embed", "blocks.0.mlp.hook_post")
 
@@ -111,3 +111,30 @@ def test_autocast_flips_no_gate(make_model, texts):
             output = model([*texts] * 50, capture=["hook_mask"])
         drawn.append((output.activations["hook_mask"], output.importance))
     assert all(torch.equal(one, other) and other.dtype == torch.float32 for one, other in zip(*drawn, strict=True))
+
+
+def test_each_distinct_token_of_a_batch_is_computed_once_with_the_gradient_of_all():
+    generator = torch.Generator().manual_seed(0)
+    vmask, tokens = VMask(d_model=4, d_vmask=8), torch.randint(5, (3, 6), generator=generator)
+    weights, found = torch.randn(3, 6, generator=generator), []
+    for compute in (lambda embed: log_odds_by_word(vmask, embed, tokens), vmask):
+        matrix = torch.randn(5, 4, generator=torch.Generator().manual_seed(1), requires_grad=True)
+        vmask.zero_grad()
+        odds = compute(matrix[tokens])
+        (odds * weights).sum().backward()
+        found.append([odds, matrix.grad, *(weight.grad.clone() for weight in vmask.parameters())])
+    torch.testing.assert_close(*found)
+
+
+def test_in_training_each_token_is_computed_where_a_hook_looks_at_what_vmask_reads(make_model, texts):
+    model = make_model().train()
+    tokens, mask = model.to_tokens(list(texts))
+    rows = []
+    with model.hooks(bwd_hooks=[("hook_ungated_embed", lambda value, hook: rows.append(value.shape[:2]))]):
+        model(tokens, mask).logits.sum().backward()
+    assert rows == [tokens.shape]
+    by_text = torch.arange(len(tokens)).view(-1, 1, 1)
+    with model.hooks(fwd_hooks=[("hook_ungated_embed", lambda value, hook: value + by_text)]):
+        output = model(tokens, mask, capture=["hook_ungated_embed"])
+    expected = torch.sigmoid(model.vmask(output.activations["hook_ungated_embed"])) * mask
+    torch.testing.assert_close(output.importance, expected)
