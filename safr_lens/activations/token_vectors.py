@@ -1,4 +1,4 @@
-"""Token vectors of a frozen encoder: computed once, kept on disk, and read by memory map while a head is trained."""
+"""What a frozen encoder, or its frozen lower blocks, make of texts: computed once, kept on disk, read by memory map."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from safr_lens.activations.stream import MAX_POSITIONS, text_batches
 from safr_lens.activations.writing import StoreWriter, of_shards
 from safr_lens.backbones import NeuronHeadAdapter
 from safr_lens.backbones.edits import is_edited
+from safr_lens.backbones.headed import HeadedAdapter
+from safr_lens.backbones.lower_blocks import passed_over
 from safr_lens.backbones.neuron_head import knowing
 from safr_lens.models.classifier import HookedClassifier
 
@@ -29,26 +32,67 @@ DTYPE = "float32"
 Digest = bytes
 
 
+@dataclass(frozen=True)
+class KeptPart:
+    """The part of a model's encoder that is frozen and so need not run twice.
+
+    Attributes:
+        adapter: of the model.
+        n_blocks: how many of the lowest blocks; None for all of the encoder, whose token vectors a head reads.
+    """
+
+    adapter: HeadedAdapter
+    n_blocks: int | None = None
+
+    @property
+    def point(self) -> str:
+        """Where what it makes is."""
+        encoder = self.adapter.encoder
+        return encoder.residual((encoder.n_layers if self.n_blocks is None else self.n_blocks) - 1)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Its weights."""
+        module = self.adapter.encoder.module
+        trained = {name for name, weight in module.named_parameters() if weight.requires_grad}
+        return {name: tensor for name, tensor in module.state_dict().items() if name not in trained}
+
+    @property
+    def points(self) -> set[str]:
+        """The hook points that tell what it does, or change it: those of its blocks and all that is in no block."""
+        above = {module for block in self.adapter.trained for module in block.modules()}
+        return {name for name, point in self.adapter.encoder.hook_points.items() if point not in above}
+
+    def positions(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:
+        """Return where something is kept: at the text alone, or at special tokens too, to which other blocks attend."""
+        return self.adapter.text_positions(tokens, mask) if self.n_blocks is None else mask
+
+    def is_hooked(self) -> bool:
+        """Whether a hook of the user or an edit is in it."""
+        points = (self.adapter.encoder.hook_points[name] for name in self.points)
+        return any(point.fwd_hooks or point.bwd_hooks or is_edited(point) for point in points)
+
+
 class TokenVectors:
-    """Kept token vectors of texts, found by the texts' token ids.
+    """Kept vectors of texts, found by the texts' token ids.
 
     Args:
         stores: written by :func:`keep_token_vectors`.
-        adapter: of the model that they are of.
+        part: that they are of; a neuron head's adapter stands for its encoder.
     """
 
-    def __init__(self, stores: Iterable[ActivationStore], adapter: NeuronHeadAdapter) -> None:
-        self.adapter = adapter
+    def __init__(self, stores: Iterable[ActivationStore], part: KeptPart | NeuronHeadAdapter) -> None:
+        self.part = part if isinstance(part, KeptPart) else KeptPart(part)
         self._places: dict[Digest, tuple[Tensor, Int[Tensor, " pos"]]] = {}
         for store in stores:
             for number in range(len(store.manifest.shards)):
                 with safe_open(shard_path(store.folder, number), framework="pt") as file:
                     tokens, lengths = file.get_tensor("tokens"), file.get_tensor("lengths")
-                    vectors = file.get_tensor(adapter.token_vectors)  # a map of the file, not a copy of it
+                    vectors = file.get_tensor(self.part.point)  # a map of the file, not a copy of it
                 self._add(tokens, lengths, vectors)
 
     def _add(self, tokens: Tensor, lengths: Tensor, vectors: Tensor) -> None:
-        real = self.adapter.text_positions(tokens.unsqueeze(0), torch.ones(1, len(tokens), dtype=torch.bool))[0]
+        real = self.part.positions(tokens.unsqueeze(0), torch.ones(1, len(tokens), dtype=torch.bool))[0]
         parts = (one.split(lengths.tolist()) for one in (torch.arange(len(tokens)), tokens, real))
         for rows, ids, text in zip(*parts, strict=True):
             self._places[digest(ids[text])] = vectors, rows[text]
@@ -57,38 +101,55 @@ class TokenVectors:
         self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
     ) -> Float[Tensor, "batch pos d_model"] | None:
         """Return the vectors at the texts' positions and 0 at others, or None where one of the texts is not kept."""
-        text = self.adapter.text_positions(tokens, mask)
+        if self.part.n_blocks is not None and self.part.is_hooked():
+            return None
+        text = self.part.positions(tokens, mask)
         places = [self._places.get(digest(ids[real])) for ids, real in zip(tokens.cpu(), text.cpu(), strict=True)]
         if any(place is None for place in places):
             return None
         found = torch.cat([place[0][place[1]] for place in places if place is not None])
-        return at_text(found, text, self.adapter.embedding)
+        return at_text(found, text, self.part.adapter.embedding)
 
     def used(self) -> AbstractContextManager[None]:
-        """Let the model's forward passes read them instead of running the encoder, for the length of a block."""
-        return knowing(self, self.adapter)
+        """Let the model's forward passes read them instead of running that part, for the length of a block."""
+        adapter = self.part.adapter
+        if self.part.n_blocks is not None:
+            return passed_over(adapter.encoder, self.part.n_blocks, self)
+        assert isinstance(adapter, NeuronHeadAdapter)
+        return knowing(self, adapter)
 
 
 def keep_token_vectors(
-    model: HookedClassifier, data: Any, folder: Path, *, progress: Callable[[int], None] | None = None
+    model: HookedClassifier,
+    data: Any,
+    folder: Path,
+    *,
+    part: KeptPart | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> ActivationStore:
-    """Run a model's encoder over data and keep its token vectors, or find them where they are kept already.
+    """Run a frozen part of a model's encoder over data and keep what it makes, or find it where it is kept already.
 
-    They stand in a folder of their own, named after the encoder's weights and the texts' token ids, so that all
+    It stands in a folder of its own, named after the part's weights and the texts' token ids, so that all
     trainings of heads on the same texts share them. An interrupted call resumes.
 
     Args:
-        model: with a neuron head.
+        model: on an encoder.
         data: texts, or rows with ``text``; read twice.
         folder: in which that folder is made.
+        part: by default the encoder of a neuron head.
         progress: told how many texts are done.
     """
-    adapter = _adapter(model)
-    inside = folder / f"{_encoder_name(model)[:16]}-{_texts_name(model, data)[:16]}"
-    points = dict.fromkeys([adapter.token_vectors], ())
-    asked = Manifest(_encoder_name(model), (), points, (), DTYPE, SHARD_TOKENS, MAX_POSITIONS)
+    if part is None:
+        assert isinstance(model.adapter, NeuronHeadAdapter)
+        part = KeptPart(model.adapter)
+    name = _part_name(model, part)
+    inside = folder / f"{name[:16]}-{_texts_name(model, data)[:16]}"
+    asked = Manifest(name, (), {part.point: ()}, (), DTYPE, SHARD_TOKENS, MAX_POSITIONS)
     writing = StoreWriter(inside, asked, overwrite=False, progress=progress)
-    for group in of_shards(text_batches(model, data, max_positions=MAX_POSITIONS), SHARD_TOKENS):
+    batches = text_batches(model, data, max_positions=MAX_POSITIONS)
+    if part.n_blocks is not None:
+        batches = (replace(batch, special_ids=()) for batch in batches)  # special tokens are kept too
+    for group in of_shards(batches, SHARD_TOKENS):
         writing.shard(model, group)
     writing.finish()
     return load_activations(inside)
@@ -100,14 +161,10 @@ def vectors_folder() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "safr_lens" / "token_vectors"
 
 
-def _adapter(model: HookedClassifier) -> NeuronHeadAdapter:
-    assert isinstance(model.adapter, NeuronHeadAdapter)
-    return model.adapter
-
-
-def _encoder_name(model: HookedClassifier) -> str:
+def _part_name(model: HookedClassifier, part: KeptPart) -> str:
     config = json.dumps([model.config.encoder, model.config.n_ctx, model.tokenizer.pad_id], sort_keys=True)
-    return hashed([config, model.tokenizer.tokenizer.to_str()], _adapter(model).encoder.module.state_dict())
+    lower = [] if part.n_blocks is None else [part.point]
+    return hashed([config, model.tokenizer.tokenizer.to_str(), *lower], part.weights)
 
 
 def _texts_name(model: HookedClassifier, data: Any) -> str:
@@ -120,9 +177,7 @@ def _texts_name(model: HookedClassifier, data: Any) -> str:
 
 def needs_encoder(adapter: NeuronHeadAdapter) -> bool:
     """Whether the token vectors may change: the encoder is trained, or a hook of the user or an edit is in it."""
-    points = adapter.encoder.hook_points.values()
-    hooked = any(point.fwd_hooks or point.bwd_hooks or is_edited(point) for point in points)
-    return hooked or not adapter.frozen
+    return not adapter.frozen or KeptPart(adapter).is_hooked()
 
 
 def at_text(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+from torch import nn
+
 from safr_lens.backbones.encoder import Encoder
 from safr_lens.checks import check_number
 from safr_lens.errors import ConfigError
@@ -19,8 +21,8 @@ def check_freeze(freeze: object) -> None:
         check_number("freeze", freeze, low=0, whole=True)
 
 
-def freeze_encoder(encoder: Encoder, freeze: Freeze) -> None:
-    """Exclude weights of an encoder from training.
+def freeze_encoder(encoder: Encoder, freeze: Freeze) -> list[nn.Module]:
+    """Exclude weights of an encoder from training, and return the modules that are trained.
 
     Args:
         encoder: changed in place.
@@ -33,7 +35,7 @@ def freeze_encoder(encoder: Encoder, freeze: Freeze) -> None:
     check_freeze(freeze)
     if isinstance(freeze, str):
         encoder.module.requires_grad_(freeze == "none")
-        return
+        return [encoder.module] if freeze == "none" else []
     if freeze > encoder.n_layers:
         raise ConfigError(
             f"freeze is {freeze}, but the encoder has {encoder.n_layers} blocks; use at most that, or all to freeze "
@@ -45,3 +47,4 @@ def freeze_encoder(encoder: Encoder, freeze: Freeze) -> None:
         parameter.requires_grad_(False)
     for block in encoder.blocks[:freeze]:
         block.requires_grad_(False)
+    return list(encoder.blocks[freeze:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,14 +10,22 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from safr_lens.backbones.encoder import Encoder
+from safr_lens.backbones.freezing import Freeze, freeze_encoder
+from safr_lens.backbones.lower_blocks import run_encoder
 
 
 class HeadedEncoder(nn.Module):
-    """An encoder's weights and a head; what is frozen as a whole stays in evaluation mode, without dropout."""
+    """An encoder's weights and a head; what is frozen of the encoder stays in evaluation mode, without dropout.
 
-    def __init__(self, encoder: nn.Module, head: nn.Module, *, frozen: bool) -> None:
+    Args:
+        encoder: the encoder's module.
+        head: reads its token vectors.
+        trained: the modules of the encoder that are trained.
+    """
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, *, trained: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.encoder, self.head, self.frozen = encoder, head, frozen
+        self.encoder, self.head, self.trained = encoder, head, list(trained)
 
     @property
     def cfg(self) -> Any:
@@ -25,8 +34,9 @@ class HeadedEncoder(nn.Module):
 
     def train(self, mode: bool = True) -> HeadedEncoder:
         super().train(mode)
-        if self.frozen:
-            self.encoder.eval()
+        self.encoder.eval()
+        for part in self.trained:
+            part.train(mode)
         return self
 
 
@@ -35,12 +45,14 @@ class HeadedAdapter:
 
     Args:
         encoder: on which it stands.
+        freeze: which of its weights are not trained.
     """
 
     dropout_points = ()
 
-    def __init__(self, encoder: Encoder) -> None:
-        self.encoder = encoder
+    def __init__(self, encoder: Encoder, *, freeze: Freeze) -> None:
+        self.encoder, self.freeze = encoder, freeze
+        self.trained = freeze_encoder(encoder, freeze)
         self.d_model, self.n_ctx, self.token_embedding = encoder.d_model, encoder.n_ctx, encoder.token_embedding
         self.hook_points, self.hookable = encoder.hook_points, encoder.hookable
 
@@ -56,6 +68,17 @@ class HeadedAdapter:
         self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
     ) -> Bool[Tensor, "batch pos"]:
         return self.encoder.text_positions(tokens, mask)
+
+    def vectors(
+        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """Return the encoder's token vectors."""
+        return run_encoder(self.encoder, tokens, mask)
+
+    @property
+    def n_frozen(self) -> int:
+        """How many of the lowest blocks are frozen while others are trained."""
+        return self.freeze if isinstance(self.freeze, int) else 0
 
     def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
         self.encoder.moved_to(device, dtype)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.encoder import Encoder
-from safr_lens.backbones.freezing import Freeze, freeze_encoder
+from safr_lens.backbones.freezing import Freeze
 from safr_lens.backbones.headed import HeadedAdapter, HeadedEncoder
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.backbones.protocol import Capabilities
@@ -86,10 +86,9 @@ class NeuronHeadAdapter(HeadedAdapter):
     readout_scale = None
 
     def __init__(self, encoder: Encoder, head: NeuronHead, *, freeze: Freeze = "all") -> None:
-        super().__init__(encoder)
-        freeze_encoder(encoder, freeze)
+        super().__init__(encoder, freeze=freeze)
         self.frozen = freeze == "all"
-        self.module = HeadedEncoder(encoder.module, head, frozen=self.frozen)
+        self.module = HeadedEncoder(encoder.module, head, trained=self.trained)
         self.d_mlp = head.mlp.W_in.shape[1]
         self.gated = "head.ln.hook_normalized" if self.frozen else encoder.token_embedding
         self.capabilities = Capabilities(
@@ -149,7 +148,7 @@ class NeuronHeadAdapter(HeadedAdapter):
     def run(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos c"]:
         known = self.known_vectors
         vectors = None if known is None else known(tokens, mask)
-        return self.module.head(self.encoder.run(tokens, mask) if vectors is None else vectors)
+        return self.module.head(self.vectors(tokens, mask) if vectors is None else vectors)
 
     def edits(self, mask: Bool[Tensor, "batch pos"], *, through_neurons: bool) -> Edits:
         return Edits()

@@ -1,4 +1,4 @@
-"""A training that reads the token vectors of its frozen encoder instead of running it at each step."""
+"""A training that reads what its frozen encoder, or its frozen lower blocks, make instead of running them each time."""
 
 from __future__ import annotations
 
@@ -8,27 +8,43 @@ from pathlib import Path
 
 from accelerate import Accelerator
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
-from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors, needs_encoder, vectors_folder
+from safr_lens.activations.token_vectors import KeptPart, TokenVectors, keep_token_vectors, vectors_folder
 from safr_lens.backbones import NeuronHeadAdapter
+from safr_lens.backbones.headed import HeadedAdapter
 from safr_lens.data.dataset import TextData
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.visible import visible
 
 
-def reads_kept_vectors(model: HookedClassifier, data: TextData, penalty: SafrPenalty) -> bool:
-    """Whether nothing of a training needs the encoder itself.
+def kept_part(model: HookedClassifier, data: TextData, penalty: SafrPenalty) -> KeptPart | None:
+    """Return the part of an encoder that a training need not run at each step; None where it needs all of it.
 
-    Its weights are frozen, no term of the penalty and no hook of the user looks into it, and the data is no stream,
-    whose token vectors may not fit on the disk.
+    The part's weights are frozen, no term of the penalty, no gate of VMASK and no hook of the user looks into it, and
+    the data is no stream, whose vectors may not fit on the disk.
     """
     adapter = model.adapter
-    if not isinstance(adapter, NeuronHeadAdapter) or data.streaming or needs_encoder(adapter):
-        return False
-    return not set(penalty.hook_names(adapter)) & set(adapter.encoder.hook_points)
+    if not isinstance(adapter, HeadedAdapter) or data.streaming:
+        return None
+    whole = isinstance(adapter, NeuronHeadAdapter) and adapter.frozen
+    if not whole and not 0 < adapter.n_frozen < adapter.encoder.n_layers:
+        return None
+    part = KeptPart(adapter, None if whole else adapter.n_frozen)
+    looked_at = set(penalty.hook_names(adapter))
+    if model.vmask is not None or (model.config.dropout and not whole):
+        looked_at.add(adapter.gated)
+    return None if part.is_hooked() or looked_at & part.points else part
 
 
 @contextmanager
@@ -41,28 +57,30 @@ def kept_vectors(
     accelerator: Accelerator,
     shown: bool,
 ) -> Iterator[None]:
-    """Compute the token vectors of all splits, or find them in ``folder``, and let the model read them for a block.
+    """Compute what the frozen part of an encoder makes of all splits, or find it in ``folder``, for a block.
 
     Where a training needs the encoder itself, nothing is computed and it runs at each step.
     """
-    if not reads_kept_vectors(model, data, penalty):
+    part = kept_part(model, data, penalty)
+    if part is None:
         yield
         return
-    adapter = model.adapter
-    assert isinstance(adapter, NeuronHeadAdapter)
+    what = "token vectors" if part.n_blocks is None else f"outputs of the {part.n_blocks} lowest blocks"
     inside = vectors_folder() if folder is None else Path(folder)
     console = Console(stderr=True, quiet=not (shown and accelerator.is_main_process))
     with accelerator.main_process_first(), _progress(console) as bar:
         stores = []
         for name, split in data.items():
-            task = bar.add_task(f"token vectors, {name} split", total=len(split))
-            stores.append(
-                keep_token_vectors(model, split, inside, progress=lambda n, task=task: bar.update(task, completed=n))
-            )
+            task = bar.add_task(f"{what}, {name} split", total=len(split))
+
+            def told(n_texts: int, task: TaskID = task) -> None:
+                bar.update(task, completed=n_texts)
+
+            stores.append(keep_token_vectors(model, split, inside, part=part, progress=told))
     size = sum(path.stat().st_size for store in stores for path in store.folder.iterdir())
-    said = f"  token vectors of the encoder: {size / 1e6:,.0f} MB in {inside}, for further trainings"
+    said = f"  {what} of the encoder: {size / 1e6:,.0f} MB in {inside}, for further trainings"
     console.print(Text(visible(said)))
-    with TokenVectors(stores, adapter).used():
+    with TokenVectors(stores, part).used():
         yield
 
 

@@ -179,7 +179,7 @@ def _train(
     kept = kept_vectors(model, data, penalty, vectors_folder, accelerator=trainer.accelerator, shown=progress)
     encoder = _encoder(model) if config.gradient_checkpointing else None
     again = nullcontext() if encoder is None else checkpointed(encoder.blocks)
-    with kept, again:
+    with again, kept:  # lower blocks that do not run are not computed again either
         started = time.perf_counter()
         with (
             repeatable(trainer.accelerator.device),

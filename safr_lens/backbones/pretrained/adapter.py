@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
-from safr_lens.backbones.freezing import Freeze, freeze_encoder
+from safr_lens.backbones.freezing import Freeze
 from safr_lens.backbones.headed import HeadedAdapter, HeadedEncoder
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.backbones.pretrained.load import make_encoder
@@ -25,12 +25,13 @@ class EncoderAdapter(HeadedAdapter):
         encoder: whose blocks they are.
         n_layers: how many of them.
         exact: logits are an exact sum over the last MLP's neurons and the rest.
+        freeze: which of the encoder's weights are not trained (:func:`~safr_lens.backbones.freezing.freeze_encoder`).
     """
 
     encoder: HookedEncoder
 
-    def __init__(self, encoder: HookedEncoder, *, n_layers: int, exact: bool) -> None:
-        super().__init__(encoder)
+    def __init__(self, encoder: HookedEncoder, *, n_layers: int, exact: bool, freeze: Freeze = "none") -> None:
+        super().__init__(encoder, freeze=freeze)
         self.n_layers, self.d_mlp, self.gated = n_layers, encoder.d_mlp, encoder.token_embedding
         self.capabilities = Capabilities(
             exact_decomposition=exact,
@@ -83,9 +84,8 @@ class PretrainedAdapter(EncoderAdapter):
     def __init__(self, encoder: HookedEncoder, unembed: nn.Linear, *, freeze: Freeze = "none") -> None:
         if encoder.family.decoder:
             raise ConfigError("A decoder is read through a neuron head; use readout='neuron_head'.")
-        super().__init__(encoder, n_layers=encoder.n_layers, exact=True)
-        freeze_encoder(encoder, freeze)
-        self.module = HeadedEncoder(encoder.module, unembed, frozen=freeze == "all")
+        super().__init__(encoder, n_layers=encoder.n_layers, exact=True, freeze=freeze)
+        self.module = HeadedEncoder(encoder.module, unembed, trained=self.trained)
 
     @classmethod
     def from_config(cls, config: BackboneConfig, *, d_vocab: int, n_classes: int) -> PretrainedAdapter:
@@ -111,7 +111,7 @@ class PretrainedAdapter(EncoderAdapter):
         }
 
     def run(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Float[Tensor, "batch pos c"]:
-        return self.module.head(self.encoder.run(tokens, mask))
+        return self.module.head(self.vectors(tokens, mask))
 
     def edits(self, mask: Bool[Tensor, "batch pos"], *, through_neurons: bool) -> Edits:
         last = self.n_layers - 1
