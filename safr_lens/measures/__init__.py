@@ -17,6 +17,7 @@ from safr_lens.measures.faithfulness import (
 )
 from safr_lens.measures.formulas.class_selectivity import class_selectivity
 from safr_lens.measures.formulas.coherence import Coherence, coherence, welch_bound
+from safr_lens.measures.formulas.distinctness import distinct_neurons
 from safr_lens.measures.formulas.evidence import neurons_for_half
 from safr_lens.measures.formulas.monosemanticity import monosemanticity_score, similarity_baseline
 from safr_lens.measures.formulas.name_fidelity import NameFidelity, name_fidelity
@@ -66,6 +67,7 @@ __all__ = [
     "coherence",
     "collect_statistics",
     "comprehensiveness",
+    "distinct_neurons",
     "effective_rank",
     "evaluate",
     "faithfulness",
