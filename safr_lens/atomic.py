@@ -16,6 +16,8 @@ from typing import Any
 
 HERE = f"{zlib.crc32(platform.node().encode()):08x}"  # a process id means nothing on another machine
 
+TEMPORARY = re.compile(rf"\..+\.{HERE}-(\d+)-\w+\.tmp")
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -25,7 +27,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left_behind(target)
+    remove_left_behind(target.parent)
     prefix = f".{target.name}.{HERE}-{os.getpid()}-"
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=".tmp")
     os.close(handle)
@@ -87,10 +89,10 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _remove_left_behind(target: Path) -> None:
-    own = re.compile(rf"\.{re.escape(target.name)}\.{HERE}-(\d+)-\w+\.tmp")
-    for path in target.parent.iterdir():
-        found = own.fullmatch(path.name)
+def remove_left_behind(folder: Path) -> None:
+    """Remove the temporary files of processes that do not run any more."""
+    for path in folder.iterdir():
+        found = TEMPORARY.fullmatch(path.name)
         if found and not is_alive(int(found[1])):
             path.unlink(missing_ok=True)
 

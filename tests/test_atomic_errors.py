@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from safr_lens import SafrLensError, errors
-from safr_lens.atomic import replacing, write_json, write_text
+from safr_lens.atomic import HERE, replacing, write_json, write_text
 from safr_lens.errors import near_matches
 
 
@@ -107,3 +109,22 @@ def test_every_error_of_the_module_is_of_the_one_family():
     made = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert len(made) >= 7
     assert all(issubclass(kind, SafrLensError) for kind in made)
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, living = (tmp_path / f".a.txt.{HERE}-{pid}-x1_y.tmp" for pid in (ended.pid, os.getppid()))
+    for path in (dead, living, tmp_path / ".a.txt.tmp"):
+        path.write_text("half")
+    write_text(tmp_path / "b.txt", "text")
+    assert sorted(os.listdir(tmp_path)) == sorted([living.name, ".a.txt.tmp", "b.txt"])
+
+
+def test_what_the_system_refuses_to_other_languages_is_an_os_error(tmp_path):
+    with pytest.raises(OSError, match="No space left on device") as error, replacing(tmp_path / "a"):
+        raise RuntimeError("I/O error: whatever (os error 28)")
+    assert error.value.errno == 28
+    with pytest.raises(RuntimeError), replacing(tmp_path / "a"):
+        raise RuntimeError("something else")
+    assert os.listdir(tmp_path) == []

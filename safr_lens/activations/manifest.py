@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,19 @@ MEND = "Name another folder, or replace what is there with overwrite=True."
 
 @dataclass(frozen=True)
 class Shard:
-    """One stored file: its counts, and the sha256 of its texts (token ids, lengths, labels and numbers)."""
+    """One stored file: its counts, and sha256s.
+
+    Attributes:
+        n_texts, n_tokens, n_cut: counts.
+        sha256: of its texts (token ids, lengths, labels and numbers).
+        file_sha256: of the file; None in stores of earlier versions.
+    """
 
     n_texts: int
     n_tokens: int
     n_cut: int
     sha256: str
+    file_sha256: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,8 @@ class Manifest:
         described = asdict(self)
         described["hooks"] = {name: {"shape": list(shape), "dtype": self.dtype} for name, shape in self.hooks.items()}
         del described["dtype"]
-        write_json(folder / MANIFEST, {"format": FORMAT, **described})
+        content = {"format": FORMAT, **described}
+        write_json(folder / MANIFEST, content | {"sha256": _digest(content)})
 
     def check_same(self, asked: Manifest, folder: Path) -> None:
         """Raise a CheckpointError that names the first way in which what is stored is not what is asked for."""
@@ -99,6 +109,9 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise damaged(path, error) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f'{path} was not written by safr_lens (expected "format": "{FORMAT}"). {MEND}')
+    said = content.pop("sha256", None)
+    if said is not None and said != _digest(content):
+        raise damaged(path, "its checksum is another one")
     try:
         return _manifest(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -128,11 +141,17 @@ def _manifest(content: dict[str, Any]) -> Manifest:
         shard_tokens=_count(content["shard_tokens"]),
         max_positions=_count(content["max_positions"]),
         shards=tuple(
-            Shard(_count(s["n_texts"]), _count(s["n_tokens"]), _count(s["n_cut"]), str(s["sha256"]))
+            Shard(
+                _count(s["n_texts"]), _count(s["n_tokens"]), _count(s["n_cut"]), str(s["sha256"]), s.get("file_sha256")
+            )
             for s in content["shards"]
         ),
         complete=content["complete"] is True,
     )
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _count(value: Any) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch, positions_in_text
 from safr_lens.activations.manifest import DTYPES, Manifest, Shard, damaged, shard_path
 from safr_lens.activations.stream import activations_of, pairs_among
+from safr_lens.artefacts import checks_files, file_sha256
 from safr_lens.atomic import replacing
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError, ConfigError
@@ -84,8 +85,16 @@ def write_shard(path: Path, index: dict[str, Tensor], stored: dict[str, Tensor])
         save_file({**index, **stored}, temporary)
 
 
+def check_file(folder: Path, number: int, manifest: Manifest) -> None:
+    """Raise a CheckpointError where a file is not what was written; one that is missing is left to its reader."""
+    path, said = shard_path(folder, number), manifest.shards[number].file_sha256
+    if said is not None and checks_files() and path.is_file() and file_sha256(path) != said:
+        raise damaged(path, "its checksum is another one")
+
+
 def check_shard(folder: Path, number: int, manifest: Manifest) -> None:
     """Raise a CheckpointError where a file is missing or is not the shard that the manifest describes."""
+    check_file(folder, number, manifest)
     with _opened(shard_path(folder, number)) as file:
         _checked_index(file, folder, number, manifest)
 

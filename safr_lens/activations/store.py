@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.fingerprint import fingerprint
 from safr_lens.activations.manifest import DTYPES, MANIFEST, Manifest, read_manifest
-from safr_lens.activations.shard import read_shard
+from safr_lens.activations.shard import check_file, read_shard
 from safr_lens.activations.stream import MAX_POSITIONS, Data, checked_hooks, pairs_among, text_batches
-from safr_lens.activations.writing import StoreWriter, of_shards
+from safr_lens.activations.writing import StoreWriter, of_shards, own_files
+from safr_lens.artefacts import changing, locked, settle
+from safr_lens.artefacts import read_manifest as run_manifest
 from safr_lens.backbones.edits import is_edited
 from safr_lens.checks import check_choice, check_number, checked_path
-from safr_lens.errors import CheckpointError
+from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.models.classifier import HookedClassifier
 
 SHARD_TOKENS = 100_000
@@ -31,6 +34,7 @@ class ActivationStore:
 
     folder: Path
     manifest: Manifest = field(repr=False)
+    _checked: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -59,6 +63,9 @@ class ActivationStore:
 
     def __iter__(self) -> Iterator[ActivationBatch]:
         for number in range(len(self.manifest.shards)):
+            if number not in self._checked:
+                check_file(self.folder, number, self.manifest)
+                self._checked.add(number)
             yield from read_shard(self.folder, number, self.manifest)
 
 
@@ -85,7 +92,7 @@ def save_activations(
         folder: where to write ``manifest.json`` and ``activations-00000.safetensors``, ...; it need not exist.
         dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"``. 1,024 neurons in float32 take 4 KiB a token.
         shard_tokens: tokens a file, at most (one batch always fits); so many are in memory.
-        overwrite: remove the activations that are there first.
+        overwrite: replace the activations that are there, once the new ones are complete.
         progress: told how many texts are done, after every batch.
 
     Returns:
@@ -93,7 +100,7 @@ def save_activations(
 
     Raises:
         CheckpointError: the folder holds activations of another model, other data, other hook points or other
-            settings, or damaged ones.
+            settings, or damaged ones; or another process writes to it.
         ConfigError: an unknown type, a size that is no whole number above 0, or a value too large for float16.
         HookError, DataError, TextError: see :func:`stream_activations`.
 
@@ -117,13 +124,27 @@ def save_activations(
     edited = tuple(sorted(name for name, point in model.hook_dict.items() if point.fwd_hooks or is_edited(point)))
     hooks, pairs = dict.fromkeys(names, ()), pairs_among(model, names)
     asked = Manifest(fingerprint(model), edited, hooks, pairs, dtype, shard_tokens, max_positions)
-    writing = StoreWriter(
-        checked_path(folder, what="a folder to write to"), asked, overwrite=overwrite, progress=progress
-    )
-    for batches in of_shards(text_batches(model, data, max_positions=max_positions), shard_tokens):
-        writing.shard(model, batches)
-    writing.finish()
+    path = checked_path(folder, what="a folder to write to")
+    with locked(path), _place(path, overwrite=overwrite) as place:
+        writing = StoreWriter(place, asked, progress=progress)
+        for batches in of_shards(text_batches(model, data, max_positions=max_positions), shard_tokens):
+            writing.shard(model, batches)
+        writing.finish()
     return load_activations(folder)
+
+
+@contextmanager
+def _place(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yield the folder itself, or where there is something to overwrite one whose files take its place at the end."""
+    with suppress(CheckpointError):  # a damaged one, which is a store's as far as anybody knows
+        if run_manifest(folder) is not None:
+            raise ConfigError(f"{folder} holds a model or an analysis. Name another folder for the activations.")
+    old = own_files(folder) if overwrite else []
+    if not old:
+        yield folder
+        return
+    with changing(folder, removed=old, described=False) as new:
+        yield new
 
 
 def load_activations(folder: str | PathLike[str]) -> ActivationStore:
@@ -135,6 +156,8 @@ def load_activations(folder: str | PathLike[str]) -> ActivationStore:
     """
     folder = checked_path(folder, what="a folder of activations")
     is_folder = folder.is_dir()
+    if is_folder:
+        settle(folder)
     manifest = read_manifest(folder) if is_folder else None
     if manifest is None:
         what = f"has no {MANIFEST}" if is_folder else "is no folder"

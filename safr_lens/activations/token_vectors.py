@@ -21,6 +21,7 @@ from safr_lens.activations.manifest import Manifest, shard_path
 from safr_lens.activations.store import SHARD_TOKENS, ActivationStore, load_activations
 from safr_lens.activations.stream import MAX_POSITIONS, text_batches
 from safr_lens.activations.writing import StoreWriter, of_shards
+from safr_lens.artefacts import locked
 from safr_lens.backbones import NeuronHeadAdapter
 from safr_lens.backbones.edits import is_edited
 from safr_lens.backbones.headed import HeadedAdapter
@@ -145,13 +146,14 @@ def keep_token_vectors(
     name = _part_name(model, part)
     inside = folder / f"{name[:16]}-{_texts_name(model, data)[:16]}"
     asked = Manifest(name, (), {part.point: ()}, (), DTYPE, SHARD_TOKENS, MAX_POSITIONS)
-    writing = StoreWriter(inside, asked, overwrite=False, progress=progress)
     batches = text_batches(model, data, max_positions=MAX_POSITIONS)
     if part.n_blocks is not None:
         batches = (replace(batch, special_ids=()) for batch in batches)  # special tokens are kept too
-    for group in of_shards(batches, SHARD_TOKENS):
-        writing.shard(model, group)
-    writing.finish()
+    with locked(inside, patience=-1):  # another training may be about to keep the same
+        writing = StoreWriter(inside, asked, progress=progress)
+        for group in of_shards(batches, SHARD_TOKENS):
+            writing.shard(model, group)
+        writing.finish()
     return load_activations(inside)
 
 

@@ -9,34 +9,33 @@ from pathlib import Path
 
 from safr_lens.activations.manifest import MANIFEST, MEND, Manifest, read_manifest, shard_path
 from safr_lens.activations.shard import activations_of_shard, check_shard, described, index_of, write_shard
+from safr_lens.artefacts import file_sha256
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError
 from safr_lens.models.classifier import HookedClassifier
 
 OWN_FILES = re.compile(r"manifest\.json|activations-\d{5,}\.safetensors")
-OWN_TEMPORARIES = re.compile(rf"\.({OWN_FILES.pattern})\.\w+\.tmp")
+OWN_TEMPORARIES = re.compile(rf"\.({OWN_FILES.pattern})\.[\w-]+\.tmp")
 
 
 class StoreWriter:
     """A folder that is being filled: shards that are there are compared with the data, the others are made."""
 
-    def __init__(
-        self, folder: Path, asked: Manifest, *, overwrite: bool, progress: Callable[[int], None] | None
-    ) -> None:
+    def __init__(self, folder: Path, asked: Manifest, *, progress: Callable[[int], None] | None) -> None:
         self.folder, self.progress = folder, progress
         self.number = self.n_texts = 0
         self.manifest = asked
         if folder.exists() and not folder.is_dir():
             raise CheckpointError(f"{folder} is a file; expected a folder for the activations.")
-        if overwrite:
-            _remove(folder, OWN_FILES)
         existing = read_manifest(folder)
         if existing is not None:
             existing.check_same(asked, folder)
             self.manifest = existing
-        elif any(OWN_FILES.fullmatch(path.name) for path in _files(folder)):
+        elif own_files(folder):
             raise CheckpointError(f"{folder} holds activations without a {MANIFEST}. {MEND}")
-        _remove(folder, OWN_TEMPORARIES)
+        for path in _files(folder):
+            if OWN_TEMPORARIES.fullmatch(path.name):
+                path.unlink()
         self.n_stored = len(self.manifest.shards)
 
     def shard(self, model: HookedClassifier, batches: list[Batch]) -> None:
@@ -57,7 +56,9 @@ class StoreWriter:
                 shapes = {name: tuple(tensor.shape[1:]) for name, tensor in stored.items()}
                 self.manifest = replace(self.manifest, hooks=shapes)
                 self.manifest.write(self.folder)  # ahead of any shard, so that none is ever without a manifest
-            write_shard(shard_path(self.folder, self.number), index, stored)
+            path = shard_path(self.folder, self.number)
+            write_shard(path, index, stored)
+            shard = replace(shard, file_sha256=file_sha256(path))
             self.manifest = replace(self.manifest, shards=(*self.manifest.shards, shard))
             self.manifest.write(self.folder)
         self.number += 1
@@ -94,11 +95,10 @@ def of_shards(batches: Iterable[Batch], shard_tokens: int) -> Iterator[list[Batc
         yield group
 
 
+def own_files(folder: Path) -> list[str]:
+    """Return the names of the files of a store that a folder holds."""
+    return [path.name for path in _files(folder) if OWN_FILES.fullmatch(path.name)]
+
+
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []  # the manifest ahead of the shards
-
-
-def _remove(folder: Path, names: re.Pattern[str]) -> None:
-    for path in _files(folder):
-        if names.fullmatch(path.name):
-            path.unlink()
+    return sorted(folder.iterdir()) if folder.is_dir() else []

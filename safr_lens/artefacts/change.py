@@ -17,7 +17,7 @@ from typing import Any
 
 from safr_lens.artefacts.lock import held, is_held
 from safr_lens.artefacts.manifest import MANIFEST, Manifest, read_manifest, recorded
-from safr_lens.atomic import sync, system_errors
+from safr_lens.atomic import remove_left_behind, sync, system_errors
 from safr_lens.errors import CheckpointError
 from safr_lens.launch import speaks
 
@@ -48,6 +48,7 @@ def locked(folder: str | os.PathLike[str], *, patience: float = 0.0) -> Iterator
         _move_made(path)
         for left in path.glob(f"{MAKING}*"):
             shutil.rmtree(left)
+        remove_left_behind(path)
         yield
 
 

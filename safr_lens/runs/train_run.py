@@ -129,7 +129,8 @@ def finished_run(
     Raises:
         CheckpointError: the folder holds a run with other settings, or a damaged one.
     """
-    drop_stale_state(folder)
+    with locked(folder):
+        drop_stale_state(folder)
     path = folder / METRICS
     if not path.is_file():
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tokenizers import Tokenizer
 
 from safr_lens.activations import ActivationStore, load_activations, save_activations, shard, stream_activations
 from safr_lens.activations.fingerprint import fingerprint
+from safr_lens.activations.writing import StoreWriter
 from safr_lens.data import TextTokenizer
 from safr_lens.errors import CheckpointError, ConfigError, DataError, HookError
 from tests.training.corpus import rows, tiny_classifier
@@ -241,6 +243,7 @@ def test_a_shard_that_was_written_but_not_entered_is_written_again(classifier, s
     whole = contents(stored)
     manifest = json.loads(whole["manifest.json"])
     manifest["shards"], manifest["complete"] = manifest["shards"][:1], False
+    del manifest["sha256"]
     (stored / "manifest.json").write_text(json.dumps(manifest))
     (stored / "activations-00001.safetensors").write_bytes(b"anything")
     save_activations(classifier, DATA, HOOKS, stored, **SIZES)
@@ -496,6 +499,15 @@ def first(folder: Path) -> Path:
     return folder / "activations-00000.safetensors"
 
 
+def of_an_earlier_version(folder: Path) -> None:
+    """Take the checksums of files away, which stores of earlier versions lack."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["sha256"]
+    for entered in manifest["shards"]:
+        del entered["file_sha256"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
 def edit_manifest(folder: Path, **changes) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
@@ -661,6 +673,7 @@ class Bomb:
 
 @pytest.mark.parametrize("damage", SHARD_FAULTS, ids=lambda damage: damage.__name__)
 def test_a_fault_of_a_shard_is_named_when_it_is_read_and_when_it_is_gone_on_with(classifier, stored, damage):
+    of_an_earlier_version(stored)
     damage(stored)
     store = load_activations(stored)
     for use in (lambda: list(store), lambda: save_activations(classifier, DATA, HOOKS, stored, **SIZES)):
@@ -668,6 +681,48 @@ def test_a_fault_of_a_shard_is_named_when_it_is_read_and_when_it_is_gone_on_with
             use()
         assert SHARD_FAULTS[damage] in str(error.value)
         assert "activations-00000.safetensors" in str(error.value) and "overwrite=True" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["activations-00000.safetensors", "activations-00001.safetensors", "manifest.json"])
+def test_every_flipped_bit_of_a_store_is_noticed_or_changes_nothing(classifier, stored, name):
+    path, expected = stored / name, list(load_activations(stored))
+    content, draw = path.read_bytes(), random.Random(0)
+    for _ in range(40):
+        changed = bytearray(content)
+        changed[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(changed)
+        try:
+            assert same_batches(load_activations(stored), expected)
+        except CheckpointError as error:
+            assert name in str(error)
+
+
+def test_a_store_of_an_earlier_version_loads_and_is_gone_on_with(classifier, stored):
+    expected = list(load_activations(stored))
+    of_an_earlier_version(stored)
+    assert same_batches(load_activations(stored), expected)
+    assert save_activations(classifier, DATA, HOOKS, stored, **SIZES).complete
+
+
+def test_a_replacing_store_that_fails_leaves_the_old_one_whole(classifier, stored, monkeypatch):
+    whole = contents(stored)
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
+        patch.setattr(StoreWriter, "finish", interrupt)
+        save_activations(classifier, DATA[:6], NEURONS, stored, overwrite=True)
+    assert contents(stored) == whole
+
+
+def test_activations_never_replace_the_manifest_of_a_model(classifier, tmp_path):
+    classifier.save_pretrained(tmp_path)
+    whole = contents(tmp_path)
+    for overwrite in (False, True):
+        with pytest.raises(ConfigError, match="holds a model or an analysis"):
+            save_activations(classifier, DATA, HOOKS, tmp_path, overwrite=overwrite)
+    assert contents(tmp_path) == whole
+
+
+def interrupt(*args):
+    raise KeyboardInterrupt
 
 
 def test_a_damaged_folder_can_be_overwritten(classifier, stored, tmp_path):
