@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from safr_lens import HookedClassifier, SafrPenalty, TrainConfig, train
+from safr_lens import HookedClassifier, SafrPenalty, TextData, TrainConfig, train
 from safr_lens.errors import CheckpointError
 from tests.training.corpus import sentiment_data, tiny_classifier
 from tests.two_processes import run_in_two_processes
@@ -30,7 +31,7 @@ from safr_lens import train
 from safr_lens.errors import TrainingError
 from safr_lens.training import loop, progress
 from tests.training.corpus import tiny_classifier
-from tests.training.test_accelerate_two_processes import DATA, settings
+from tests.training.test_accelerate_two_processes import DATA, settings, streamed
 
 folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
 run = folder / "run"
@@ -79,6 +80,8 @@ if rank == 0:
 resumed = train(tiny_classifier(), DATA, **settings(), out=folder / "stopped", resume=True)
 same = {n: torch.equal(t, result.model.state_dict()[n]) for n, t in resumed.model.state_dict().items()}
 
+of_stream = train(tiny_classifier(), streamed(DATA), **settings(epochs=1))
+
 if rank == 1:
     loop.batch_terms = not_a_number
 try:
@@ -93,6 +96,7 @@ noted = {
     "processes": int(os.environ["WORLD_SIZE"]),
     "metrics": {**result.metrics, "seconds": None},
     "history": [{**vars(record), "seconds": None} for record in result.history],
+    "streamed": of_stream.history[0].terms,
     "resumed": all(same.values()),
     "stopped": stopped,
 }
@@ -103,8 +107,12 @@ DATA = sentiment_data(n_train=36)  # five batches, of which one is short: a proc
 
 
 def settings(**changes) -> dict:
-    config = TrainConfig(epochs=3, patience=3, batch_size=8, learning_rate=1e-2, **changes)
+    config = TrainConfig(**{"epochs": 3, "patience": 3, "batch_size": 8, "learning_rate": 1e-2} | changes)
     return {"config": config, "penalty": SafrPenalty(), "progress": False}
+
+
+def streamed(data: TextData) -> TextData:
+    return replace(data, splits={name: split.to_iterable_dataset() for name, split in data.items()})
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +144,12 @@ def test_two_processes_learn_what_one_does_that_accumulates_two_batches(launched
     trained = load_file(launched / "0.safetensors")
     for name, value in alone.model.state_dict().items():
         torch.testing.assert_close(trained[name], value, atol=1e-4, rtol=0)
+
+
+def test_two_processes_learn_the_same_from_a_stream(noted):
+    alone = train(tiny_classifier(), streamed(DATA), **settings(epochs=1, gradient_accumulation_steps=2))
+    for one in noted:
+        assert one["streamed"] == pytest.approx(alone.history[0].terms, abs=1e-4)
 
 
 def test_all_batches_are_trained_on_and_none_by_two_processes(noted):
