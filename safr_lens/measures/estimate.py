@@ -15,6 +15,7 @@ from safr_lens.checks import check_seed
 
 N_BOOTSTRAP = 1000
 CHUNK = 50
+MOST_DRAWN = 2**20  # texts drawn at once, of 24 bytes each
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,9 @@ def bootstrap_ratio(
     check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     replicates = []
-    for start in range(0, n_replicates, CHUNK):
-        size = min(CHUNK, n_replicates - start)
+    chunk = max(1, min(CHUNK, MOST_DRAWN // n))
+    for start in range(0, n_replicates, chunk):
+        size = min(chunk, n_replicates - start)
         drawn = torch.randint(n, (size, n), generator=generator)
         weights = torch.zeros(size, n, dtype=torch.float64).scatter_add_(1, drawn, torch.ones(size, n).double())
         sums = weights @ columns

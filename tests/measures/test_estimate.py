@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import stats
 
+from safr_lens.measures import estimate as estimates
 from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, no_interval, over_seeds
 
 
@@ -18,6 +19,13 @@ def values(n, *, seed=0):
 
 def test_the_value_is_the_ratio_of_sums():
     assert bootstrap_ratio(torch.tensor([1.0, 5.0]), torch.tensor([2.0, 2.0])).value == 1.5
+
+
+def test_of_many_texts_few_resamples_are_drawn_at_once_and_are_the_same(monkeypatch):
+    above, below = values(30), values(30, seed=1).abs() + 1
+    expected = bootstrap_ratio(above, below, n_replicates=120).replicates
+    monkeypatch.setattr(estimates, "MOST_DRAWN", 100)
+    torch.testing.assert_close(bootstrap_ratio(above, below, n_replicates=120).replicates, expected)
 
 
 def test_bootstrap_replicates_equal_a_loop_over_drawn_texts():
