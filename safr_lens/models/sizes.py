@@ -12,6 +12,7 @@ from safr_lens.errors import ConfigError
 from safr_lens.models.config import ModelConfig
 
 BYTES = 4
+ON_ENCODERS = ("pretrained", "neuron_head", "hf_classifier")  # one from outside may describe its encoder in its own way
 
 
 def least_weights(config: ModelConfig, *, d_vocab: int, most_layers: int | None = None) -> int:
@@ -33,7 +34,7 @@ def least_weights(config: ModelConfig, *, d_vocab: int, most_layers: int | None 
     2336
     """
     weights = config.d_vmask * config.d_model
-    if config.encoder is not None:
+    if config.encoder is not None and config.backbone in ON_ENCODERS:
         head = config.d_model * config.d_mlp if config.backbone == "neuron_head" else 0
         return weights + head + encoder_weights(config.encoder, most_layers=most_layers)
     if config.backbone not in (HOOKED_TRANSFORMER, NATIVE_BRIDGE):
