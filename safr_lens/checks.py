@@ -17,13 +17,14 @@ MOST_WHOLE = 2**63 - 1
 
 
 def check_number(name: str, value: Any, *, low: float, high: float = float("inf"), whole: bool = False) -> None:
-    """Raise a ConfigError unless ``value`` is a number (whole, if asked) in [low, high], of at most 63 bits."""
+    """Raise a ConfigError unless ``value`` is a number (whole, if asked) in [low, high]; a whole one below 2^63."""
     kind = "a whole number" if whole else "a number"
     right_type = isinstance(value, int) or (isinstance(value, float) and not whole)
-    if isinstance(value, bool) or not right_type or not low <= value <= min(high, MOST_WHOLE) or math.isnan(value):
-        below = low <= MOST_WHOLE < value if right_type else False
+    too_long = isinstance(value, int) and value > MOST_WHOLE
+    # a number is compared ahead of isfinite, which no number of thousands of digits passes
+    if isinstance(value, bool) or not right_type or too_long or not low <= value <= high or not math.isfinite(value):
         bounds = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
-        raise ConfigError(f"{name} must be {kind}, {bounds}{' and below 2^63' * below}; got {shown(value)}.")
+        raise ConfigError(f"{name} must be {kind}, {bounds}{' and below 2^63' * too_long}; got {shown(value)}.")
 
 
 def check_seed(value: Any) -> None:

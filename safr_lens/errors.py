@@ -52,6 +52,10 @@ class TrainingError(SafrLensError):
     """A training that cannot continue."""
 
 
+class NotFiniteError(SafrLensError):
+    """An activation, a logit or a loss that is NaN or infinite, so that no measure of it would say anything."""
+
+
 def near_matches(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'a' or 'b'?"`` for the names closest to ``name``, or an empty string.
 

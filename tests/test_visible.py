@@ -68,3 +68,11 @@ def test_a_check_quotes_at_most_a_hundred_characters(check, value):
     with pytest.raises(ConfigError) as raised:
         check(value)
     assert len(str(raised.value)) < 250
+
+
+def test_numbers_are_bounded_as_their_kind_needs():
+    check_number("end", 1e39, low=0.0)
+    check_number("size", 2**63 - 1, low=0, whole=True)
+    for value in (2**63, 10**4000, -(10**4000), float("inf"), float("nan")):
+        with pytest.raises(ConfigError):
+            check_number("size", value, low=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from safr_lens.errors import DataError, near_matches
@@ -31,7 +31,7 @@ def find_column(
     """
     have = ", ".join(repr(c) for c in columns)
     if asked is not None:
-        if asked in columns:
+        if isinstance(asked, Hashable) and asked in columns:
             return asked
         raise DataError(
             f"{where} has no {role} column {shown(asked)}; it has {have}.{near_matches(asked, columns)}{more}"

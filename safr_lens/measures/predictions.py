@@ -15,6 +15,7 @@ from safr_lens.data.batching import Batch
 from safr_lens.data.labels import check_labels
 from safr_lens.data.rows import Data
 from safr_lens.data.unknown import counted
+from safr_lens.measures.finite import check_finite
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.vmask import TypeLogOdds
@@ -79,6 +80,7 @@ def predict_split(
 
     Raises:
         DataError: an empty split, or labels that the model does not know.
+        NotFiniteError: a logit that is NaN or infinite.
     """
     process, n_processes = process_share()
     log_odds = model.type_log_odds()
@@ -97,12 +99,14 @@ def predict_split(
             logits = _logits(model, batch, log_odds) if constant is None else constant.expand(len(batch.labels), -1)
             predicted.append(logits.argmax(-1).cpu())
             losses.append(F.cross_entropy(logits, batch.labels, reduction="none").double().cpu())
+    loss = torch.cat(gathered(torch.cat(losses)))
+    check_finite("the loss of texts", loss)
     n_unknown, n_tokens = (sum(column) for column in zip(*counts, strict=True))
     done = torch.cat(gathered(torch.cat(own))).argsort()
     return Predictions(
         torch.cat(gathered(torch.cat(predicted)))[done],
         torch.cat(labels)[torch.cat(examples).argsort()],
-        torch.cat(gathered(torch.cat(losses)))[done],
+        loss[done],
         n_cut=n_cut,
         unknown_tokens=n_unknown / n_tokens,
     )

@@ -13,6 +13,7 @@ from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.corpus_statistics import CorpusStatistics, corpus_statistics
 from safr_lens.activations.means import RunningMeans
 from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.measures.finite import check_finite
 from safr_lens.measures.nulls import shuffled
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
@@ -161,6 +162,8 @@ class _Streams:
 
     def update(self, batch: ActivationBatch) -> None:
         corpus, backbone, layer = self.corpus, self.backbone, self.layer
+        for name, value in batch.activations.items():
+            check_finite(name, value)
         place = shuffled(batch.example, corpus.n_texts, seed=self.seed)
         read = ReadTexts(
             neurons=batch.activations[backbone.readable_neurons(layer)].float(),

@@ -51,7 +51,7 @@ def preset_model(name: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
     >>> preset_model("sparse", {}), preset_model("sparse", {"act_fn": "relu"}), preset_model("light", {})
     ({'act_fn': 'topk', 'k': 16}, {}, {})
     """
-    fields = MODELS.get(name or "", {})
+    fields = MODELS.get(name, {}) if isinstance(name, str) else {}
     if chosen.get("act_fn") not in (None, fields.get("act_fn")):
         return {}
     return {setting: value for setting, value in fields.items() if setting not in chosen}

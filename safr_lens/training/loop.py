@@ -6,9 +6,10 @@ import itertools
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -150,7 +151,7 @@ class Trainer:
                 self.accelerator.backward(loss)
             found.append({name: value if share.weight else 0.0 for name, value in terms.items()})
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
-        self._finite("gradient", norm.item(), epoch)
+        self._finite("gradient", norm.item(), epoch, batch=first + len(group))
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.average:
@@ -173,8 +174,9 @@ class Trainer:
                 k=k,
             )
             loss = weighted_sum(terms, weights) * share.weight
-        self._finite("loss", loss.item(), epoch)
-        return loss, {name: term.item() for name, term in terms.items()}
+        values = {name: term.item() for name, term in terms.items()}
+        self._finite("loss", loss.item(), epoch, batch=share.number + 1, terms=values)
+        return loss, values
 
     def _precision(self) -> torch.autocast:
         lower = self.config.mixed_precision == "bf16"
@@ -188,11 +190,15 @@ class Trainer:
             return None
         return math.ceil(len(self.data["train"]) / self.config.batch_size)
 
-    def _finite(self, what: str, value: float, epoch: int) -> None:
+    def _finite(
+        self, what: str, value: float, epoch: int, *, batch: int, terms: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
         if not math.isfinite(value):
+            named = [f"{name} is {term}" for name, term in terms.items() if not math.isfinite(term)]
+            where = f"batch {batch:,}" + (f" ({', '.join(named)})" if named else "")
             kept = self.folder.said_of_weights(self.records) if self.folder else ""
             raise TrainingError(
-                f"The {what} became {value} in epoch {epoch}. Lower the learning rate "
+                f"The {what} became {value} in epoch {epoch}, {where}. Lower the learning rate "
                 f"({self.config.learning_rate:g}) or the weights of the penalty.{kept}"
             )
 

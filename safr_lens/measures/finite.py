@@ -1,0 +1,24 @@
+"""A measure of what is no number would look like a measure: it is refused instead."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from safr_lens.errors import NotFiniteError
+
+
+def check_finite(what: str, values: Tensor) -> None:
+    """Raise a NotFiniteError, which names what they are, unless all values are finite.
+
+    >>> import torch
+    >>> check_finite("the logits", torch.tensor([1.0, torch.nan]))
+    Traceback (most recent call last):
+        ...
+    safr_lens.errors.NotFiniteError: 1 of 2 values of the logits are NaN or infinite, ...
+    """
+    finite = values.isfinite()
+    if not bool(finite.all()):
+        raise NotFiniteError(
+            f"{int((~finite).sum()):,} of {values.numel():,} values of {what} are NaN or infinite, so that nothing can "
+            "be measured. Look at the weights and at hooks that edit activations, or train at a lower learning rate."
+        )
