@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import resource
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import torch
 
 MIB = 2**20
 PROCESSES = multiprocessing.get_context("spawn")
@@ -27,3 +30,15 @@ def in_new_process(function: Callable[..., Any], *args: Any) -> Any:
     """Return what a function of a module returns in a process of its own, since a process keeps freed memory."""
     with ProcessPoolExecutor(1, mp_context=PROCESSES) as pool:
         return pool.submit(function, *args).result()
+
+
+def peak_tensor_mib(act: Callable[[], object]) -> float:
+    """Return the largest sum of all tensors that are made meanwhile and not yet freed, by PyTorch's own count.
+
+    Unlike the resident set it does not depend on what the process did before. On CPUs.
+    """
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+        act()
+    made = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    sizes = [event.nbytes() for event in sorted(made, key=lambda event: event.start_ns())]
+    return max(itertools.accumulate(sizes, initial=0)) / MIB

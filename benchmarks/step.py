@@ -7,14 +7,13 @@ the recipe of the authors' release, which pads every text to the whole context.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from benchmarks.parts import parts
 from benchmarks.result import Result
 from benchmarks.timing import Times, interleaved
 from benchmarks.trainees import Corpus, make_model, our_step, plain_step, release_step, reviews
 from safr_lens import ModelConfig, SafrPenalty, TrainConfig
-
-KINDS = ("plain", "no penalty", "SAFR", "release")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,11 +46,15 @@ def all_steps(corpus: Corpus, model_config: ModelConfig, config: TrainConfig) ->
     model = make_model(corpus, model_config)
     first = corpus.batches(n_ctx=model_config.n_ctx, batch_size=config.batch_size)[0]
     plain, release = plain_step(model, first, config), release_step(model, config)
-    ours = [
-        our_step(make_model(corpus, model_config), corpus, penalty, config)
-        for penalty in (SafrPenalty(site="none"), SafrPenalty())
-    ]
-    return dict(zip(KINDS, (plain, *ours, release), strict=True))
+    return {"plain": plain, **our_steps(corpus, model_config, config), "release": release}
+
+
+def our_steps(corpus: Corpus, model_config: ModelConfig, config: TrainConfig) -> dict[str, Callable]:
+    """Return our step without a penalty and with the default one."""
+    penalties = {"no penalty": SafrPenalty(site="none"), "SAFR": SafrPenalty()}
+    return {
+        name: our_step(make_model(corpus, model_config), corpus, penalty, config) for name, penalty in penalties.items()
+    }
 
 
 def step_ratios(times: dict[str, Times]) -> dict[str, dict[str, float]]:

@@ -66,7 +66,7 @@ def our_step(model: HookedClassifier, corpus: Corpus, penalty: SafrPenalty, conf
     trainer = Trainer(model, corpus.data, config, penalty, None, corpus.vectors)
     trainer.wrapped.train()
     weights = penalty.weights(EPOCH)
-    return lambda batch: trainer._step([batch], weights, 1)
+    return lambda batch: trainer._step([batch], weights, 1, first=0, k=None)
 
 
 def stepping(model: nn.Module, loss_of: Callable[[Batch], Tensor], config: TrainConfig, *, fused: bool) -> Callable:

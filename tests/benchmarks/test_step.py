@@ -13,3 +13,13 @@ def test_step_compares_all_kinds_and_times_each_part(benchmark, corpus):
     named = {row["part"] for row in parts["rows"]}
     assert {"batching", "forward", "VMASK", "information", "importance", "interaction", "backward"} <= named
     assert {"clipping", "optimizer"} <= named
+
+
+def test_sizes_say_how_time_and_memory_grow(benchmark):
+    fixed = ("--set", "length=6", "d_mlp=32", "d_model=16", "n_heads=2", "batch_size=4", "vocabulary=300")
+    (found,) = benchmark("sizes", "--vary", "n_layers", "--values", 1, 4, "--repeats", 2, *fixed)
+    one, four = found["rows"]
+    assert (one["n_layers"], four["n_layers"]) == (1, 4)
+    assert one["MiB with"] > one["MiB without"] > 0
+    assert four["MiB without"] > one["MiB without"]
+    assert set(found["ratios"]["slope"]) == {"plain", "no penalty", "SAFR", "MiB without", "MiB with"}
