@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 # modules of this folder with add_options(parser) and run(options) -> list[Result]
-BENCHMARKS = ("step", "sizes")
+BENCHMARKS = ("step", "sizes", "analysis", "start")
 
 
 def main() -> None:

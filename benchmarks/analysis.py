@@ -1,0 +1,124 @@
+"""Activations, tables and analyses of reviews: how fast, and in how much memory, beside a plain loop.
+
+The plain loop (``run_with_cache``) keeps all hook points of 32 texts at a time, padded to the longest of them. Times
+are taken in turn in one process; memory is the largest resident set beyond the one with model and reviews loaded, each
+in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from datasets import Dataset
+
+import safr_lens
+from benchmarks.memory import in_new_process, peak_mib
+from benchmarks.result import Result
+from benchmarks.timing import interleaved
+from safr_lens import HookedClassifier, ModelConfig, load_data, train_tokenizer
+from safr_lens.activations import stream_activations
+from safr_lens.activations.stream import text_batches
+from safr_lens.measures import faithfulness
+from safr_lens.word_vectors import word_vectors
+
+NEURONS = "blocks.0.mlp.hook_post"
+
+
+def stream(model: HookedClassifier, split: Dataset) -> None:
+    for batch in stream_activations(model, split, NEURONS):
+        batch.activations[NEURONS]
+
+
+def loop(model: HookedClassifier, split: Dataset) -> None:
+    for rows in split.iter(batch_size=32):
+        tokens, mask = model.to_tokens(rows["text"], truncate=True)
+        with torch.no_grad():
+            _, cache = model.run_with_cache(tokens, mask)
+        cache[NEURONS][mask]
+
+
+def table(model: HookedClassifier, split: Dataset) -> None:
+    safr_lens.neuron_table(model, split)
+
+
+def faithful(model: HookedClassifier, split: Dataset) -> None:
+    faithfulness(model, split, max_texts=50, naopc_texts=5)
+
+
+def analyze(model: HookedClassifier, split: Dataset) -> None:
+    safr_lens.analyze(model, split)
+
+
+def vectors(model: HookedClassifier, split: Dataset) -> None:
+    word_vectors(split["text"], model.tokenizer)
+
+
+TASKS: dict[str, Callable[[HookedClassifier, Dataset], None]] = {
+    "stream": stream,
+    "run_with_cache": loop,
+    "neuron_table": table,
+    "faithfulness": faithful,
+    "analyze": analyze,
+    "word_vectors": vectors,
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", default="imdb")
+    parser.add_argument("--run", help="folder of a trained classifier; by default one is made, untrained")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--texts", type=int, default=1000, help="of which times are taken")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 5000, 25000], help="texts, for the memory")
+
+
+def run(options: argparse.Namespace) -> list[Result]:
+    with tempfile.TemporaryDirectory() as folder:
+        run = options.run or save_untrained(options.data, folder)
+        results = [_times(run, options)]
+        if options.sizes:
+            arguments = run, options.data, options.threads
+            rows = [
+                {"task": task, "texts": n, "mib_beyond": in_new_process(memory, task, *arguments, n)}
+                for task in options.tasks
+                for n in options.sizes
+            ]
+            results.append(Result("Memory", rows))
+    return results
+
+
+def _times(run: str, options: argparse.Namespace) -> Result:
+    model, split = HookedClassifier.from_pretrained(run), reviews(options.data, options.texts)
+    n_tokens = sum(int(batch.mask.sum()) for batch in text_batches(model, split))
+    kinds = {task: lambda i, act=partial(TASKS[task], model, split): act() for task in options.tasks}
+    times = interleaved(kinds, repeats=options.repeats, warmup=1)
+    rows = [{"task": task, "texts": len(split), "tokens": n_tokens, **one.row()} for task, one in times.items()]
+    compared = {"stream", "run_with_cache"} <= times.keys()
+    ratios = {"run_with_cache / stream": times["run_with_cache"].times(times["stream"])} if compared else {}
+    return Result("Times", rows, ratios)
+
+
+def memory(task: str, run: str, data: str, threads: int, n_texts: int) -> float:
+    """Return how many MiB a task takes beyond model and reviews, in this process."""
+    torch.set_num_threads(threads)
+    model, split = HookedClassifier.from_pretrained(run), reviews(data, n_texts)
+    return peak_mib(lambda: TASKS[task](model, split))
+
+
+def reviews(data: str, n_texts: int) -> Dataset:
+    """Return texts of some data, evenly spaced; again from the first where there are too few."""
+    split = load_data(data, cut_missing=False)["test"]
+    step = max(1, len(split) // n_texts)
+    return split.select([i * step % len(split) for i in range(n_texts)])
+
+
+def save_untrained(data: str, folder: str) -> str:
+    """Write an untrained classifier of the default size, with the words of the reviews; return its folder."""
+    split = load_data(data, cut_missing=False)["test"]
+    tokenizer, labels = train_tokenizer(split["text"]), split.features["label"].names
+    HookedClassifier.from_config(ModelConfig(n_ctx=256), tokenizer=tokenizer, labels=labels).save_pretrained(folder)
+    return folder
