@@ -110,6 +110,7 @@ def lost_another(error: Exception) -> bool:
 
 def _device() -> torch.device:
     """Return where tensors must be to be exchanged."""
-    if distributed.get_backend() in ("gloo", "mpi"):
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None or distributed.get_backend() in ("gloo", "mpi"):
         return torch.device("cpu")
-    return torch.device(torch.accelerator.current_accelerator(), torch.accelerator.current_device_index())
+    return torch.device(accelerator.type, torch.accelerator.current_device_index())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from jaxtyping import Bool, Float, Int
-from torch import nn
+from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits

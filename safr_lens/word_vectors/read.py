@@ -20,6 +20,8 @@ from safr_lens.word_vectors.from_texts import special_ids
 from safr_lens.word_vectors.unit_rows import unit_rows
 from safr_lens.word_vectors.vectors import WordVectors
 
+MOST_LIST_BYTES = 2**28
+
 TEXT, ARRAYS, BINARY = (".txt", ".vec"), (".npy", ".safetensors"), (".bin", ".model", ".magnitude", ".pkl", ".pickle")
 Row = Float[np.ndarray, " d_embed"]
 
