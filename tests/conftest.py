@@ -18,6 +18,7 @@ from torch import Tensor
 from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
 from safr_lens.data import TextTokenizer
 from tests.backbones.weights import saved_weights
+from tests.no_network import no_network
 
 torch.set_num_threads(1)
 settings.register_profile("seeded", derandomize=True, deadline=None)
@@ -31,6 +32,13 @@ TEXTS = (
     "boring",
     "the worst film of the year , a tedious bore",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def network_cut_off():
+    """No test reaches another machine."""
+    with no_network():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from safr_lens.errors import DataError, first_line
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
+SECONDS = 5
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(:[\w.-]+)?$")
 
 
@@ -28,7 +30,8 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
 
     path, _, config = source.partition(":")
     try:
-        dataset = datasets.load_dataset(path, config or None, streaming=streaming)
+        with nullcontext() if _reachable() else _offline():
+            dataset = datasets.load_dataset(path, config or None, streaming=streaming)
     except Exception as error:  # datasets raises many unrelated types for one user-facing fact
         raise DataError(
             f"{source!r} is no local file or folder, and it could not be loaded as a Hub data set: {first_line(error)}"
@@ -37,6 +40,35 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
     if not splits:
         raise DataError(f"{source!r} has no train, validation or test split; it has {', '.join(dataset)}.")
     return splits
+
+
+def _reachable() -> bool:
+    """Whether the Hub answers; asked once, since ``datasets`` asks six times in half a minute where it does not."""
+    from huggingface_hub import constants, get_session
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        get_session().head(constants.ENDPOINT, timeout=SECONDS)
+    except Exception:  # of the http library, which is not the same in all versions
+        return False
+    return True
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Let the block find what is in the local cache, without a connection."""
+    import datasets
+    from huggingface_hub import constants
+
+    before = [(module, module.HF_HUB_OFFLINE) for module in (datasets.config, constants)]
+    try:
+        for module, _ in before:
+            module.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+        yield
+    finally:
+        for module, value in before:
+            module.HF_HUB_OFFLINE = value  # type: ignore[attr-defined]
 
 
 def _takes(data: Any) -> bool:
