@@ -71,7 +71,8 @@ def our_step(model: HookedClassifier, corpus: Corpus, penalty: SafrPenalty, conf
 
 def stepping(model: nn.Module, loss_of: Callable[[Batch], Tensor], config: TrainConfig, *, fused: bool) -> Callable:
     """Return a step in plain PyTorch: forward, backward, clipping, Adam."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=fused)
+    kind, decay = (torch.optim.AdamW, config.weight_decay) if config.weight_decay else (torch.optim.Adam, 0.0)
+    optimizer = kind(model.parameters(), lr=config.learning_rate, weight_decay=decay, fused=fused)
     model.train()
 
     def step(batch: Batch) -> None:

@@ -20,6 +20,12 @@ def test_sizes_say_how_time_and_memory_grow(benchmark):
     (found,) = benchmark("sizes", "--vary", "n_layers", "--values", 1, 4, "--repeats", 2, *fixed)
     one, four = found["rows"]
     assert (one["n_layers"], four["n_layers"]) == (1, 4)
-    assert one["MiB with"] > one["MiB without"] > 0
+    assert one["MiB with"] >= one["MiB without"] > 0
     assert four["MiB without"] > one["MiB without"]
     assert set(found["ratios"]["slope"]) == {"plain", "no penalty", "SAFR", "MiB without", "MiB with"}
+
+
+def test_fine_tuning_compares_the_same_encoder(benchmark, corpus, small_bert):
+    (found,) = benchmark("fine_tuning", "--backbone", small_bert, "--data", corpus, "--repeats", 2, "--batch-size", 8)
+    assert [row["step"] for row in found["rows"]] == ["plain", "no penalty", "SAFR"]
+    assert set(found["ratios"]) == {"SAFR / plain", "no penalty / plain", "steps an epoch"}
