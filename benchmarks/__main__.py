@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 # modules of this folder with add_options(parser) and run(options) -> list[Result]
-BENCHMARKS = ("step", "sizes", "analysis", "start")
+BENCHMARKS = ("step", "sizes", "fine_tuning", "analysis", "start")
 
 
 def main() -> None:

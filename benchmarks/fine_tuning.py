@@ -1,8 +1,8 @@
 """A step of fine-tuning a pretrained encoder with a neuron head, beside the same in plain PyTorch and ``transformers``.
 
 The plain one has the same weights (its logits are checked), the same batches, PyTorch's fused attention, AdamW and
-clipping; ours is trained without terms, and with SAFR as ``safr-lens train --backbone`` does. An epoch of the data takes
-as many steps as it has batches.
+clipping; ours is trained without terms, and with SAFR as ``safr-lens train --backbone`` does. An epoch takes as many
+steps as the data has batches.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ def test_sizes_say_how_time_and_memory_grow(benchmark):
 
 
 def test_fine_tuning_compares_the_same_encoder(benchmark, corpus, small_bert):
-    (found,) = benchmark("fine_tuning", "--backbone", small_bert, "--data", corpus, "--repeats", 2, "--batch-size", 8)
+    (found,) = benchmark(
+        "fine_tuning", "--backbone", small_bert, "--data", corpus, "--repeats", 2, "--length", 24, "--batch-size", 8
+    )
     assert [row["step"] for row in found["rows"]] == ["plain", "no penalty", "SAFR"]
     assert set(found["ratios"]) == {"SAFR / plain", "no penalty / plain", "steps an epoch"}
