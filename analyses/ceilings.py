@@ -2,7 +2,8 @@
 
 No model is trained. Neurons are written down that answer to one word each, to one group of words each (k-means groups
 of the training split's word vectors), or to a random group, and are measured on a split with the same nulls and the
-same judge of meaning as in the study. What a perfect code does not reach, no training can.
+same judge of meaning as in the study. What a perfect code does not reach, no training can. A last code has groups of
+the judge's own vectors: what a neuron would have that knew how it is judged.
 
 Example: python analyses/ceilings.py --data rotten_tomatoes
 """
@@ -19,7 +20,8 @@ from sklearn.cluster import KMeans
 from study_parts.sources import Source, load_source
 
 from safr_lens.data.batching import batches
-from safr_lens.measures import monosemanticity_score, token_selectivity
+from safr_lens.measures import NameFidelity, monosemanticity_score, name_fidelity, token_selectivity
+from safr_lens.measures.entries.name_fidelity import LEAST_SEEN
 from safr_lens.measures.streams.type_means import TypeActivations
 from safr_lens.word_vectors.table import embedding_table
 
@@ -79,6 +81,25 @@ def measured(tokens: torch.Tensor, code: torch.Tensor, judge: torch.Tensor) -> d
     }
 
 
+def named(tokens: torch.Tensor, code: torch.Tensor, judge: torch.Tensor) -> dict[str, float]:
+    """Return the name fidelity of a perfect code, each half of the tokens named by the other."""
+    halves = []
+    for half in tokens.tensor_split(2):
+        counts = half.bincount(minlength=len(code))
+        active = torch.nn.functional.one_hot(code + 1, int(code.max()) + 2)[:, 1:].float()
+        halves.append(active.where((counts >= LEAST_SEEN).unsqueeze(1), torch.nan))
+    seen = tokens.unique()
+    there, back = (name_fidelity(halves[i][seen], halves[1 - i][seen], judge[seen]) for i in (0, 1))
+    found = NameFidelity.mean([there, back])
+    known = found.auc.isfinite() & found.null.isfinite()
+    return {
+        "name AUC": found.auc[known].mean().item(),
+        "others' names": found.null[known].mean().item(),
+        "names that hold": found.holds[known].float().mean().item(),
+        "neurons with one": int(known.sum()),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="rotten_tomatoes", choices=["rotten_tomatoes", "sst2", "imdb"])
@@ -93,10 +114,14 @@ def main() -> None:
     rows = []
     for split in options.splits:
         tokens = tokens_of(source, split)
-        for name, code in codes(tokens, own, options.neurons, options.seed).items():
+        written = codes(tokens, own, options.neurons, options.seed)
+        groups = f"{options.neurons // 8} groups of the judge's related words"
+        written[groups] = torch.from_numpy(groups_of(judge, options.neurons // 8, options.seed))
+        for name, code in written.items():
             rows.append({"split": split, "tokens": len(tokens), "neurons answer to": name})
-            rows[-1] |= measured(tokens, code, judge)
+            rows[-1] |= measured(tokens, code, judge) | named(tokens, code, judge)
     print(pd.DataFrame(rows).round(4).to_string(index=False))
+    print("Equally active at every word of a group, a neuron is named by any five of them.")
 
 
 if __name__ == "__main__":

@@ -34,8 +34,16 @@ METHODS = {
     "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
 }
-JUDGED = ("monosemanticity", "token_selectivity", "evidence_concentration", "evidence_concentration_important")
-JUDGED += ("name_fidelity", "name_fidelity_by_effect")
+JUDGED = (
+    "monosemanticity",
+    "token_selectivity",
+    "name_fidelity",
+    "name_fidelity_by_effect",
+    "names_that_hold",
+    "evidence_concentration",
+    "evidence_concentration_important",
+    "distinct_neurons",
+)
 SHOWN = ["validation", "test", "reliance", "capacity", *JUDGED, "monosemanticity_by_effect", "active_per_token"]
 SHOWN += ["silent_tokens", "alive", "epochs", "seconds"]
 

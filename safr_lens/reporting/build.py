@@ -16,6 +16,7 @@ from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.runs import ReportedRun
 from safr_lens.reporting.tables import compared_rows, tiles, verdicts
 from safr_lens.views.allocation import allocation
+from safr_lens.views.names import is_doubted
 from safr_lens.views.neuron import neuron
 from safr_lens.views.view import View
 
@@ -113,7 +114,11 @@ def _neurons(run: ReportedRun, split: Split, analysis: Analysis) -> list[dict[st
         ("The least monosemantic neurons", ordered.iloc[N_NEURONS:].iloc[::-1].head(N_NEURONS)),
     ]
     return [
-        {"title": title, "rows": part.to_dict("records"), "dashboards": _dashboards(run, split, analysis, part)}
+        {
+            "title": title,
+            "rows": [row | {"doubted": is_doubted(row)} for row in part.to_dict("records")],
+            "dashboards": _dashboards(run, split, analysis, part),
+        }
         for title, part in groups
         if len(part)
     ]

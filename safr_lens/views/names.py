@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 import torch
@@ -29,8 +30,29 @@ def layer_name(model: HookedClassifier, layer: int) -> str:
     return "the head" if model.config.backbone == "neuron_head" else f"layer {layer}"
 
 
+DOUBTED = (
+    "A grey name with a number does not hold: the number is its name fidelity, which is under 0.7 or not clearly above "
+    "that of other neurons' names, so the words hardly tell at which other words the neuron is active."
+)
+
+
+class NeuronName(str):
+    """What a neuron is called; ``doubted`` where its words were tested and do not hold."""
+
+    doubted: bool = False
+
+
+def is_doubted(row: Mapping[str, Any]) -> bool:
+    """Whether the name in a row of the neuron table was tested and does not hold.
+
+    >>> is_doubted({"name_fidelity": 0.55, "name_holds": False}), is_doubted({"top_words": []})
+    (True, False)
+    """
+    return not math.isnan(row.get("name_fidelity", math.nan)) and not row["name_holds"]
+
+
 class NeuronNames:
-    """What to call the neurons of a layer: number and words.
+    """What to call the neurons of a layer: number and words, and the name fidelity where it says not to trust them.
 
     Args:
         model: a classifier.
@@ -53,11 +75,19 @@ class NeuronNames:
 
     def __init__(self, model: HookedClassifier, words: Words | None = None, *, layer: int = -1) -> None:
         self.model, self.layer = model, checked_layer(model, layer)
-        self.words = None if words is None else _listed(model, words, self.layer)
+        table = checked_table(model, words, layer=self.layer) if isinstance(words, pd.DataFrame) else None
+        self.words = table["top_words"].tolist() if table is not None else _listed(model, words)
+        tested = table is not None and {"name_fidelity", "name_holds"} <= set(table)
+        self.rows = table[["name_fidelity", "name_holds"]].to_dict("records") if tested and table is not None else None
 
     @property
     def origin(self) -> str:
-        """Where the words come from, in a sentence."""
+        """Where the words come from, and which of them hold, in a few sentences."""
+        tested = self.rows is not None and any(map(is_doubted, self.rows))
+        return f"{self._source} {DOUBTED}" if tested else self._source
+
+    @property
+    def _source(self) -> str:
         if self.words is None:
             return "Neurons are labelled with the vocabulary words that activate them most when read in isolation."
         if self.model.config.encoder is not None:
@@ -67,15 +97,21 @@ class NeuronNames:
             f"{UNK} stands for out-of-vocabulary words."
         )
 
-    def of(self, neurons: Sequence[int]) -> list[str]:
+    def of(self, neurons: Sequence[int]) -> list[NeuronName]:
         """Return the name of each of some neurons."""
         words = self._alone(neurons) if self.words is None else [self.words[neuron] for neuron in neurons]
-        return [
-            f"{neuron}: {', '.join(listed[:N_WORDS]) or 'no word'}"
-            for neuron, listed in zip(neurons, words, strict=True)
-        ]
+        return [self._name(neuron, listed[:N_WORDS]) for neuron, listed in zip(neurons, words, strict=True)]
 
-    def by_number(self, neurons: Iterable[int]) -> dict[int, str]:
+    def _name(self, neuron: int, words: Sequence[str]) -> NeuronName:
+        row = {} if self.rows is None else self.rows[neuron]
+        doubted = is_doubted(row)
+        # the number ahead of the words, so that it is never cut off
+        score = f" ({row['name_fidelity']:.2f})" if doubted else ""
+        name = NeuronName(f"{neuron}{score}: {', '.join(words) or 'no word'}")
+        name.doubted = doubted
+        return name
+
+    def by_number(self, neurons: Iterable[int]) -> dict[int, NeuronName]:
         """Return the names of some neurons by their numbers, which may repeat."""
         numbers = list(dict.fromkeys(neurons))
         return dict(zip(numbers, self.of(numbers), strict=True))
@@ -114,9 +150,9 @@ def _alone(model: HookedClassifier, types: Tensor, layer: int) -> Float[Tensor, 
     return torch.cat(values)
 
 
-def _listed(model: HookedClassifier, words: Words, layer: int) -> list[list[str]]:
-    if isinstance(words, pd.DataFrame):
-        return checked_table(model, words, layer=layer)["top_words"].tolist()
+def _listed(model: HookedClassifier, words: Sequence[Sequence[str]] | None) -> list[list[str]] | None:
+    if words is None:
+        return None
     if isinstance(words, str) or any(isinstance(of_neuron, str) for of_neuron in words):
         raise ConfigError("Expected a table of neuron_table or a list of words for each neuron; got text.")
     if len(words) != model.config.d_mlp:

@@ -22,7 +22,7 @@ from safr_lens.neurons.table import table_of
 from safr_lens.neurons.top_activations import top_activations
 from safr_lens.views.charts import Chart, bars, histogram
 from safr_lens.views.heatmaps import token_heatmap
-from safr_lens.views.names import NeuronNames, layer_name
+from safr_lens.views.names import NeuronNames, is_doubted, layer_name
 from safr_lens.views.view import View
 from safr_lens.word_vectors import Embeddings, analysis_vectors
 
@@ -53,7 +53,7 @@ def neuron(
         layer: by default the last.
         k: how many of the texts in which it is most active.
         window: tokens of context on each side.
-        embeddings: for the monosemanticity score, as in :func:`safr_lens.neuron_table`.
+        embeddings: for monosemanticity and name fidelity, as in :func:`safr_lens.neuron_table`.
         analysis: of the same model, data and layer by :func:`safr_lens.analyze`, so that several neurons can be shown
             without measuring all of them anew.
         seed: of the permutations.
@@ -81,6 +81,7 @@ def neuron(
         "neuron": number,
         "layer": layer,
         "row": row.to_dict(),
+        "doubted": is_doubted(row.to_dict()),
         "n_texts": statistics.corpus.n_texts,
         "n_tokens": statistics.activity.n_tokens,
         "scores": [(measure.title, measure.name) for measure in neuron_measures()],

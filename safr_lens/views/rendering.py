@@ -86,7 +86,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         # a text that comes out of a template is never invisible and never reorders its surroundings
-        finalize=lambda value: visible(value) if type(value) is str else value,
+        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.filters.update(number=number, shortened=shortened)
     return environment

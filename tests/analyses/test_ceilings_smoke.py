@@ -12,9 +12,20 @@ from tests.analyses.test_smoke import run
 
 def test_it_prints_one_row_a_code_and_split():
     printed = run("ceilings.py", "--limit", 150, "--neurons", 64, "--splits", "validation")
-    lines = printed.strip().splitlines()[-5:]
-    assert "above null" in lines[0]
-    assert [line.split()[0] for line in lines[1:]] == ["validation"] * 4
+    lines = printed.strip().splitlines()[-7:-1]
+    assert "above null" in lines[0] and "name AUC" in lines[0]
+    assert [line.split()[0] for line in lines[1:]] == ["validation"] * 5
+
+
+def test_names_of_groups_of_related_words_say_everything(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "analyses"))
+    from ceilings import named
+
+    tokens = torch.arange(60).repeat(10)
+    groups = torch.arange(60) // 20
+    found = named(tokens, groups, torch.eye(3)[groups])
+    assert found["name AUC"] == pytest.approx(1) and found["names that hold"] == 1
+    assert found["neurons with one"] == 3
 
 
 def test_a_neuron_for_each_word_is_perfectly_selective_and_says_nothing_of_meaning(monkeypatch):
