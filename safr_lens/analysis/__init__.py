@@ -7,6 +7,7 @@ from safr_lens.analysis.analyze import (
     Stages,
     analyze,
     checked_folder,
+    read_analysis,
 )
 from safr_lens.analysis.comparison import Difference, cautions, compare, to_dict
 
@@ -20,5 +21,6 @@ __all__ = [
     "cautions",
     "checked_folder",
     "compare",
+    "read_analysis",
     "to_dict",
 ]

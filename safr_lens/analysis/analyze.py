@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +16,7 @@ from safr_lens.activations.corpus_statistics import CorpusStatistics
 from safr_lens.activations.remembered import remembered_vectors
 from safr_lens.analysis.in_notebooks import as_html
 from safr_lens.analysis.sample import affordable, rows_at
-from safr_lens.artefacts import changing, check_own_manifest
+from safr_lens.artefacts import changing, check_own_manifest, read_whole, verified
 from safr_lens.atomic import write_json
 from safr_lens.data.labelled_rows import labelled_rows
 from safr_lens.data.rows import Data
@@ -116,6 +117,24 @@ class Analysis:
         with changing(folder) as new:
             self.neurons.to_parquet(new / NEURONS_FILE)
             write_json(new / MEASURES_FILE, without_nan((extra or {}) | self.to_dict()))
+
+
+def read_analysis(folder: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return ``measures.json`` and the neuron table of an analysis, if both are as they were written.
+
+    Raises:
+        CheckpointError: files that are missing, damaged or changed.
+    """
+    path = Path(folder)
+
+    def read() -> tuple[dict[str, Any], pd.DataFrame]:
+        try:
+            measures = json.loads(verified(path / MEASURES_FILE).read_text(encoding="utf-8"))
+            return measures, pd.read_parquet(verified(path / NEURONS_FILE))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{folder} holds no analysis that can be read: {error}. Analyze anew.") from None
+
+    return read_whole(path, read)
 
 
 def checked_folder(folder: Path, *, overwrite: bool) -> None:
