@@ -23,19 +23,19 @@ MEND = "Name another folder, or replace what is there with overwrite=True."
 
 @dataclass(frozen=True)
 class Shard:
-    """One stored file: its counts, and sha256s.
+    """One stored file: its counts and checksums.
 
     Attributes:
         n_texts, n_tokens, n_cut: counts.
         sha256: of its texts (token ids, lengths, labels and numbers).
-        file_sha256: of the file; None in stores of earlier versions.
+        file_checksum: xxh3 of the file, 128 bits; None in stores of earlier versions.
     """
 
     n_texts: int
     n_tokens: int
     n_cut: int
     sha256: str
-    file_sha256: str | None = field(default=None, compare=False)
+    file_checksum: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,11 @@ def _manifest(content: dict[str, Any]) -> Manifest:
         max_positions=_count(content["max_positions"]),
         shards=tuple(
             Shard(
-                _count(s["n_texts"]), _count(s["n_tokens"]), _count(s["n_cut"]), str(s["sha256"]), s.get("file_sha256")
+                _count(s["n_texts"]),
+                _count(s["n_tokens"]),
+                _count(s["n_cut"]),
+                str(s["sha256"]),
+                s.get("file_checksum"),
             )
             for s in content["shards"]
         ),

@@ -16,7 +16,7 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch, positions_in_text
 from safr_lens.activations.manifest import DTYPES, Manifest, Shard, damaged, shard_path
 from safr_lens.activations.stream import activations_of, pairs_among
-from safr_lens.artefacts import checks_files, file_sha256
+from safr_lens.artefacts import checks_files, file_checksum
 from safr_lens.atomic import replacing
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError, ConfigError
@@ -87,8 +87,8 @@ def write_shard(path: Path, index: dict[str, Tensor], stored: dict[str, Tensor])
 
 def check_file(folder: Path, number: int, manifest: Manifest) -> None:
     """Raise a CheckpointError where a file is not what was written; one that is missing is left to its reader."""
-    path, said = shard_path(folder, number), manifest.shards[number].file_sha256
-    if said is not None and checks_files() and path.is_file() and file_sha256(path) != said:
+    path, said = shard_path(folder, number), manifest.shards[number].file_checksum
+    if said is not None and checks_files() and path.is_file() and file_checksum(path) != said:
         raise damaged(path, "its checksum is another one")
 
 

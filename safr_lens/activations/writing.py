@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safr_lens.activations.manifest import MANIFEST, MEND, Manifest, read_manifest, shard_path
 from safr_lens.activations.shard import activations_of_shard, check_shard, described, index_of, write_shard
-from safr_lens.artefacts import file_sha256
+from safr_lens.artefacts import file_checksum
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError
 from safr_lens.models.classifier import HookedClassifier
@@ -58,7 +58,7 @@ class StoreWriter:
                 self.manifest.write(self.folder)  # ahead of any shard, so that none is ever without a manifest
             path = shard_path(self.folder, self.number)
             write_shard(path, index, stored)
-            shard = replace(shard, file_sha256=file_sha256(path))
+            shard = replace(shard, file_checksum=file_checksum(path))
             self.manifest = replace(self.manifest, shards=(*self.manifest.shards, shard))
             self.manifest.write(self.folder)
         self.number += 1

@@ -1,7 +1,7 @@
 """Folders of files that belong together: changed in one step, by one process at a time, checked when they are read."""
 
 from safr_lens.artefacts.change import changing, check_own_manifest, locked, remove_folder, settle
-from safr_lens.artefacts.manifest import MANIFEST, Manifest, checks_files, file_sha256, read_manifest, verified
+from safr_lens.artefacts.manifest import MANIFEST, Manifest, checks_files, file_checksum, read_manifest, verified
 from safr_lens.artefacts.reading import read_whole
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "changing",
     "check_own_manifest",
     "checks_files",
-    "file_sha256",
+    "file_checksum",
     "locked",
     "read_manifest",
     "read_whole",

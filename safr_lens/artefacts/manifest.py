@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,21 +10,23 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError
 
 MANIFEST = "manifest.json"
-FORMAT = "safr_lens.manifest/1"
+FORMAT = "safr_lens.files/1"
 UNCHECKED = "SAFR_LENS_CHECK_FILES"  # set to 0, files are read without comparing their checksums
 BLOCK = 2**20
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """Size in bytes and sha256 of a file."""
+    """Size in bytes and checksum (xxh3, 128 bits) of a file."""
 
     size: int
-    sha256: str
+    xxh3_128: str
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Manifest:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return the manifest as JSON that contains its own sha256."""
+        """Return the manifest as JSON that contains its own checksum."""
         files = {name: asdict(record) for name, record in sorted(self.files.items())}
         content = {"format": FORMAT, "safr_lens": _version(), "about": dict(self.about), "files": files}
-        return json.dumps(content | {"sha256": _digest(content)}, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(content | {"xxh3_128": _digest(content)}, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -62,7 +63,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise _damaged(path, error) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return None
-    said = content.pop("sha256", None)
+    said = content.pop("xxh3_128", None)
     try:
         if said != _digest(content):
             raise ValueError("its checksum is another one")
@@ -88,7 +89,7 @@ def verified(path: Path) -> Path:
         size = path.stat().st_size
         if size != record.size:
             raise _changed(path, f"it has {size:,} bytes instead of {record.size:,}")
-        if checks_files() and file_sha256(path) != record.sha256:
+        if checks_files() and file_checksum(path) != record.xxh3_128:
             raise _changed(path, "its checksum is another one")
     except (FileNotFoundError, NotADirectoryError):
         return path
@@ -98,22 +99,26 @@ def verified(path: Path) -> Path:
 
 
 def checks_files() -> bool:
-    """Whether checksums are compared, which takes about a second a GB."""
+    """Whether checksums are compared, which takes about 0.1 seconds a GB."""
     return os.environ.get(UNCHECKED) != "0"
 
 
 def recorded(path: Path) -> FileRecord:
-    """Return size and sha256 of a file."""
-    return FileRecord(path.stat().st_size, file_sha256(path))
+    """Return size and checksum of a file."""
+    return FileRecord(path.stat().st_size, file_checksum(path))
 
 
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file, read block by block."""
-    sha, block = hashlib.sha256(), memoryview(bytearray(BLOCK))
+def file_checksum(path: Path) -> str:
+    """Return the xxh3 of a file in 128 bits, read block by block.
+
+    It notices damage and mix-ups as surely as sha256 does, at 20 times the speed. Against forgery neither would help in
+    a manifest that can be forged too.
+    """
+    found, block = xxhash.xxh3_128(), memoryview(bytearray(BLOCK))
     with path.open("rb", buffering=0) as file:
         while n := file.readinto(block):
-            sha.update(block[:n])
-    return sha.hexdigest()
+            found.update(block[:n])
+    return found.hexdigest()
 
 
 def _version() -> str:
@@ -124,7 +129,7 @@ def _version() -> str:
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return xxhash.xxh3_128(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _changed(path: Path, how: str) -> CheckpointError:

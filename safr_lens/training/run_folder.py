@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from safr_lens.artefacts import (
     changing,
     check_own_manifest,
-    file_sha256,
+    file_checksum,
     locked,
     read_manifest,
     read_whole,
@@ -115,7 +115,7 @@ class RunFolder:
             what = "a model" if there[0] == WEIGHTS else there[0]
             raise CheckpointError(f"{path} holds {what} of something else. Name another folder, or use --overwrite.")
         self.aside = self.resumed.aside if self.resumed else bool(there)
-        self.replaced = file_sha256(path / METRICS) if finished else None
+        self.replaced = file_checksum(path / METRICS) if finished else None
 
     def keep_best(self, model: HookedClassifier) -> None:
         """Write the best weights so far, where they replace nothing but those of the same training."""
@@ -176,7 +176,7 @@ def drop_stale_state(folder: Path) -> None:
         return
     try:
         state = json.loads((folder / RESUME / STATE).read_text(encoding="utf-8"))
-        if state["replaced"] == file_sha256(folder / METRICS):
+        if state["replaced"] == file_checksum(folder / METRICS):
             return  # of a training that is to replace the finished one
     except (FileNotFoundError, KeyError):  # as in states of earlier versions
         pass

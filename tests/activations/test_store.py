@@ -504,7 +504,7 @@ def of_an_earlier_version(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["sha256"]
     for entered in manifest["shards"]:
-        del entered["file_sha256"]
+        del entered["file_checksum"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
