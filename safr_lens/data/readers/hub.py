@@ -64,11 +64,11 @@ def _offline() -> Iterator[None]:
     before = [(module, module.HF_HUB_OFFLINE) for module in (datasets.config, constants)]
     try:
         for module, _ in before:
-            module.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+            module.HF_HUB_OFFLINE = True  # type: ignore[union-attr]
         yield
     finally:
         for module, value in before:
-            module.HF_HUB_OFFLINE = value  # type: ignore[attr-defined]
+            module.HF_HUB_OFFLINE = value  # type: ignore[union-attr]
 
 
 def _takes(data: Any) -> bool:
