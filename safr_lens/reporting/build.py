@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from safr_lens.analysis import Analysis, cautions, compare
+from safr_lens.backbones.config import BATCH_TOP_K
 from safr_lens.data.dataset import Split
 from safr_lens.measures.predictions import majority_share
+from safr_lens.models.config import ModelConfig
 from safr_lens.reporting.curves import training_curves
 from safr_lens.reporting.example_selection import select_examples
 from safr_lens.reporting.run_metadata import run_metadata
@@ -69,6 +71,21 @@ def build_report(
     return View(title or default, "report", content)
 
 
+def made_of(config: ModelConfig) -> str:
+    """Return what a classifier is made of, in words.
+
+    >>> made_of(ModelConfig(act_fn="topk", k=16))
+    'of 1 layer with 1,024 MLP neurons a layer, of which a token keeps at most 16'
+    """
+    kind = f"of {config.n_layers} layer{'' if config.n_layers == 1 else 's'} with {config.d_mlp:,} MLP neurons a layer"
+    if config.backbone == "neuron_head":
+        encoder = (config.encoder or {}).get("model_type", "pretrained")
+        kind = f"that reads the token vectors of a {encoder} encoder with a head of {config.d_mlp:,} neurons"
+    if config.k is None:
+        return kind
+    return f"{kind}, of which a token keeps {'on average' if config.act_fn == BATCH_TOP_K else 'at most'} {config.k:,}"
+
+
 def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measured: Mapping[str, str]) -> list[str]:
     run, facts = runs[-1], analysis.facts
     config = run.model.config
@@ -78,13 +95,10 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
         if config.readout == "neurons"
         else "its logits are read out from the residual stream, to which neurons are only one contribution"
     )
-    kind = f"of {config.n_layers} layer{'' if config.n_layers == 1 else 's'} with {config.d_mlp:,} MLP neurons a layer"
     if config.backbone == "neuron_head":
-        encoder = (config.encoder or {}).get("model_type", "pretrained")
-        kind = f"that reads the token vectors of a {encoder} encoder with a head of {config.d_mlp:,} neurons"
         through = "every bit of evidence passes through these, so a prediction is a sum over (token, neuron) pairs"
     said = [
-        f"{run.name} is a text classifier {kind} (backbone {config.backbone}) and "
+        f"{run.name} is a text classifier {made_of(config)} (backbone {config.backbone}) and "
         f"{len(run.model.labels)} classes; {through}."
     ]
     if runs[1:]:
