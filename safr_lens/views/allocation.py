@@ -16,7 +16,7 @@ from safr_lens.neurons.shown_pairs import ShownPairs, shown_pairs
 from safr_lens.neurons.token_table import token_table
 from safr_lens.views.components import neuron_choice
 from safr_lens.views.heatmaps import heatmap, signed_token_heatmap, token_heatmap
-from safr_lens.views.names import NeuronNames, Words
+from safr_lens.views.names import NeuronName, NeuronNames, Words
 from safr_lens.views.sums import neuron_sum
 from safr_lens.views.view import View
 from safr_lens.word_vectors import Embeddings
@@ -103,7 +103,7 @@ def _allocation(
     called = named.by_number(
         [*top, *(neuron for table in (tokens, pairs) for row in table["neurons"] for neuron in row)]
     )
-    labels = [called[neuron] for neuron in top] or ["no active neuron"]
+    labels = [called[neuron] for neuron in top] or [NeuronName("no active neuron")]
     none = torch.zeros(len(tokens), 1)
     evidence, of_token = ((values[:, top] if top else none).cpu().numpy() for values in (by_neuron, share))
 
