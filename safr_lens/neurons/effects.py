@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from safr_lens.activations.stream import Data, activations_of, stream_activations, text_batches
+from safr_lens.activations.stream import Data, stream_activations, text_batches
 from safr_lens.checks import check_choice
-from safr_lens.data.batching import Batch
+from safr_lens.data.labelled_rows import labelled_rows
 from safr_lens.data.labels import check_labels
+from safr_lens.data.tokenized import tokenized_once
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
@@ -37,8 +40,9 @@ def ablation_effects(
     rank by the loss. ``logit_<label>`` is how much the ablation adds to the logit of a class, averaged over texts. A
     dead neuron has 0 in all columns. A few hundred texts; effects of single neurons do not add up to that of all.
 
-    **Slow**: the model really runs without the neuron, in any layer, which costs one pass over the data a neuron. The
-    texts are encoded once and held as token ids.
+    **Slow**: the model really runs without the neuron, in any layer, which costs one pass over the data a neuron. Texts
+    are tokenised once and kept as token ids (4 bytes a token); a stream, such as an ``IterableDataset``, is read anew
+    at each pass, and takes no memory that grows with it.
 
     Args:
         model: a classifier.
@@ -69,20 +73,20 @@ def ablation_effects(
     check_choice("mode", mode, MODES)
     layer = checked_layer(model, layer)
     chosen = checked_neurons(model, neurons)
-    held = list(text_batches(model, data))
-    labels = torch.cat([batch.labels for batch in held])
+    read = labelled_rows(list(data) if isinstance(data, Iterator) else data, model.labels)
+    rows_of_texts = tokenized_once(read, model.tokenizer)
+    labels = torch.cat([batch.labels for batch in text_batches(model, rows_of_texts)])
     check_labels(labels, model.labels)
     names = (model.adapter.neurons(layer),)
     if reference is None:
-        stream = (activations_of(model, batch, names) for batch in held)
-    else:
-        stream = stream_activations(model, reference, names)
+        reference = rows_of_texts
+    stream = stream_activations(model, reference, names)
     rows = replacements(model, stream, [layer], mode=mode, seed=seed)
-    intact = _logits(model, held)
+    intact = _logits(model, rows_of_texts)
     effects = []
     for neuron in chosen:
         with replaced(model, {layer: [neuron]}, rows, seed=seed):
-            ablated = _logits(model, held)
+            ablated = _logits(model, rows_of_texts)
         effects.append({"neuron": neuron, **_differences(intact, ablated, labels, model.labels)})
     return pd.DataFrame(effects)
 
@@ -102,7 +106,11 @@ def _differences(
     }
 
 
-def _logits(model: HookedClassifier, held: list[Batch]) -> Float[Tensor, "n_texts n_classes"]:
-    with evaluating(model):
-        pieces = [model(batch.tokens.to(model.device), batch.mask.to(model.device)).logits for batch in held]
+def _logits(model: HookedClassifier, data: Data) -> Float[Tensor, "n_texts n_classes"]:
+    log_odds = model.type_log_odds()
+    pieces = []
+    for batch in text_batches(model, data):
+        batch = batch.to(model.device)
+        with evaluating(model):
+            pieces.append(model(batch.tokens, batch.mask, log_odds=log_odds).logits)
     return torch.cat(pieces).double().cpu()

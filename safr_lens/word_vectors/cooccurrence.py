@@ -30,11 +30,12 @@ def cooccurrence(
     Returns:
         A symmetric matrix of counts, n_words by n_words.
 
-    >>> cooccurrence(np.array([0, 1, 1, 0]), np.array([0, 0, 0, 1]), n_words=2, window=1).toarray()
-    array([[0, 1],
-           [1, 2]])
+    >>> cooccurrence(np.array([0, 1, 1, 0]), np.array([0, 0, 0, 1]), n_words=2, window=1).toarray().tolist()
+    [[0, 1], [1, 2]]
     """
-    counts = sparse.csr_array((n_words, n_words), dtype=np.int64)
+    # no count exceeds the number of pairs; half the memory for corpora up to some hundred million tokens
+    whole = np.int32 if 2 * window * len(words) < 2**31 else np.int64
+    counts = sparse.csr_array((n_words, n_words), dtype=whole)
     for start in range(0, len(words), chunk):
         left, right = [], []
         for distance in range(1, window + 1):
@@ -44,7 +45,7 @@ def cooccurrence(
             left.append(words[here][counted])
             right.append(words[later][counted])
         places = np.concatenate(left), np.concatenate(right)
-        ones = np.ones(len(places[0]), dtype=np.int64)
+        ones = np.ones(len(places[0]), dtype=whole)
         counts = counts + sparse.csr_array((ones, places), shape=(n_words, n_words))
     return (counts + counts.T).tocsr()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import torch
 from torch.nn import functional as F
@@ -123,3 +124,27 @@ def test_bad_input(make_model, rows, texts):
         ablation_effects(model, [*rows, {"text": "boring", "label": 2}], 0)
     with pytest.raises(DataError, match="holds no texts"):
         ablation_effects(model, [], 0)
+
+
+class Stream:
+    """Rows that can be read again, of unknown number."""
+
+    def __init__(self, read):
+        self.read = read
+
+    def __iter__(self):
+        return self.read()
+
+
+def test_a_stream_is_read_anew_at_each_pass_and_gives_the_same(make_model, texts):
+    split = [{"text": text, "label": i % 2} for i, text in enumerate(texts)]
+    model, passes = make_model(), []
+
+    def read():
+        passes.append(1)
+        yield from split
+
+    streamed = ablation_effects(model, Stream(read), [0, 5], mode="mean")
+    assert len(passes) >= 4  # labels, means, intact and each neuron
+    pd.testing.assert_frame_equal(streamed, ablation_effects(model, split, [0, 5], mode="mean"))
+    pd.testing.assert_frame_equal(streamed, ablation_effects(model, iter(split), [0, 5], mode="mean"))
