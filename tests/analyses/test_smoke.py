@@ -43,12 +43,6 @@ def test_methods_appends_runs_and_does_not_repeat_them(corpus, tmp_path):
     assert results.read_text().splitlines() == lines
 
 
-def test_epoch_cost_prints_both_ratios(corpus):
-    printed = run("epoch_cost.py", "--data", corpus, "--steps", 2)
-    assert "the SAFR terms take" in printed
-    assert "times as much" in printed
-
-
 @pytest.fixture
 def encoder(tmp_path):
     words = sorted({word for row in rows(160, seed=4) for word in row["text"].lower().split()})
