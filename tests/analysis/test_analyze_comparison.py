@@ -94,7 +94,7 @@ def test_hostile_names_of_an_analysis_are_text(analysis):
 
 def test_an_analysis_is_written_whole_and_reads_back(analysis, tmp_path):
     analysis.save(tmp_path / "out", extra={"run": "here"})
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [MEASURES_FILE, NEURONS_FILE]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", MEASURES_FILE, NEURONS_FILE]
     found = json.loads((tmp_path / "out" / MEASURES_FILE).read_text())
     assert found["run"] == "here" and found["n_texts"] == 60
     assert found["figures"]["accuracy"]["value"] == analysis.measurements["accuracy"].estimate.value
