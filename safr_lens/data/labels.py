@@ -124,7 +124,7 @@ def label_names(found: FoundLabels) -> tuple[str, ...]:
         odd += [name for name in names if not any(character.isdigit() for character in name)]
     if odd:
         raise DataError(
-            f"{found.where}: labels must be all whole numbers or all class names, but one is {min(odd)!r} "
+            f"{found.where}: labels must be all whole numbers or all class names, but one is {shown(min(odd))} "
             f"(row {found.rows[min(odd)]}). Mend that row, or name the right column with {column_option('label')}."
         )
     ordered = sorted(names, key=int) if whole == names else sorted(names)

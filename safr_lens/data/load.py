@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, Value
 
 from safr_lens.data.columns import (
@@ -34,9 +33,10 @@ from safr_lens.data.labels import (
     is_missing,
 )
 from safr_lens.data.origin import remembered
+from safr_lens.data.row_table import RowTable
 from safr_lens.data.rows import Data, is_splits
 from safr_lens.data.sources import Part, ReadOptions, find_parts, usual_splits
-from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, drop_shared, hash_share, text_key
+from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, hash_share, shared_rows, text_key
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError, near_matches
 from safr_lens.visible import shown
@@ -217,27 +217,29 @@ def _features(names: Sequence[str]) -> Features:
 def _in_memory(
     parts: Mapping[str, Any], names: Sequence[str], *, cut_missing: bool, seed: int
 ) -> tuple[dict[str, Dataset], list[str], dict[str, int]]:
-    frames = {split: pd.DataFrame(list(rows())) for split, rows in parts.items()}
+    tables = {split: RowTable.of(rows()) for split, rows in parts.items()}
     notes = []
     shared = {}
     for split, held_out in (("validation", ["test"]), ("train", ["validation", "test"])):
-        others = [frames[name] for name in held_out if name in frames]
-        if split in frames and others:
-            frames[split], shared[split] = drop_shared(frames[split], others)
+        others = [tables[name].keys for name in held_out if name in tables]
+        if split in tables and others:
+            dropped = shared_rows(tables[split].keys, others)
+            shared[split] = int(dropped.sum())
             if shared[split]:
+                tables[split] = tables[split].where(~dropped)
                 notes.append(
                     f"{shared[split]:,} rows of {split} also stand in {' or '.join(held_out)} and were dropped."
                 )
-    if cut_missing and "train" in frames:
+    if cut_missing and "train" in tables:
         for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
-            if split not in frames:
-                frames["train"], frames[split] = cut_split(frames["train"], share, seed=seed)
-                notes.append(f"{split} was cut from train ({len(frames[split]):,} rows).")
-    empty = [split for split, frame in frames.items() if frame.empty]
+            if split not in tables:
+                cut = cut_split(tables["train"].keys, tables["train"].labels, share, seed=seed)
+                tables[split], tables["train"] = tables["train"].where(cut), tables["train"].where(~cut)
+                notes.append(f"{split} was cut from train ({len(tables[split]):,} rows).")
+    empty = [split for split, table in tables.items() if not len(table)]
     if empty:
         raise _empty(empty[0])
-    features = _features(names)
-    splits = {s: Dataset.from_pandas(frames[s], features=features, preserve_index=False) for s in SPLITS if s in frames}
+    splits = {split: tables[split].dataset(_features(names)) for split in SPLITS if split in tables}
     return splits, notes, shared
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
@@ -22,32 +24,26 @@ def text_key(text: str) -> str:
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def cut_split(frame: pd.DataFrame, share: float, *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cut ``share`` of the distinct texts off a frame with ``text`` and ``label``: (rest, cut).
+def cut_split(keys: pd.Series, labels: pd.Series, share: float, *, seed: int = 0) -> Bool[np.ndarray, " n_rows"]:
+    """Return which rows are cut off, so that they have ``share`` of the distinct texts.
 
     Texts are ordered within their class by a keyed hash and the first ``share`` of each class is cut, so a row's
     place depends on its text, its class and the seed, and hardly at all on the other rows. All copies of a text
     go the same way, by the label of the first copy.
     """
-    keys = frame["text"].map(text_key)
-    first = pd.DataFrame({"key": keys, "label": frame["label"]}).drop_duplicates("key")
+    first = pd.DataFrame({"key": keys, "label": labels}).drop_duplicates("key")
     order = first["key"].map(lambda key: hashlib.sha256(f"{seed}:{key}".encode()).hexdigest())
     first = first.assign(order=order).sort_values("order")
     chosen: set[str] = set()
     for _, group in first.groupby("label", sort=True):
         n_cut = min(max(round(len(group) * share), 1), len(group) - 1)
         chosen.update(group["key"].iloc[:n_cut])
-    cut = keys.isin(chosen).to_numpy(dtype=np.bool_)
-    return frame[~cut].reset_index(drop=True), frame[cut].reset_index(drop=True)
+    return keys.isin(chosen).to_numpy(dtype=np.bool_)
 
 
-def drop_shared(frame: pd.DataFrame, others: list[pd.DataFrame]) -> tuple[pd.DataFrame, int]:
-    """Drop the rows whose text also stands in one of ``others``; return what is left and how many were dropped."""
-    taken: set[str] = set()
-    for other in others:
-        taken.update(other["text"].map(text_key))
-    shared = frame["text"].map(text_key).isin(taken).to_numpy(dtype=np.bool_)
-    return frame[~shared].reset_index(drop=True), int(shared.sum())
+def shared_rows(keys: pd.Series, others: Iterable[pd.Series]) -> Bool[np.ndarray, " n_rows"]:
+    """Return the rows whose text also stands in one of ``others``."""
+    return keys.isin(set().union(*others)).to_numpy(dtype=np.bool_)
 
 
 def hash_share(text: str, *, seed: int = 0) -> float:

@@ -20,6 +20,7 @@ from safr_lens.data.sources import is_whole
 from safr_lens.errors import ConfigError, DataError, near_matches
 from safr_lens.runs.record import RunRecord
 from safr_lens.runs.seen import all_known, rows_of, seen_counts
+from safr_lens.visible import shown
 
 ALL = "all"
 Counts = Mapping[str, int] | None
@@ -73,7 +74,7 @@ def measured_split(
     """
     known = (*SPLITS, ALL)
     if split not in known:
-        raise DataError(f"Unknown split {split!r}; expected {', '.join(known)}.{near_matches(split, known)}")
+        raise DataError(f"Unknown split {shown(split)}; expected {', '.join(known)}.{near_matches(split, known)}")
     if source is None:
         chosen = _own_data(runs[-1], split, classes, reading)
     elif isinstance(source, str | Path) and not is_whole(source):
