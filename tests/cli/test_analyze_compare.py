@@ -35,7 +35,7 @@ def test_analyze_writes_measures_and_neurons_and_shows_a_table(call, run, corpus
     out = tmp_path / "analysis"
     result = call("analyze", run, "--data", corpus, "--out", out, "--faithfulness-texts", 5, "--quiet")
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in out.iterdir()) == ["measures.json", "neurons.parquet"]
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "measures.json", "neurons.parquet"]
     found = json.loads((out / "measures.json").read_text())
     assert (found["run"], found["data"], found["n_texts"]) == (str(run), str(corpus), 24)
     assert (found["split"], found["measured"]) == ("test", f"the test split of {corpus}")
