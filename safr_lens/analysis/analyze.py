@@ -175,7 +175,8 @@ def analyze(
         vector_texts: which texts give them; by default those of the data. Where their words are too few for word
             vectors, what needs vectors is left out and named in ``not_measured``.
         layer: whose neurons; by default the last.
-        at_init: also measure the architecture at random initialisation: what a measure gives without training.
+        at_init: also measure the architecture at random initialisation: what a measure gives without training. What
+            needs ablation effects of neurons or VMASK's importance is not measured there.
         faithfulness_texts: texts (evenly spaced) for the faithfulness of the importance; 0 for none. By default 100,
             fewer where texts are long, since a text of n tokens takes 6 n forward passes; none without VMASK.
         naopc_texts: of these, how many for the normalised AOPC, whose bounds take most of the time; 0 for none. By

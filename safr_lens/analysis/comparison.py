@@ -82,9 +82,10 @@ def cautions(baseline: Analysis, other: Analysis) -> list[str]:
         if gained > 0 and above < gained / 2:
             judged = f"rose only by {measure.shown(above)}" if above > 0 else f"fell by {measure.shown(-above)}"
             part = "most of the rise" if above > 0 else "the rise"
+            null = f" (null: {measure.null})" if measure.null else ""
             warnings.append(
-                f"{measure.title} rose by {measure.shown(gained)}, but what is above chance {judged}: {part} is that "
-                "neurons fire more rarely."
+                f"{measure.title} rose by {measure.shown(gained)}, but what is above chance {judged}: chance alone "
+                f"accounts for {part}{null}."
             )
     return warnings
 

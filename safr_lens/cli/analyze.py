@@ -31,7 +31,10 @@ def analyze(
     word_vectors_from: options.WordVectorsFrom = None,
     faithfulness_texts: options.FaithfulnessTexts = None,
     at_init: Annotated[
-        bool, typer.Option("--init/--no-init", help="Also measure the randomly initialised model.")
+        bool,
+        typer.Option(
+            "--init/--no-init", help="Also measure the model at random start, but for effects and importance."
+        ),
     ] = True,
     seed: options.Seed = 0,
     labels: options.Labels = None,

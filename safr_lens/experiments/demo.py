@@ -123,7 +123,7 @@ def run_demo(
     analyses = analyze_reported(runs, measured, **FAITHFULNESS, stages=stages)
     facts = {
         "data": f"the test split of {loaded.source}",
-        "word vectors of the MS score": "PPMI-SVD of the training split",
+        "word vectors of MS and name fidelity": "PPMI-SVD of the training split",
     }
     view = build_report(
         runs,

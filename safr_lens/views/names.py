@@ -32,7 +32,9 @@ def layer_name(model: HookedClassifier, layer: int) -> str:
 
 DOUBTED = (
     "A grey name with a number does not hold: the number is its name fidelity, which is under 0.7 or not clearly above "
-    "that of other neurons' names, so the words hardly tell at which other words the neuron is active."
+    "that of other neurons' names, so the words hardly tell at which other words the neuron is active. Names of "
+    "neurons that are active at nearly every word or at hardly any, or whose words have no vector, could not be tested "
+    "and are not grey."
 )
 
 

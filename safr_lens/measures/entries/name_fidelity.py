@@ -101,7 +101,7 @@ register_measure(
         "did not give the name: 0.5 says nothing, 1 everything. Judge it above the names of other neurons.",
         scores=name_scores,
         range="[0, 1]",
-        null="the names of other neurons: 0.46 to 0.53",
+        null="the names of other neurons: 0.43 to 0.56",
         order=72,
         **COMMON,
     )
@@ -110,7 +110,8 @@ register_measure(
     Measure(
         "name_fidelity_by_effect",
         title="name fidelity, weighted by effect",
-        meaning="The same, where a neuron counts by how much the loss changes when it is set to 0.",
+        meaning="The same, where a neuron counts by how much the loss changes when it is set to 0. Not measured for "
+        "the untrained model, whose neurons are not ablated.",
         compute=by_effect,
         range="[0, 1]",
         null="the names of other neurons",
@@ -124,7 +125,8 @@ register_measure(
     Measure(
         "names_that_hold",
         title="names that hold, %",
-        meaning="Neurons whose name fidelity is 0.7 or more, and above that of other neurons' names beyond doubt.",
+        meaning="Neurons whose name fidelity is 0.7 or more, and more than 1.96 standard errors above that of other "
+        "neurons' names.",
         compute=that_hold,
         scale=100,
         digits=1,
