@@ -17,12 +17,13 @@ from safr_lens.analysis import (
     MEASURES_FILE,
     NEURONS_FILE,
     analyze,
+    cautions,
     checked_folder,
     compare,
     to_dict,
 )
 from safr_lens.errors import CheckpointError, ConfigError
-from safr_lens.measures.estimate import Estimate
+from safr_lens.measures.estimate import Estimate, no_interval
 from safr_lens.measures.measurement import Measurement
 from safr_lens.measures.registry import MEASURES
 from safr_lens.models.untrained import untrained
@@ -211,3 +212,18 @@ def test_a_comparison_needs_two_groups_of_the_same_data(analysis, model, rows):
     other = analyze(model, rows[:30], faithfulness_texts=0, at_init=False)
     with pytest.raises(ConfigError, match="same n_texts"):
         compare({"a": [analysis], "b": [other]})
+
+
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [(0.02, "rose only by 0.020: chance alone accounts for most of the rise"), (-0.02, "fell by 0.020: chance")],
+)
+@pytest.mark.parametrize("name", ["token_selectivity", "name_fidelity"])
+def test_a_rise_that_chance_explains_is_said_with_the_null_of_the_measure(analysis, name, above, said):
+    def with_value(value, above):
+        measured = Measurement(*map(no_interval, (value, value - above, above)))
+        return dataclasses.replace(analysis, measurements={name: measured})
+
+    [caution] = cautions(with_value(0.5, 0.1), with_value(0.6, 0.1 + above))
+    assert said in caution and MEASURES[name].null in caution
+    assert cautions(with_value(0.5, 0.1), with_value(0.6, 0.2)) == []
