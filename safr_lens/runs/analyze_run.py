@@ -52,12 +52,10 @@ def analyze_run(
     found = analyze(model, data.rows, embeddings=vectors, vector_texts=texts, seed=seed, **options)
     if run not in data.seen:
         return found
-    counts, facts = (
-        data.seen[run],
-        {"word_vectors": data.vectors_name, "trained_vectors": data.trained_vectors.get(run)},
-    )
+    counts = data.seen[run]
+    facts = {"word_vectors": data.vectors_name, "trained_vectors": data.trained_vectors.get(run), "seen": counts}
     warned = (*seen_warnings(counts), *data.vectors_warning(run))
-    return replace(found, facts=found.facts | facts | {"seen": counts}, about_data=warned)
+    return replace(found, facts=found.facts | facts, about_data=warned)
 
 
 def analyze_runs(
