@@ -56,7 +56,8 @@ def test_the_cache_is_transformer_lenses_own(model):
     assert torch.equal(cache["post", 0], cache[NEURONS])
     assert cache[NEURONS].shape == (1, 5, 32)
     assert cache["blocks.0.attn.hook_pattern"].shape == (1, 2, 5, 5)
-    torch.testing.assert_close(out.logits, model(TEXT).logits, atol=1e-5, rtol=0)  # without the pattern it is fused
+    same(out, model(TEXT, capture=cache.keys()))
+    torch.testing.assert_close(out.logits, model(TEXT).logits, atol=1e-5, rtol=0)  # where nobody looks it is fused
 
 
 def test_a_plain_dict_is_returned_on_demand(model):
