@@ -35,6 +35,8 @@ class PlainBlock(nn.Module):
 class PlainClassifier(nn.Module):
     """VMASK's gate, pre-norm blocks, and the mean of what the last MLP alone says of each token.
 
+    VMASK is computed for every token; ours computes each distinct token of a training batch once.
+
     Args:
         model: a classifier with ReLU neurons that it takes sizes and weights from.
     """

@@ -45,13 +45,12 @@ class _AllSeen(Exception):
 
 
 class HookedClassifier(CheckedHooks):
-    """A text classifier on an unmodified backbone, whose neurons can be read.
+    """A text classifier on a backbone with TransformerLens's hook points, whose neurons can be read.
 
     The token embedding e (``adapter.gated``, to be exact) is gated by VMASK: ``e_i g_i`` with g = q in evaluation and a
     hard sample of it in training; without VMASK, every q is 1.
     The text's logits are the mean of the per-position logits over its real tokens (or, on a decoder, those of its last
-    token: ``config.pooling``). With ``readout="neurons"`` the
-    per-position logits read the last MLP's output alone.
+    token: ``config.pooling``). With ``readout="neurons"`` the per-position logits read the last MLP's output alone.
 
     ``backbone`` is the network (by default a ``HookedTransformer``), ``adapter`` says where in it things are. All hook
     points keep the backbone's names (``blocks.0.mlp.hook_post``); what a hook sees is what the model uses: the gated
