@@ -15,11 +15,10 @@ from functools import partial
 import torch
 from datasets import Dataset
 
-import safr_lens
 from benchmarks.memory import in_new_process, peak_mib
 from benchmarks.result import Result
 from benchmarks.timing import interleaved
-from safr_lens import HookedClassifier, ModelConfig, load_data, train_tokenizer
+from safr_lens import HookedClassifier, ModelConfig, analyze, load_data, neuron_table, train_tokenizer
 from safr_lens.activations import stream_activations
 from safr_lens.activations.stream import text_batches
 from safr_lens.measures import faithfulness
@@ -41,26 +40,18 @@ def loop(model: HookedClassifier, split: Dataset) -> None:
         cache[NEURONS][mask]
 
 
-def table(model: HookedClassifier, split: Dataset) -> None:
-    safr_lens.neuron_table(model, split)
-
-
 def faithful(model: HookedClassifier, split: Dataset) -> None:
     faithfulness(model, split, max_texts=50, naopc_texts=5)
-
-
-def analyze(model: HookedClassifier, split: Dataset) -> None:
-    safr_lens.analyze(model, split)
 
 
 def vectors(model: HookedClassifier, split: Dataset) -> None:
     word_vectors(split["text"], model.tokenizer)
 
 
-TASKS: dict[str, Callable[[HookedClassifier, Dataset], None]] = {
+TASKS: dict[str, Callable[[HookedClassifier, Dataset], object]] = {
     "stream": stream,
     "run_with_cache": loop,
-    "neuron_table": table,
+    "neuron_table": neuron_table,
     "faithfulness": faithful,
     "analyze": analyze,
     "word_vectors": vectors,

@@ -30,7 +30,7 @@ class TrainConfig:
         gradient_accumulation_steps: batches an optimizer step and process; the gradient is that of the mean over all
             texts of the step.
         gradient_checkpointing: keep only what enters the blocks of a pretrained encoder that is trained, and compute
-            the rest again in the backward pass: the same gradients with less memory, for about a third more time.
+            the rest again in the backward pass: the same gradients with less memory, for one more forward pass.
         mixed_precision: ``"no"`` or ``"bf16"``.
         k_epochs: over so many epochs ``k`` of a model that keeps its largest neurons alone falls from ``d_mlp`` to its
             own value (:func:`safr_lens.training.top_k.annealed`); by default it has that from the first step.

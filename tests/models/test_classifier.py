@@ -279,7 +279,7 @@ def test_a_fresh_model_is_in_evaluation_mode(model):
     assert not any(module.training for module in model.modules())
 
 
-def test_the_backbone_is_an_unmodified_bidirectional_transformer_of_transformer_lens(make_model):
+def test_the_backbone_is_a_bidirectional_transformer_of_transformer_lens(make_model):
     model = make_model(labels=["a", "b", "c"])
     expected = {"hooked_transformer": "HookedTransformer", "native_bridge": "TransformerBridge"}
     assert type(model.backbone).__name__ == expected[model.config.backbone]
