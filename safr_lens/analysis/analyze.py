@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +22,7 @@ from safr_lens.data.rows import Data
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenized import tokenized_once
 from safr_lens.data.unknown import corpus_warning
+from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.json_values import without_nan
 from safr_lens.measures.faithfulness import Faithfulness, faithfulness
@@ -129,7 +129,7 @@ def read_analysis(folder: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
     def read() -> tuple[dict[str, Any], pd.DataFrame]:
         try:
-            measures = json.loads(verified(path / MEASURES_FILE).read_text(encoding="utf-8"))
+            measures = read_json(verified(path / MEASURES_FILE))
             return measures, pd.read_parquet(verified(path / NEURONS_FILE))
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{folder} holds no analysis that can be read: {error}. Analyze anew.") from None

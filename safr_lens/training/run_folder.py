@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from typing_extensions import TypedDict
 
 from safr_lens.artefacts import (
     changing,
@@ -24,7 +24,8 @@ from safr_lens.artefacts import (
 )
 from safr_lens.artefacts.change import MADE
 from safr_lens.atomic import write_json
-from safr_lens.errors import CheckpointError
+from safr_lens.documents import check_regular, checked, read_json
+from safr_lens.errors import CheckpointError, first_line
 from safr_lens.launch import speaks
 from safr_lens.models.checkpoint import COMPARED, CONFIG, TOKENIZER, WEIGHTS, write_model
 from safr_lens.models.classifier import HookedClassifier
@@ -34,6 +35,7 @@ from safr_lens.training.averaging import WeightAverage
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord, write_history
 from safr_lens.training.trained_rows import ROWS, Fingerprints, check_same_rows, read_rows, write_rows
+from safr_lens.visible import shown
 
 METRICS, HISTORY = "metrics.json", "history.jsonl"
 DEFAULTS = {one.name: one.default for part in (ModelConfig, TrainConfig) for one in fields(part)} | {"processes": 1}
@@ -42,6 +44,16 @@ RUN_FILES = (WEIGHTS, CONFIG, TOKENIZER, COMPARED, METRICS, HISTORY, ROWS)
 TRAINING, UNFINISHED = "training", "unfinished"  # in the manifest, while the weights are only the best so far
 COLUMNS = ("text_column", "label_column")
 NEW = {*COLUMNS, "tokenizer"}  # settings that trainings of earlier versions do not name
+
+
+class State(TypedDict):
+    """What ``state.json`` holds; earlier versions wrote neither ``aside`` nor ``replaced``."""
+
+    settings: dict[str, dict[str, Any]]
+    weights: str
+    records: list[dict[str, Any]]
+    aside: NotRequired[bool]
+    replaced: NotRequired[str | None]
 
 
 @dataclass(frozen=True)
@@ -140,8 +152,13 @@ class RunFolder:
             for name, value in values.items()
         }
         weights = f"{len(records):04d}.{TENSORS}"
-        state = {"settings": self.settings, "weights": weights, "records": [asdict(record) for record in records]}
-        state |= {"aside": self.aside, "replaced": self.replaced}
+        state: State = {
+            "settings": self.settings,
+            "weights": weights,
+            "records": [asdict(record) for record in records],
+            "aside": self.aside,
+            "replaced": self.replaced,
+        }
         older = [path.name for path in self.state.glob(f"*.{TENSORS}") if path.name != weights]
         with changing(self.state, removed=older) as new:
             save_file(tensors, new / weights)
@@ -175,12 +192,12 @@ def drop_stale_state(folder: Path) -> None:
     if not finished or not (folder / RESUME).is_dir() or not speaks():
         return
     try:
-        state = json.loads((folder / RESUME / STATE).read_text(encoding="utf-8"))
-        if state["replaced"] == file_checksum(folder / METRICS):
+        state = checked(State, read_json(folder / RESUME / STATE))
+        if state.get("replaced") == file_checksum(folder / METRICS):
             return  # of a training that is to replace the finished one
-    except (FileNotFoundError, KeyError):  # as in states of earlier versions
+    except FileNotFoundError:
         pass
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         return  # a damaged one, which resuming names
     with locked(folder):
         remove_folder(folder / RESUME)
@@ -205,8 +222,8 @@ def check_same(saved: dict[str, Any], asked: dict[str, Any], folder: Path, *, sa
             unnamed = name in NEW and name not in old
             if name not in free and not unnamed and old.get(name, DEFAULTS.get(name)) != new.get(name):
                 raise CheckpointError(
-                    f"{folder} holds a training with other settings: {name} was {old.get(name)!r}, now "
-                    f"{new.get(name)!r}. Use the old setting, name another folder, or use --overwrite."
+                    f"{folder} holds a training with other settings: {name} was {shown(old.get(name))}, "
+                    f"now {shown(new.get(name))}. Use the old setting, name another folder, or use --overwrite."
                 )
 
 
@@ -214,7 +231,7 @@ def other_columns(saved: dict[str, Any], asked: dict[str, Any]) -> str:
     """Say in which columns that texts and labels come from two trainings differ."""
     old, new = saved.get("data", {}), asked.get("data", {})
     changed = (name for name in COLUMNS if name in old and old[name] != new.get(name))
-    return "; ".join(f"{name} was {old[name]!r}, now {new.get(name)!r}" for name in changed)
+    return "; ".join(f"{name} was {shown(old[name])}, now {shown(new.get(name))}" for name in changed)
 
 
 def _load_state(folder: Path, settings: dict[str, Any], rows: Fingerprints) -> Resumed:
@@ -224,31 +241,31 @@ def _load_state(folder: Path, settings: dict[str, Any], rows: Fingerprints) -> R
         CheckpointError: a damaged state, or one of a training with other settings or other data.
     """
     try:
-        state = json.loads(verified(folder / STATE).read_text(encoding="utf-8"))
+        state = checked(State, read_json(verified(folder / STATE)))
         records = [EpochRecord(**record) for record in state["records"]]
-        saved, weights = dict(state["settings"]), verified(folder / state["weights"])
-        kept = read_rows(verified(folder / ROWS).parent)
-    except (CheckpointError, OSError, ValueError, KeyError, TypeError) as error:
+        saved, weights = state["settings"], verified(folder / state["weights"])
+        check_regular(weights)
+        kept = read_rows(folder)
+    except (CheckpointError, OSError, ValueError, TypeError) as error:
         raise _damaged(folder, error) from None
     kept = read_rows(folder.parent) if kept is None else kept  # where earlier versions kept them
     check_same_rows(kept, rows, folder.parent, columns=other_columns(saved, settings))
     check_same(saved, settings, folder.parent, same_rows=kept is not None)
+    optimizer: dict[int, dict[str, torch.Tensor]] = {}
     try:
         tensors = load_file(weights)
-    except (OSError, SafetensorError) as error:
+        for name in tensors:
+            if name.startswith("optimizer/"):
+                _, index, key = name.split("/")
+                optimizer.setdefault(int(index), {})[key] = tensors[name]
+    except (OSError, SafetensorError, ValueError) as error:
         raise _damaged(folder, error) from None
-    optimizer: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer/"):
-            _, index, key = name.split("/")
-            optimizer.setdefault(int(index), {})[key] = tensor
     model, best, average = (_part(tensors, f"{name}/") for name in ("model", "best", "average"))
     return Resumed(folder, records, model, best, optimizer, average, state.get("aside", False))
 
 
 def _damaged(folder: Path, error: Exception) -> CheckpointError:
-    reason = " ".join(str(error).split())
-    return CheckpointError(f"{folder} is damaged ({reason:.200}). Remove it, and train anew.")
+    return CheckpointError(f"{folder} is damaged ({first_line(error)}). Remove it, and train anew.")
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ import time
 import pytest
 
 from safr_lens.artefacts import locked, read_manifest, verified
+from safr_lens.training.run_folder import RunFolder
 from tests.reliability.points import in_child
 
 
@@ -96,6 +98,47 @@ def test_a_replacing_training_that_fails_leaves_the_old_run_whole(call, run, cor
 def test_resuming_says_when_there_is_nothing_to_resume(call, corpus, small_config, tmp_path):
     result = train(call, corpus, small_config, tmp_path / "run", "--resume")
     assert result.exit_code == 0 and "holds no unfinished training; this one starts anew" in result.stderr
+
+
+@pytest.fixture
+def unfinished(call, corpus, small_config, tmp_path, monkeypatch):
+    """A folder with a training whose epochs are over, and that was stopped before it was finished."""
+    with corpus.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    with (tmp_path / "two.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([[text, f"{text} indeed", label] for text, label in rows])
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "finish", lambda *args: None)
+        result = train(call, tmp_path / "two.csv", small_config, tmp_path / "run", "--text-column", "text")
+    assert result.exit_code == 0, result.output
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (("--text-column", "text indeed"), "text_column was 'text', now 'text indeed'"),
+        (("--text-column", "text", "--tokenizer", "bpe"), "tokenizer was '"),
+    ],
+)
+def test_resuming_with_other_columns_or_another_tokenizer_names_them(call, small_config, unfinished, changed, said):
+    before = contents(unfinished)
+    result = train(call, unfinished.parent / "two.csv", small_config, unfinished, "--resume", *changed)
+    assert result.exit_code == 2 and said in result.stderr, result.output
+    assert "damaged" not in result.stderr
+    assert contents(unfinished) == before
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"settings": 5, "weights": "", "records": []}', "[]"])
+def test_a_damaged_state_to_resume_from_is_one_message(call, small_config, unfinished, content):
+    (unfinished / "resume" / "state.json").write_text(content)
+    (unfinished / "resume" / "manifest.json").unlink()  # which would say that it was changed
+    more = ("--text-column", "text", "--resume")
+    result = train(call, unfinished.parent / "two.csv", small_config, unfinished, *more)
+    assert result.exit_code == 2 and "resume is damaged" in result.stderr, result.output
+    (unfinished / "metrics.json").write_text("{}")  # a run that has finished since
+    result = train(call, unfinished.parent / "two.csv", small_config, unfinished, *more)
+    assert result.exit_code == 2 and "resume is damaged" in result.stderr, result.output
 
 
 def test_a_second_process_is_refused_before_it_reads_its_data(call, small_config, tmp_path):
