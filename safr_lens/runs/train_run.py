@@ -7,23 +7,23 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from safr_lens.artefacts import locked, verified
+from safr_lens.artefacts import locked
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.rows import Data
 from safr_lens.data.tokenizer import train_tokenizer
 from safr_lens.data.unknown import tokenizer_warning
-from safr_lens.documents import read_json
-from safr_lens.errors import CheckpointError, DataError, first_line
+from safr_lens.errors import CheckpointError, DataError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.runs.pretrained_settings import PretrainedConfig
+from safr_lens.runs.record import run_record
 from safr_lens.runs.settings import DataConfig, Settings
 from safr_lens.training.config import uses_words
 from safr_lens.training.metrics import describe
 from safr_lens.training.run_folder import METRICS, check_same, drop_stale_state, other_columns
 from safr_lens.training.train_model import TrainResult, train
-from safr_lens.training.trained_rows import check_same_rows, fingerprints, read_rows
+from safr_lens.training.trained_rows import check_same_rows, fingerprints
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 from safr_lens.word_vectors.table import checksum
 
@@ -134,19 +134,16 @@ def finished_run(
     path = folder / METRICS
     if not path.is_file():
         return None
-    try:
-        found = read_json(verified(path))["settings"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path} is damaged ({first_line(error)}). Remove {folder}, or use --overwrite."
-        ) from None
+    record = run_record(folder)
+    if "settings" not in record.metrics:
+        raise CheckpointError(f"{path} is damaged (it lacks its settings). Remove {folder}, or use --overwrite.")
+    found = record.metrics["settings"]
     used, model = None, settings_model(settings, data)
     if word_vectors is not None:
         used = checksum(word_vectors, embedding_table(word_vectors, model.tokenizer))
-    kept = read_rows(folder)
     asked = describe(model.config, data, settings.train, settings.penalty, used, model.tokenizer)
-    check_same_rows(kept, fingerprints(data), folder, columns=other_columns(found, asked))
-    check_same(found, asked, folder, same_rows=kept is not None)
+    check_same_rows(record.rows, fingerprints(data), folder, columns=other_columns(found, asked))
+    check_same(found, asked, folder, same_rows=record.rows is not None)
     return HookedClassifier.from_pretrained(folder)
 
 
