@@ -1,13 +1,15 @@
-"""``python -m safr_lens`` and ``safr-lens``: the command line; Ctrl-C ends it in a line from the start."""
+"""``python -m safr_lens`` and ``safr-lens``: the command line; Ctrl-C and SIGTERM end it in a line from the start."""
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line."""
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         from safr_lens.cli import main as run
 
         run()
