@@ -18,7 +18,7 @@ def made(tmp_path_factory):
 def test_every_damage_is_noticed_or_changes_nothing(made, kind):
     assert set(made) == set(KINDS)
     found = flips.changed(*made[kind], times=16)
-    assert all(said == "noticed" or said.startswith("harmless") for said in found), found
+    assert not flips.n_faults(found), found
     assert found["noticed"] >= 12
 
 
@@ -28,5 +28,5 @@ def test_files_of_another_run_are_noticed(made):
     assert commands.call(*commands.train(folder.parent, other, "--seed", 5)) == 0
     found = flips.swapped(folder, other, read)
     # words, pairs and fingerprints of the rows are the same whatever the seed
-    assert all(said == "noticed" or said.startswith("harmless") for said in found), found
+    assert not flips.n_faults(found), found
     assert found["noticed"] >= 3
