@@ -9,6 +9,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from safr_lens.cli.output import say
+from safr_lens.visible import shown
 
 OPTION = "--labels"
 PAIR = re.compile(r"(?!--).*=")
@@ -41,12 +42,14 @@ def stated(pairs: Sequence[str] | None) -> dict[str, str] | None:
         return None
     wrong = [pair for pair in pairs if not all(part.strip() for part in pair.partition("="))]
     if wrong:
-        raise ConfigError(f"--labels takes pairs LABEL=CLASS, as in --labels 0=negative 1=positive; got {wrong[0]!r}.")
+        raise ConfigError(
+            f"--labels takes pairs LABEL=CLASS, as in --labels 0=negative 1=positive; got {shown(wrong[0])}."
+        )
     found = [(label.strip(), name.strip()) for label, _, name in (pair.partition("=") for pair in pairs)]
     labels = [label for label, _ in found]
     twice = [label for label in labels if labels.count(label) > 1]
     if twice:
-        raise ConfigError(f"--labels states {twice[0]!r} twice; a label means one class.")
+        raise ConfigError(f"--labels states {shown(twice[0])} twice; a label means one class.")
     return dict(found)
 
 

@@ -12,6 +12,7 @@ from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.settings import named_settings
+from safr_lens.visible import shown
 
 COLUMNS = (
     "strength",
@@ -118,4 +119,4 @@ def _numbers(name: str, text: str, kind: type) -> list[Any]:
     try:
         return [kind(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise ConfigError(f"--{name} is a list of numbers such as 0,1,2; got {text!r}.") from None
+        raise ConfigError(f"--{name} is a list of numbers such as 0,1,2; got {shown(text)}.") from None

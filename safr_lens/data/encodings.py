@@ -11,6 +11,7 @@ from typing import BinaryIO
 from charset_normalizer import from_bytes
 
 from safr_lens.errors import DataError, near_matches
+from safr_lens.visible import shown
 
 UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -110,5 +111,5 @@ def _checked(encoding: str) -> str:
             raise LookupError
     except (LookupError, ValueError):
         known = [name.replace("_", "-") for name in {*aliases, *aliases.values()}]
-        raise DataError(f"Unknown encoding {encoding!r}.{near_matches(encoding, known)}") from None
+        raise DataError(f"Unknown encoding {shown(encoding)}.{near_matches(encoding, known)}") from None
     return "utf-8-sig" if name == "utf-8" else name

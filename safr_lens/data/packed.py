@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from safr_lens.data.sources import quoted
 from safr_lens.errors import DataError
+from safr_lens.visible import shown
 
 PACKED = (".gz", ".zip")
 MOST_EXPANSION = 200
@@ -33,7 +34,7 @@ def zipped_name(path: Path, suffixes: Container[str]) -> str:
     for member in members:
         place = PurePosixPath(member.filename.replace("\\", "/"))
         if place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
-            raise DataError(f"{path} holds a path that leaves its folder, {member.filename!r}. Do not unpack it.")
+            raise DataError(f"{path} holds a path that leaves its folder, {shown(member.filename)}. Do not unpack it.")
     data = [one for one in members if PurePosixPath(one.filename).suffix.lower() in suffixes and not _hidden(one)]
     unpack = f"unpack it (python -m zipfile -e {quoted(path)} .) and name the file or folder."
     if len(data) != 1:

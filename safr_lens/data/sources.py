@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safr_lens.errors import DataError, near_matches
+from safr_lens.visible import shown
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -148,7 +149,7 @@ def find_parts(data: Any, options: ReadOptions) -> dict[str, Part]:
     path = Path(data)
     if len(path.parts) == 1 and not path.suffix:
         near = near_matches(path.name, [name for source in SOURCES.values() for name in source.names])
-        raise DataError(f"Unknown data set {path.name!r}.{near or f' Expected {sources_help()}.'}")
+        raise DataError(f"Unknown data set {shown(path.name)}.{near or f' Expected {sources_help()}.'}")
     raise missing_file(path)
 
 

@@ -26,6 +26,7 @@ from safr_lens.models.compared import COMPARED, load_compared, save_compared
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.encoder_words import OnEncoder, compares_own_words, encoder_word_vectors
 from safr_lens.models.sizes import check_fits
+from safr_lens.visible import shown
 from safr_lens.word_vectors import embedding_table
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
@@ -145,7 +146,7 @@ def _download(repo_id: str) -> Path:
         return Path(snapshot_download(repo_id, allow_patterns=FILES))
     except Exception as error:  # many unrelated types for one user-facing fact
         raise CheckpointError(
-            f"{repo_id!r} is no local folder, and the Hub did not give it: {first_line(error)}"
+            f"{shown(repo_id)} is no local folder, and the Hub did not give it: {first_line(error)}"
         ) from None
 
 
@@ -193,11 +194,11 @@ def _check_state(expected: dict[str, Any], stored: dict[str, Any], path: Path) -
     foreign = sorted(stored.keys() - expected.keys())
     if missing or foreign:
         name, fault = (missing[0], "lacks") if missing else (foreign[0], "has the unknown tensor")
-        raise CheckpointError(f"{path} does not fit its {CONFIG}: it {fault} {name!r}.")
+        raise CheckpointError(f"{path} does not fit its {CONFIG}: it {fault} {shown(name)}.")
     for name, tensor in expected.items():
         if tensor.shape != stored[name].shape:
             raise CheckpointError(
-                f"{path}: {name!r} has shape {list(stored[name].shape)}, but {CONFIG} says {list(tensor.shape)}."
+                f"{path}: {shown(name)} has shape {list(stored[name].shape)}, but {CONFIG} says {list(tensor.shape)}."
             )
 
 
@@ -205,8 +206,8 @@ def _check_finite(expected: dict[str, torch.Tensor], stored: dict[str, torch.Ten
     for name, tensor in stored.items():
         if not tensor.isfinite().all() and expected[name].isfinite().all():  # a mask may have -inf
             raise CheckpointError(
-                f"{path}: {name!r} has values that are NaN or infinite, so the model answers nothing. Load another "
-                "copy of it, or train it again with a lower learning rate."
+                f"{path}: {shown(name)} has values that are NaN or infinite, so the model answers nothing. Load "
+                "another copy of it, or train it again with a lower learning rate."
             )
 
 

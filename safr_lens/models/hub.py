@@ -12,9 +12,10 @@ from safr_lens.artefacts import changing
 from safr_lens.atomic import write_json, write_text
 from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError, first_line
-from safr_lens.models.checkpoint import CONFIG, FILES, Saveable, save_pretrained
+from safr_lens.models.checkpoint import CONFIG, FILES, Saveable, write_model
 from safr_lens.models.compared import save_compared
 from safr_lens.models.encoder_words import compares_own_words
+from safr_lens.visible import shown
 
 CARD = "README.md"
 PLACE = re.compile(r"[/~\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\]")  # how a path begins
@@ -34,9 +35,9 @@ def push_to_hub(model: Saveable, repo_id: str, *, private: bool = True, card: st
     check_hub_id(repo_id)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        save_pretrained(model, folder)
         with changing(folder) as new:
-            _without_places(model, folder, new)
+            write_model(model, new)
+            _without_places(model, new)
         if card is not None:
             write_text(folder / CARD, card)
         files = FILES if card is None else [*FILES, CARD]
@@ -46,8 +47,8 @@ def push_to_hub(model: Saveable, repo_id: str, *, private: bool = True, card: st
             api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=files, delete_patterns=FILES)
         except Exception as error:  # many unrelated types for one user-facing fact
             raise CheckpointError(
-                f"The Hub did not take {repo_id!r}: {first_line(error).rstrip('.')}. Log in (hf auth login) with a "
-                "token that may write there, and push again."
+                f"The Hub did not take {shown(repo_id)}: {first_line(error).rstrip('.')}. Log in (hf auth login) with "
+                "a token that may write there, and push again."
             ) from None
     return str(address)
 
@@ -60,15 +61,15 @@ def check_hub_id(repo_id: str, *, owned: bool = True) -> None:
         validate_repo_id(repo_id)
         if not owned or "/" in repo_id:
             return
-    raise CheckpointError(f"{repo_id!r} is no Hub id; expected the form user/name, such as ada/reviews.")
+    raise CheckpointError(f"{shown(repo_id)} is no Hub id; expected the form user/name, such as ada/reviews.")
 
 
-def _without_places(model: Saveable, folder: Path, new: Path) -> None:
+def _without_places(model: Saveable, folder: Path) -> None:
     if model.compared is not None and not compares_own_words(model):
-        save_compared(dataclasses.replace(model.compared, source=None), new)
+        save_compared(dataclasses.replace(model.compared, source=None), folder)
     config = read_json(folder / CONFIG)
     encoder = config["model"]["encoder"] or {}
     kept = {name: value for name, value in encoder.items() if not (isinstance(value, str) and PLACE.match(value))}
     if kept != encoder:
         config["model"]["encoder"] = kept
-        write_json(new / CONFIG, config)
+        write_json(folder / CONFIG, config)

@@ -22,6 +22,7 @@ from safr_lens.reporting.runs import ReportedRun
 from safr_lens.runs.record import RunRecord, recorded
 from safr_lens.runs.record_schema import Measures
 from safr_lens.training.run_folder import METRICS
+from safr_lens.visible import shown
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 TAGS = ["text-classification", "interpretability", "mechanistic-interpretability", "safr"]
@@ -48,7 +49,7 @@ def model_card(run: ReportedRun, analysis: Path, *, repo_id: str, base_model: st
         return _rendered(run, measured, repo_id, base_model)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(
-            f"The {METRICS} of {run.name} is damaged ({error!r}). Train the run again, or remove the file."
+            f"The {METRICS} of {run.name} is damaged ({shown(error)}). Train the run again, or remove the file."
         ) from None
 
 

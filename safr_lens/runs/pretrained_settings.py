@@ -13,6 +13,7 @@ from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 from safr_lens.models.pooling import POOLINGS
 from safr_lens.models.pretrained import BACKBONE_READOUTS, check_act_fn
+from safr_lens.visible import shown
 
 HEAD = "neuron_head"
 OF_ENCODER = {
@@ -74,7 +75,7 @@ def names_encoder(values: Mapping[str, Any]) -> bool:
     for name in ("freeze", "readout"):
         if values.get(name) is not None and (name == "freeze" or values[name] == HEAD):
             raise ConfigError(
-                f"{name}={values[name]!r} needs a pretrained encoder. Name a folder or a Hub id with backbone "
+                f"{name}={shown(values[name])} needs a pretrained encoder. Name a folder or a Hub id with backbone "
                 "(--backbone)."
             )
     return False

@@ -11,6 +11,7 @@ from safr_lens.data.files import NO_HEADER, DataFile, FileFormat, register_forma
 from safr_lens.data.records import Record, records
 from safr_lens.data.sources import ReadLog, ReadOptions
 from safr_lens.errors import DataError
+from safr_lens.visible import shown
 
 
 def _rows(file: DataFile, options: ReadOptions, log: ReadLog) -> Iterator[Mapping[str, Any]]:
@@ -66,7 +67,7 @@ def _columns(file: DataFile, head: list[list[str]], options: ReadOptions, log: R
         log.assume("without a header")
         return guessed, False
     if repeated:
-        raise DataError(f"{file.where} has more than one column {repeated[0]!r}. Rename or remove one.{NO_HEADER}")
+        raise DataError(f"{file.where} has more than one column {shown(repeated[0])}. Rename or remove one.{NO_HEADER}")
     return names, True
 
 

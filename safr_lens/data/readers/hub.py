@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from safr_lens.data.files import NO_HUB_SUFFIXES
 from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source, usual_splits
 from safr_lens.errors import DataError, first_line
+from safr_lens.visible import shown
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -34,11 +35,12 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
             dataset = datasets.load_dataset(path, config or None, streaming=streaming)
     except Exception as error:  # datasets raises many unrelated types for one user-facing fact
         raise DataError(
-            f"{source!r} is no local file or folder, and it could not be loaded as a Hub data set: {first_line(error)}"
+            f"{shown(source)} is no local file or folder, and it could not be loaded as a Hub data set: "
+            f"{first_line(error)}"
         ) from error
     splits = usual_splits(dataset)
     if not splits:
-        raise DataError(f"{source!r} has no train, validation or test split; it has {', '.join(dataset)}.")
+        raise DataError(f"{shown(source)} has no train, validation or test split; it has {', '.join(dataset)}.")
     return splits
 
 

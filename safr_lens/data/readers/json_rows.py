@@ -9,6 +9,7 @@ from typing import Any
 from safr_lens.data.files import DataFile, FileFormat, register_format
 from safr_lens.data.sources import ReadLog, ReadOptions, quoted
 from safr_lens.errors import DataError
+from safr_lens.visible import shown
 
 TO_ROWS = "In Python: table.to_json('data.jsonl', orient='records', lines=True)."
 
@@ -63,7 +64,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice in it")
+        raise ValueError(f"the key {shown(next(name for name in names if names.count(name) > 1))} stands twice in it")
     return row
 
 
