@@ -16,6 +16,8 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
+    finally:
+        exec("")  # otherwise Python, interrupted within an exec of a library, ends by SIGINT whatever the status
 
 
 if __name__ == "__main__":
