@@ -117,8 +117,8 @@ def test_capacity_beside_its_own_words(saved, model, open_page):
 def test_the_dashboard_shows_the_row_of_the_neuron_table(saved, shown, open_page):
     page = open_page(saved["neuron"])
     row = shown["neuron"].content["row"]
-    columns = ["firing_rate", "token_selectivity_above", "class_selectivity_above", "monosemanticity_above"]
-    expected = [row[name] for name in (*columns, "ablation_loss")]
+    scores = ["token_selectivity", "class_selectivity", "monosemanticity", "name_fidelity"]
+    expected = [row[name] for name in ("firing_rate", *(f"{score}_above" for score in scores), "ablation_loss")]
     assert values_of(page, ".tiles [data-value]") == pytest.approx(expected, nan_ok=True)
 
 
