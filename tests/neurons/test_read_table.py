@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from safr_lens import analyze, neuron_table, views
 from safr_lens.errors import ConfigError
 from safr_lens.neurons.read_table import checked_table
 from safr_lens.views import NeuronNames
+from safr_lens.views.names import is_doubted
 
 TEXT = "a gripping , funny film"
 
@@ -64,7 +66,10 @@ def test_neurons_are_named_by_their_numbers(model, table, tmp_path, kind):
     expected = [
         f"{n}: {', '.join(words[:3]) or 'no word'}" for n, words in zip(numbers, table["top_words"], strict=True)
     ]
-    assert NeuronNames(model, back).of(numbers) == expected
+    names = NeuronNames(model, back).of(numbers)
+    assert [re.sub(r" \(0\.\d\d\):", ":", name) for name in names] == expected
+    doubted = [is_doubted(row) for row in table.to_dict("records")]
+    assert any(doubted) and [name.doubted for name in names] == (doubted if "name_holds" in back else [False] * 32)
     assert checked_table(model, back)["top_words"].tolist() == table["top_words"].tolist()
 
 
