@@ -1,10 +1,11 @@
-"""What does SAFR change in a neuron head on a frozen pretrained encoder?
+"""What does SAFR change in a neuron head on a pretrained encoder, frozen or fine-tuned?
 
 Trains heads with every method and seed from token vectors that are computed once, measures them on the test split,
 appends one JSON line a run, and prints mean and standard deviation over seeds. Word vectors for MS are made from the
 texts of other data, which no training saw.
 
-Example: python analyses/neuron_head.py --backbone DIRECTORY --seeds 0 1 2 --results head.jsonl
+Examples: python analyses/neuron_head.py --backbone DIRECTORY --seeds 0 1 2 --results head.jsonl
+python analyses/neuron_head.py --backbone DIRECTORY --freeze none --epochs 1 --results fine_tuning.jsonl
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ METHODS = {
     "TopK": {"site": "none", "act_fn": "topk", "k": 16},
     "SAFR": {},
     "SAFR + TopK": {"preset": "sparse"},
+    "SAFR 2/1": {"importance_weight": 2.0, "interaction_weight": 1.0},
     "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
 }
@@ -59,12 +61,14 @@ def by_effect(neurons: pd.DataFrame, labels: tuple[str, ...], measure: str) -> f
 def run_one(options: argparse.Namespace, method: str, seed: int, data, vectors: torch.Tensor) -> dict:
     """Train one head and return its measurements on the test split."""
     chosen = {"epochs": options.epochs} if options.epochs else {}
-    settings = make_settings({"backbone": options.backbone, "seed": seed, **chosen, **METHODS[method]})
+    chosen |= {"backbone": options.backbone, "freeze": options.freeze, "seed": seed}
+    settings = make_settings(chosen | METHODS[method])
     result = train_run(settings, out=None, data=data, vectors_folder=options.vectors_folder, progress=False)
     analysis = analyze(result.model, data["test"], embeddings=vectors, at_init=False, faithfulness_texts=0)
     measured = analysis.measurements
     return {
         "data": options.data,
+        "freeze": options.freeze,
         "method": method,
         "seed": seed,
         "validation": result.metrics["validation"]["accuracy"],
@@ -97,25 +101,27 @@ def main() -> None:
     parser.add_argument("--vector-data", default="imdb", help="data whose training split gives the word vectors of MS")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--freeze", default="all", help="as for safr-lens train")
     parser.add_argument("--epochs", type=int, help="at most so many")
     parser.add_argument("--vectors-folder", type=Path, help="as for safr-lens train")
     parser.add_argument("--results", type=Path, default=Path("neuron_head.jsonl"), help="file the runs are appended to")
     options = parser.parse_args()
     rows = [json.loads(line) for line in options.results.read_text().splitlines()] if options.results.exists() else []
-    done = {(row["data"], row["method"], row["seed"]) for row in rows}
+    done = {(row["data"], row.get("freeze", "all"), row["method"], row["seed"]) for row in rows}
     data, vector_texts = load_data(options.data), Texts(load_data(options.vector_data)["train"])
     tokenizer = HookedClassifier.from_pretrained_backbone(options.backbone, labels=data.labels).tokenizer
     vectors = analysis_vectors(tokenizer, vector_texts)
     for seed in options.seeds:
         for method in options.methods:
-            if (options.data, method, seed) in done:
+            if (options.data, options.freeze, method, seed) in done:
                 continue
             started = time.perf_counter()
             rows.append(run_one(options, method, seed, data, vectors))
             with options.results.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
             print(f"{method}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
-    print(table([row for row in rows if row["data"] == options.data]).to_string())
+    shown = [row for row in rows if (row["data"], row.get("freeze", "all")) == (options.data, options.freeze)]
+    print(table(shown).to_string())
 
 
 if __name__ == "__main__":
