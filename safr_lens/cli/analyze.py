@@ -10,6 +10,7 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels
+from safr_lens.cli.option_groups import grouped
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
@@ -17,8 +18,9 @@ from safr_lens.launch import speaks
 
 
 @guarded
+@grouped
 def analyze(
-    context: typer.Context,
+    *,
     run: options.Run,
     data: options.Data = None,
     out: Annotated[
@@ -27,8 +29,7 @@ def analyze(
     ] = None,
     split: options.Split = "test",
     layer: options.Layer = -1,
-    word_vectors: options.WordVectors = None,
-    word_vectors_from: options.WordVectorsFrom = None,
+    vectors: options.MeasuringVectors,
     faithfulness_texts: options.FaithfulnessTexts = None,
     at_init: Annotated[
         bool,
@@ -37,12 +38,7 @@ def analyze(
         ),
     ] = True,
     seed: options.Seed = 0,
-    labels: options.Labels = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    header: options.Header = None,
-    encoding: options.Encoding = None,
-    streaming: options.Streaming = False,
+    reading: options.StreamedReading,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an analysis in --out.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -69,9 +65,8 @@ def analyze(
         split,
         classes=model.labels,
         runs=[run_record(run)],
-        word_vectors=word_vectors,
-        word_vectors_from=word_vectors_from,
-        **options.reading(context),
+        **vars(vectors),
+        **reading.settings(),
     )
     analysis = analyze_run(
         model,

@@ -9,6 +9,7 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels
+from safr_lens.cli.option_groups import grouped
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
@@ -18,24 +19,19 @@ if TYPE_CHECKING:
 
 
 @guarded
+@grouped
 def compare(
-    context: typer.Context,
+    *,
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Trained runs; the first is the baseline.")],
     data: options.Data = None,
     split: options.Split = "test",
     layer: options.Layer = -1,
-    word_vectors: options.WordVectors = None,
-    word_vectors_from: options.WordVectorsFrom = None,
+    vectors: options.MeasuringVectors,
     faithfulness_texts: Annotated[
         int, typer.Option(min=0, help="Texts for the faithfulness of VMASK's importance; 0 to skip.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="Random seed of permutations and resamples.")] = 0,
-    labels: options.Labels = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    header: options.Header = None,
-    encoding: options.Encoding = None,
-    streaming: options.Streaming = False,
+    reading: options.StreamedReading,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -57,13 +53,12 @@ def compare(
         runs,
         data,
         split,
-        word_vectors=word_vectors,
-        word_vectors_from=word_vectors_from,
+        **vars(vectors),
         layer=layer,
         faithfulness_texts=faithfulness_texts,
         seed=seed,
         stages=lambda run: stages(run, shown=not quiet),
-        reading=options.reading(context),
+        reading=reading.settings(),
     )
     differences = compare_groups({name: [analyses[run] for run in members] for name, members in groups.items()})
     if as_json:

@@ -11,18 +11,19 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels
+from safr_lens.cli.option_groups import grouped
 from safr_lens.cli.output import print_json, say
 from safr_lens.cli.stages import stages
 
 
 @guarded
+@grouped
 def demo(
-    context: typer.Context,
+    *,
     out: Annotated[
         Path, typer.Option(parser=options.place, metavar="PATH", help="Folder for both runs and report.html.")
     ] = Path("safr-lens-demo"),
     data: options.TrainingData = "rotten_tomatoes",
-    labels: options.Labels = None,
     backbone: options.Backbone = None,
     vectors_folder: options.VectorsFolder = None,
     word_vectors: options.WordVectors = None,
@@ -37,10 +38,7 @@ def demo(
     limit: Annotated[
         int | None, typer.Option(min=50, help="Maximum number of texts per split, for a quick look.")
     ] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    header: options.Header = None,
-    encoding: options.Encoding = None,
+    reading: options.Reading,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in --out.")] = False,
     quiet: options.Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON on standard output.")] = False,
@@ -66,7 +64,7 @@ def demo(
         overwrite=overwrite,
         progress=not quiet,
         stages=lambda name: stages(name, shown=not quiet),
-        **options.reading(context),
+        **reading.settings(),
     )
     if as_json:
         print_json(

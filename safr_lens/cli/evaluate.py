@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import typer
-
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels
+from safr_lens.cli.option_groups import grouped
 from safr_lens.cli.output import print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.train import metric_rows
 
 
 @guarded
+@grouped
 def evaluate(
-    context: typer.Context,
+    *,
     run: options.Run,
     data: options.Data = None,
     split: options.Split = "test",
-    labels: options.Labels = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    header: options.Header = None,
-    encoding: options.Encoding = None,
-    streaming: options.Streaming = False,
+    reading: options.StreamedReading,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure accuracy, loss and reliance of a trained run on its own test split, or on any data.
@@ -45,7 +40,7 @@ def evaluate(
         split,
         classes=model.labels,
         runs=[run_record(run)],
-        **options.reading(context),
+        **reading.settings(),
     )
     metrics = evaluate_run(model, chosen.rows)
     counts = chosen.seen[run]

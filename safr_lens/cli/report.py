@@ -10,14 +10,16 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels
+from safr_lens.cli.option_groups import grouped
 from safr_lens.cli.output import print_json, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
 
 
 @guarded
+@grouped
 def report(
-    context: typer.Context,
+    *,
     run: options.Run,
     out: Annotated[Path, typer.Option(parser=options.place, metavar="PATH", help="The HTML file to write.")],
     baseline: Annotated[
@@ -25,16 +27,10 @@ def report(
     ] = None,
     data: options.Data = None,
     split: options.Split = "test",
-    word_vectors: options.WordVectors = None,
-    word_vectors_from: options.WordVectorsFrom = None,
+    vectors: options.MeasuringVectors,
     faithfulness_texts: options.FaithfulnessTexts = None,
     seed: options.Seed = 0,
-    labels: options.Labels = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    header: options.Header = None,
-    encoding: options.Encoding = None,
-    streaming: options.Streaming = False,
+    reading: options.StreamedReading,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -51,13 +47,12 @@ def report(
         out=out,
         data=data,
         split=split,
-        word_vectors=word_vectors,
-        word_vectors_from=word_vectors_from,
+        **vars(vectors),
         faithfulness_texts=faithfulness_texts,
         seed=seed,
         overwrite=overwrite,
         stages=lambda name: stages(name, shown=not quiet),
-        **options.reading(context),
+        **reading.settings(),
     )
     content = view.content
     if as_json:

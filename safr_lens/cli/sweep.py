@@ -10,6 +10,7 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.labels import say_labels
+from safr_lens.cli.option_groups import grouped
 from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.settings import named_settings
 from safr_lens.visible import shown
@@ -27,7 +28,9 @@ COLUMNS = (
 
 
 @guarded
+@grouped
 def sweep(
+    *,
     context: typer.Context,
     data: options.TrainingData = None,
     out: Annotated[
@@ -45,19 +48,11 @@ def sweep(
         str | None,
         typer.Option(help="Preset whose weights are multiplied: light, strong, pretrained, sparse or another."),
     ] = None,
-    backbone: options.Backbone = None,
-    freeze: options.Freeze = None,
-    readout: options.Readout = None,
-    pooling: options.Pooling = None,
-    vectors_folder: options.VectorsFolder = None,
-    labels: options.Labels = None,
+    encoder: options.Encoder,
     word_vectors: options.WordVectors = None,
     word_vectors_from: options.TrainingWordVectorsFrom = None,
     epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs for each run.")] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    header: options.Header = None,
-    encoding: options.Encoding = None,
+    reading: options.Reading,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the runs in --out.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -83,7 +78,7 @@ def sweep(
         strengths=_numbers("strengths", strengths, float),
         budget=budget / 100,
         seeds=_numbers("seeds", seeds, int),
-        vectors_folder=vectors_folder,
+        vectors_folder=encoder.vectors_folder,
         overwrite=overwrite,
         progress=not quiet,
     )
