@@ -1,7 +1,8 @@
 """Is SAFR worth using? Methods × weights × seeds × data, each trained and measured; tables, figures and a page.
 
 Stage "ablate" changes one setting of SAFR at a time, stage "choose" trains every weight of every method, stage "own" is
-the first screening, with word vectors of the training split alone; all are measured on the validation split. Stage
+the first screening, with word vectors of the training split alone, stage "few" makes a token's evidence that of few
+neurons; all are measured on the validation split. Stage
 "final" trains the chosen weight of each method and what is recommended with other seeds, keeps the mean of the weights
 and measures on the test split; "last_step" does so with the weights of the last step, as all other stages do.
 All cells stand in cells.parquet, one a row. A cell is written to a file of its own when it is done and skipped when it
@@ -24,6 +25,7 @@ import torch
 import yaml
 from study_parts.cell import run_cell
 from study_parts.figures import pareto
+from study_parts.frontier import frontier
 from study_parts.grid import DATA, METHODS_OF, REMOVED_AFTER, SECONDS, Cell, cells
 from study_parts.page_tables import fill_pages
 from study_parts.results import write_results
@@ -48,7 +50,7 @@ def asked_cells(options: argparse.Namespace) -> list[Cell]:
         asked = cells(stage, tuple(options.data), tuple(options.seeds) if options.seeds else None, chosen)
         found += [cell for cell in asked if _wanted(cell, options)]
     part, parts = options.part  # taken ahead of what is done, or parts started at different times would overlap
-    known = {(cell["stage"], cell["name"]) for cell in done}
+    known = set() if options.again else {(cell["stage"], cell["name"]) for cell in done}
     return [cell for cell in found[part - 1 :: parts] if (cell.stage, cell.name) not in known]
 
 
@@ -98,7 +100,7 @@ def run(asked: list[Cell], options: argparse.Namespace) -> None:
             settings,
             split=cell.split,
             seed=cell.seed,
-            faithfulness=min(FAITHFULNESS_TEXTS, options.limit or FAITHFULNESS_TEXTS),
+            faithfulness=min(options.faithfulness, options.limit or options.faithfulness),
         )
         known = {**dataclasses.asdict(cell), "name": cell.name, "settings": settings}
         write_cell(options.out, {**known, **found})
@@ -117,6 +119,7 @@ def report(out: Path) -> None:
     chosen = chosen_weights(wide)
     write_cells(out, done)
     figures = [path for stage in ("choose", "final", "last_step") for path in pareto(wide, out, stage=stage)]
+    figures += [path for stage in ("few", "final") for path in frontier(wide, out, stage=stage)]
     write_results(wide, table, done, chosen, out, figures)
     if out.resolve() == RESULTS.resolve():
         fill_pages(ROOT, wide)
@@ -139,6 +142,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=NAMES, help="these methods alone")
     parser.add_argument("--weights", nargs="+", help="of these methods, the settings with these labels alone")
     parser.add_argument("--seeds", nargs="+", type=int, help="by default those of the stage")
+    parser.add_argument("--again", action="store_true", help="cells that are there too, to add new measures")
+    parser.add_argument("--faithfulness", type=int, default=FAITHFULNESS_TEXTS, help="texts that it is measured with")
     parser.add_argument("--plan", action="store_true", help="print what would run, and its cost")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="run every N-th cell, from the I-th")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")

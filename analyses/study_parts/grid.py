@@ -23,10 +23,17 @@ DENSE = {**ONCE, **APART, "l1_ratio": 0.0}
 # what the settings of all cells of a stage are changed by
 OWN = {"word_vectors_from": None}
 AVERAGED = {"average_weights": True}
-CHANGES = {"own": OWN, "final": AVERAGED}
+CHANGES = {"own": OWN, "few": AVERAGED, "final": AVERAGED}
 BASELINE = "unregularised"
 DATA = ("rotten_tomatoes", "sst2", "imdb")
-SEEDS = {"own": (0, 1), "ablate": (0, 1), "choose": (0, 1), "final": (2, 3, 4, 5, 6), "last_step": (2, 3, 4, 5, 6)}
+SEEDS = {
+    "own": (0, 1),
+    "ablate": (0, 1),
+    "choose": (0, 1),
+    "few": (10, 11),
+    "final": (2, 3, 4, 5, 6),
+    "last_step": (2, 3, 4, 5, 6),
+}
 ON_TEST = ("final", "last_step")
 # rejected by the study and removed since; cells that set one of them are kept as data
 REMOVED = (
@@ -110,6 +117,33 @@ METHODS = (
 RECOMMENDED = (
     Method("SAFR, light", DENSE, {"2/1": _pair(2, 1)}),
     Method("SAFR, strong", DENSE, {"6/3": _pair(6, 3)}),
+)
+SMALL, TOP = {"d_mlp": 256}, {"act_fn": "topk"}
+EVIDENCE = {"overlap_of": "evidence"}
+# few neurons of a token: searched with averaged weights on validation
+FEW = (
+    Method(BASELINE, UNREGULARISED, {"-": {}}),
+    Method("unregularised, d_mlp", UNREGULARISED, _weights("d_mlp", 64, 128, 256)),
+    Method("TopK", {**UNREGULARISED, **TOP}, _weights("k", 8, 16, 32, 64)),
+    Method("SAFR, strong", DENSE, {"6/3": _pair(6, 3)}),
+    Method("strong, d_mlp", {**DENSE, **_pair(6, 3)}, _weights("d_mlp", 64, 128, 256)),
+    Method("strong, evidence", {**DENSE, **EVIDENCE}, {"6/3": _pair(6, 3)}),
+    Method("strong, k", {**DENSE, **TOP, **_pair(6, 3)}, _weights("k", 16, 32, 64)),
+    Method("strong, k, evidence", {**DENSE, **TOP, **EVIDENCE, **_pair(6, 3)}, _weights("k", 16, 32, 64)),
+    Method("k 16, evidence", {**DENSE, **TOP, **EVIDENCE, "k": 16}, _pairs((20, 5), (20, 10))),
+    Method("strong, k annealed over 2 epochs", {**DENSE, **TOP, **_pair(6, 3), "k_epochs": 2.0}, _weights("k", 16, 32)),
+    Method("strong, d_mlp 256, k", {**DENSE, **TOP, **SMALL, **_pair(6, 3)}, _weights("k", 16, 32)),
+    Method("d_mlp 256", {**DENSE, **SMALL}, _pairs((2, 1), (4, 2), (10, 5))),
+    Method(
+        "later start, d_mlp 256",
+        {**DENSE, **SMALL},
+        {"6/3": _late_pair(6, 3), "20/10": _late_pair(20, 10)},
+    ),
+    Method(
+        "later start, d_mlp 128",
+        {**DENSE, "d_mlp": 128},
+        {"6/3": _late_pair(6, 3), "20/10": _late_pair(20, 10)},
+    ),
 )
 # drawn in the figures; the others stand in tables alone
 DRAWN = tuple(method.name for method in (*METHODS, *RECOMMENDED) if "residual" not in method.name)
@@ -233,6 +267,7 @@ METHODS_OF = {
     "own": SCREENED,
     "ablate": ABLATIONS,
     "choose": METHODS,
+    "few": FEW,
     "final": (*METHODS, *RECOMMENDED, *ALONE),
     "last_step": (*METHODS, *RECOMMENDED, *EARLIER, *ALONE),
 }
@@ -275,15 +310,16 @@ def cells(
 
     Args:
         stage: ``"ablate"``: ablations of SAFR; ``"choose"``: every weight of every method; ``"own"``: the first
-            screening, with word vectors of the training split alone; these are measured on validation. ``"final"``: the
-            chosen weight of each method and what is recommended, with averaged weights, on test. ``"last_step"``: the
-            same with the weights of the last step, as in all other stages.
+            screening, with word vectors of the training split alone; ``"few"``: what makes a token's evidence that of
+            few neurons, with averaged weights; these are measured on validation. ``"final"``: the chosen weight of each
+            method and what is recommended, with averaged weights, on test. ``"last_step"``: the same with the weights
+            of the last step, as in all other stages.
         data: which data sets.
         seeds: by default those of the stage (three on imdb).
         chosen: for the stages on test: the label of the weight by data and method; without one, rotten_tomatoes's.
     """
     for name in (one for one in DATA if one in data):
-        if stage in ("own", "choose") and name == "imdb":
+        if stage in ("own", "choose", "few") and name == "imdb":
             continue
         default = SEEDS[stage][:IMDB_SEEDS] if name == "imdb" else SEEDS[stage]
         for seed in seeds or default:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from safr_lens.atomic import write_text
 from study_parts.claim import claim_table
-from study_parts.grid import ABLATIONS, BASELINE, METHODS, ON_TEST, RECOMMENDED
+from study_parts.grid import ABLATIONS, BASELINE, FEW, METHODS, ON_TEST, RECOMMENDED
 from study_parts.spread import spread
 from study_parts.targets import target_rows
 
@@ -24,6 +24,11 @@ COLUMNS = {
     "token_selectivity_of_what_is_left": "chance-normalised token sel.",
     "class_selectivity": "class sel. above null",
     "monosemanticity": "MS above null",
+    "evidence_concentration": "neurons for half of a token's evidence",
+    "evidence_concentration_important": "… of an important token's",
+    "name_fidelity_by_effect": "name fidelity above null, by effect",
+    "names_that_hold": "names that hold, above null, %",
+    "distinct_neurons": "effective number of different neurons",
     "favourite_words": "distinct top tokens",
     "largest_share": "share of neurons with the most common top token, %",
     "carrying_neurons": "neurons that carry the effect",
@@ -40,6 +45,7 @@ TITLES = {
     "final": "",
     "last_step": "Weights of the last step, not averaged: ",
     "choose": "",
+    "few": "Few neurons of a token: ",
     "ablate": "Ablations of SAFR: ",
     "own": "Word vectors of the training split alone: ",
 }
@@ -81,7 +87,7 @@ def _intro(cells: list[dict[str, Any]]) -> str:
         f"{len(cells)} cells, {hours:.1f} hours in all ({devices}; other work shared the cores, so time is an upper "
         "bound). Figures are mean ± standard deviation over seeds; those with a null are given above it. Settings are "
         "chosen on the validation split alone (bold: the chosen one); the test split is measured with these "
-        "alone. The final stage keeps the mean of a training's weights, all others those of its last step. "
+        'alone. The final stage and "few" keep the mean of a training\'s weights, all others those of its last step. '
         "MS is judged with word vectors from texts that neither the training nor its word vectors saw."
     )
 
@@ -90,7 +96,7 @@ def _table(rows: pd.DataFrame, chosen: dict[str, str], stage: str) -> str:
     names = [name for name in COLUMNS if name in rows and rows[name].notna().any()]
     lines = ["| method | weight | seeds | " + " | ".join(COLUMNS[name] for name in names) + " |"]
     lines.append("|---" * (len(names) + 3) + "|")
-    order = {method.name: place for place, method in enumerate((*METHODS, *RECOMMENDED, *ABLATIONS))}
+    order = {method.name: place for place, method in enumerate((*METHODS, *RECOMMENDED, *FEW, *ABLATIONS))}
     for (method, weight), part in sorted(
         rows.groupby(["method", "weight"]), key=lambda item: order.get(item[0][0], 99)
     ):

@@ -64,14 +64,14 @@ def test_test_data_is_measured_with_chosen_weights_alone(stage):
     assert {cell.split for cell in final} == {"test"}
     assert {cell.seed for cell in final if cell.data == "imdb"} == {2, 3, 4}
     assert {cell.weight for cell in final if cell.method == "SAFR, words"} == {"1/1"}
-    earlier = [cell for stage in ("ablate", "choose") for cell in cells(stage, ("rotten_tomatoes",), None, {})]
+    earlier = [cell for stage in ("ablate", "choose", "few") for cell in cells(stage, ("rotten_tomatoes",), None, {})]
     assert {cell.split for cell in earlier} == {"validation"}
     assert not {cell.seed for cell in earlier} & {cell.seed for cell in final}
     assert len({(cell.stage, cell.name) for cell in (*earlier, *final)}) == len(earlier) + len(final)
 
 
-def test_the_final_stage_alone_keeps_the_mean_of_the_weights():
-    for stage in ("own", "ablate", "choose", "last_step", "final"):
+def test_the_search_for_few_neurons_and_the_final_stage_alone_keep_the_mean_of_the_weights():
+    for stage in ("own", "ablate", "choose", "last_step", "few", "final"):
         for cell in cells(stage, ("rotten_tomatoes",), None, {}):
-            averaged = stage == "final" or "averaged weights" in cell.method
+            averaged = stage in ("few", "final") or "averaged weights" in cell.method
             assert cell.settings.get("average_weights", False) is averaged
