@@ -63,7 +63,8 @@ def _lap(found: dict[str, Times], name: str, act) -> None:
 
 
 def _terms(model: HookedClassifier, batch: Batch, penalty: SafrPenalty, corpus: Corpus) -> dict[str, torch.Tensor]:
-    return batch_terms(model, batch, penalty, backbone=model.adapter, vectors=corpus.vectors)
+    vectors = {"vectors": corpus.vectors, "unit_vectors": corpus.unit_vectors}
+    return batch_terms(model, batch, penalty, backbone=model.adapter, **vectors)
 
 
 def _one_by_one(
@@ -76,7 +77,8 @@ def _one_by_one(
     embed = F.embedding(batch.tokens, model.adapter.embedding)
     _lap(laps, "VMASK", lambda: sample_gate(model.vmask(embed)))
     (output,), last = outputs, model.config.n_layers - 1
-    points, words = {"neurons": model.adapter.neurons(last)}, TokenWords(batch.tokens, corpus.vectors)
+    words = TokenWords(batch.tokens, corpus.vectors, corpus.unit_vectors)
+    points = {"neurons": model.adapter.neurons(last)}
     inputs = TermInputs(output, points, words, penalty.pairs, half_of(batch.tokens))
     _lap(laps, "drawing and relating tokens", lambda: inputs.compared)
     for term in penalty.active:

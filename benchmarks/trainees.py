@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from datasets import Dataset
@@ -15,6 +16,7 @@ from benchmarks.release import ReleaseClassifier, release_loss
 from safr_lens import HookedClassifier, ModelConfig, SafrPenalty, TextData, TrainConfig, load_data, train_tokenizer
 from safr_lens.data import Batch, batches
 from safr_lens.data.tokenizer import TextTokenizer
+from safr_lens.penalty.relatedness import unit_or_zero
 from safr_lens.training.loop import Trainer
 from safr_lens.word_vectors import word_vectors
 from safr_lens.word_vectors.table import embedding_table
@@ -29,6 +31,11 @@ class Corpus:
     data: TextData
     tokenizer: TextTokenizer
     vectors: Tensor
+
+    @cached_property
+    def unit_vectors(self) -> Tensor:
+        """Return the vectors at unit length, as a training makes them once."""
+        return unit_or_zero(self.vectors)
 
     def batches(self, *, n_ctx: int, batch_size: int, seed: int = 0) -> list[Batch]:
         """Return the batches of an epoch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -63,6 +64,12 @@ def gathered(tensor: Tensor, group: distributed.ProcessGroup | None = None) -> l
         dtype, shape = filled[0] if filled else shapes[0]
         own = own.new_empty([0, *shape[1:]], dtype=dtype)
     return [one.to(tensor.device) for one in gather_all_tensors(own, group)]
+
+
+def gathered_in_order(numbers: Sequence[int], rows: Tensor) -> Tensor:
+    """Return the rows of all processes, sorted by their numbers."""
+    order = torch.cat(gathered(torch.tensor(numbers, dtype=torch.int64))).argsort()
+    return torch.cat(gathered(rows))[order]
 
 
 def summed(tensor: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from safr_lens.measures.finite import check_finite
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.vmask import TypeLogOdds
-from safr_lens.processes import gathered, process_share
+from safr_lens.processes import gathered_in_order, process_share
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ def predict_split(
             logits = _logits(model, batch, log_odds) if constant is None else constant.expand(len(batch.labels), -1)
             predicted.append(logits.argmax(-1).cpu())
             losses.append(F.cross_entropy(logits, batch.labels, reduction="none").double().cpu())
-    loss = torch.cat(gathered(torch.cat(losses)))
+    numbers = torch.cat(own).tolist()
+    loss = gathered_in_order(numbers, torch.cat(losses))
     check_finite("the loss of texts", loss)
     n_unknown, n_tokens = (sum(column) for column in zip(*counts, strict=True))
-    done = torch.cat(gathered(torch.cat(own))).argsort()
     return Predictions(
-        torch.cat(gathered(torch.cat(predicted)))[done],
+        gathered_in_order(numbers, torch.cat(predicted)),
         torch.cat(labels)[torch.cat(examples).argsort()],
-        loss[done],
+        loss,
         n_cut=n_cut,
         unknown_tokens=n_unknown / n_tokens,
     )

@@ -26,16 +26,21 @@ class TokenWords:
     Attributes:
         tokens: token ids.
         vectors: the word vector of each token id, where word vectors are used; NaN or zero where there is none.
+        unit_vectors: the same at unit length and zero where there is none, where they were made once for all batches.
     """
 
     tokens: Int[Tensor, "batch pos"]
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None
+    unit_vectors: Float[Tensor, "d_vocab d_embed"] | None = None
 
     def unit(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_embed"]:
         """Return the word vectors of tokens at unit length; zero where there is none.
 
-        Each of their distinct words is looked up and scaled once, and no other of a vocabulary that may be large.
+        Without ``unit_vectors`` each of their distinct words is scaled once, and no other of a vocabulary that may be
+        large.
         """
+        if self.unit_vectors is not None:
+            return self.unit_vectors[tokens]
         types, place = tokens.unique(return_inverse=True)
         return unit_or_zero(self.vectors[types])[place]
 

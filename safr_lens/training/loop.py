@@ -23,6 +23,7 @@ from safr_lens.measures.predictions import evaluate
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.learned import learned_state, load_learned
 from safr_lens.models.word_start import start_from_words
+from safr_lens.penalty.relatedness import unit_or_zero
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.processes import process_share, summed
 from safr_lens.training.averaging import WeightAverage
@@ -68,6 +69,7 @@ class Trainer:
             start_from_words(model, vectors, seed=config.seed)
         model.to(self.accelerator.device)
         self.vectors = vectors.to(self.accelerator.device) if penalty.needs_words else None
+        self.unit_vectors = None if self.vectors is None else unit_or_zero(self.vectors)
         optimizer = make_optimizer(model, config)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
@@ -171,6 +173,7 @@ class Trainer:
                 self.penalty,
                 backbone=self.model.adapter,
                 vectors=self.vectors,
+                unit_vectors=self.unit_vectors,
                 k=k,
             )
             loss = weighted_sum(terms, weights) * share.weight

@@ -25,6 +25,7 @@ def batch_terms(
     *,
     backbone: BackboneAdapter,
     vectors: Float[Tensor, "d_vocab d_embed"] | None = None,
+    unit_vectors: Float[Tensor, "d_vocab d_embed"] | None = None,
     k: int | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the cross-entropy and every term of the penalty, by name and unweighted.
@@ -35,6 +36,8 @@ def batch_terms(
         penalty: which terms.
         backbone: of the classifier.
         vectors: a word vector for each token id, where the penalty needs them.
+        unit_vectors: the same at unit length (:func:`~safr_lens.penalty.relatedness.unit_or_zero`); else they are
+            scaled for each batch.
         k: neurons that a token keeps at this step, where the model keeps its largest alone.
     """
     capture = penalty.hook_names(backbone)
@@ -42,7 +45,7 @@ def batch_terms(
     kept = {} if texts is None else {"constant_gates": texts}
     output = forward(batch.tokens, batch.mask, capture=capture, k=k, **kept)
     cross_entropy = F.cross_entropy(output.logits.float(), batch.labels)
-    terms = penalty.terms(output, backbone, TokenWords(batch.tokens, vectors), texts=texts)
+    terms = penalty.terms(output, backbone, TokenWords(batch.tokens, vectors, unit_vectors), texts=texts)
     return {"cross_entropy": cross_entropy, **terms}
 
 

@@ -39,6 +39,7 @@ sys.argv = ["safr-lens", *json.loads((folder / "failing.json").read_text())]
 main()
 '''
 SIZES = {"several": 45, "five": 5}  # texts: several batches each, and one batch, so that a process has none
+FAITHFUL = {"several": "3", "five": "1"}  # texts: an unequal number each, and none for the second process
 
 
 def command(name: str, folder: Path, size: str, *more: str) -> list[str]:
@@ -47,7 +48,8 @@ def command(name: str, folder: Path, size: str, *more: str) -> list[str]:
 
 
 def analysis(folder: Path, size: str, out: str) -> list[str]:
-    return command("analyze", folder, size, "--out", str(folder / out / size), "--faithfulness-texts", "2", "--no-init")
+    faithful = "--faithfulness-texts", FAITHFUL[size]
+    return command("analyze", folder, size, "--out", str(folder / out / size), *faithful, "--no-init")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from safr_lens.penalty import (
     neuron_interaction,
     word_correlation,
 )
+from safr_lens.penalty.relatedness import unit_or_zero
 from tests.penalty.points import ONE_LAYER
 from tests.reference import slow_penalty as slow
 
@@ -131,6 +132,20 @@ def test_terms_that_need_words_say_so(make_model, texts):
         with pytest.raises(ConfigError, match="words=TokenWords"):
             penalty.terms(output, ONE_LAYER)
     assert not SafrPenalty(site="none", l1_weight=1.0).needs_words
+
+
+@pytest.mark.parametrize("pairs", ["word_threshold", "batch_tokens"])
+def test_vectors_made_unit_once_give_the_same_bits(make_model, texts, pairs):
+    model = make_model()
+    penalty = SafrPenalty(**{pairs: {"word_threshold": 0.1, "batch_tokens": 7}[pairs]})
+    output, words = captured(model, texts, penalty)
+    words.vectors[[3, 5]] = torch.tensor([torch.nan, 0.0]).unsqueeze(1)
+    once = TokenWords(words.tokens, words.vectors, unit_or_zero(words.vectors))
+    found, expected = [], []
+    for into, looked_up in ((found, once), (expected, words)):
+        torch.manual_seed(0)
+        into.extend(penalty.terms(output, ONE_LAYER, looked_up).values())
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 def test_counting_by_words_needs_tokens_alone(make_model, texts):

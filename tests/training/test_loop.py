@@ -23,6 +23,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from safr_lens import HookedClassifier, SafrPenalty, Schedule, TextData, TrainConfig, evaluate, train
 from safr_lens.errors import CheckpointError, ConfigError, DataError, TrainingError
 from safr_lens.measures.reliance import reliance
+from safr_lens.penalty import inputs
+from safr_lens.penalty.relatedness import unit_or_zero
 from safr_lens.training import TrainResult, loop, run_folder
 from tests.training.corpus import LABELS, sentiment_data, tiny_classifier
 
@@ -840,6 +842,14 @@ def test_bf16_trains_with_finite_terms_and_gives_a_model_of_full_precision(fresh
     logits = result.model(texts).logits
     assert logits.dtype == torch.float32
     assert torch.equal(logits, HookedClassifier.from_pretrained(tmp_path)(texts).logits)
+
+
+def test_word_vectors_are_made_unit_once_a_training(monkeypatch):
+    made = []
+    monkeypatch.setattr(loop, "unit_or_zero", lambda vectors: made.append(vectors.shape) or unit_or_zero(vectors))
+    monkeypatch.setattr(inputs, "unit_or_zero", None)  # called at each step otherwise
+    assert fit(penalty=SafrPenalty(), epochs=2).history[0].terms["interaction"] > 0
+    assert len(made) == 1
 
 
 def test_bf16_really_lowers_the_precision(fresh_precision):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -29,10 +29,14 @@ from safr_lens.measures.faithfulness.formulas import BINS, checked_bins
 from safr_lens.measures.faithfulness.rankings import Scores, drawn_order, named_scores, ranked, scores_of
 from safr_lens.measures.nulls import N_RANDOM_RANKINGS
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.processes import gathered_in_order, process_share
 
-MEASURES = ("comprehensiveness", "sufficiency", "aopc", "naopc")
+BY_ORDER = ("comprehensiveness", "sufficiency", "aopc")
+MEASURES = (*BY_ORDER, "naopc")
+ORDERS = (slice(0, 1), slice(1, None))  # the tested one, random ones
 ROUNDING = 1e-6
 TEXTS_AT_ONCE = 16
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +142,9 @@ def faithfulness(
     Only the distance between scores and random rankings speaks of faithfulness, and all of it rests on texts with
     holes, the like of which the model has not seen in training. Hooks of a surrounding ``with model.hooks(...)`` apply.
 
+    In several processes (a launch by ``accelerate`` or ``torchrun``) all must call it; each measures its share of the
+    texts, and all get the whole result.
+
     Texts of n tokens cost n forward passes for each of the ``1 + n_random`` rankings; the bounds of NAOPC cost up to
     ``beam * n ** 2`` more, which is much where texts are long.
 
@@ -177,28 +184,37 @@ def faithfulness(
     encodings = _first_texts(model, split, max_texts)
     n_bounded = min(naopc_texts, len(encodings))
     n_steps = len(encodings) + n_bounded
-    report = on_step or (lambda done, total: None)
+    process, n_processes = process_share()
+    numbers = range(len(encodings))[process::n_processes]
+    bounded = range(n_bounded)[process::n_processes]
+    done = 0
+
+    def report(n_done: int) -> None:
+        nonlocal done
+        done += n_done
+        if on_step:
+            on_step(min(done * n_processes, n_steps), n_steps)
+
     log_odds = model.type_log_odds()
     texts: list[MeasuredText] = []
-    for start in range(0, len(encodings), TEXTS_AT_ONCE):
-        chunk = _ranked_texts(model, encodings[start : start + TEXTS_AT_ONCE], score, n_random=n_random, seed=seed)
-        texts += measured(model, chunk, operator=operator, bins=bins, log_odds=log_odds)
-        report(len(texts), n_steps)
+    for chunk in _chunks([encodings[number] for number in numbers]):
+        drawn = _ranked_texts(model, chunk, score, n_random=n_random, seed=seed)
+        texts += measured(model, drawn, operator=operator, bins=bins, log_odds=log_odds)
+        report(len(chunk))
     bounds: list[Bounds] = []
-    done = itertools.count(len(texts) + 1)
     settings = {"operator": operator, "beam": beam, "log_odds": log_odds}
-    for start in range(0, n_bounded, TEXTS_AT_ONCE):
-        chunk = texts[start : min(start + TEXTS_AT_ONCE, n_bounded)]
-        bounds += bounds_of(model, chunk, on_found=lambda: report(next(done), n_steps), **settings)
-    lower = torch.tensor([bound.lower for bound in bounds], dtype=torch.float64)
-    upper = torch.tensor([bound.upper for bound in bounds], dtype=torch.float64)
+    for part in _chunks(texts[: len(bounded)]):
+        bounds += bounds_of(model, part, on_found=lambda: report(1), **settings)
+    full, *by_order = gathered_in_order(numbers, _rows(texts, 1 + 2 * len(BY_ORDER))).unbind(1)
+    limits = torch.tensor([(one.lower, one.upper, one.exact) for one in bounds], dtype=torch.float64)
+    lower, upper, exact = gathered_in_order(bounded, limits.view(-1, 3)).unbind(1)
     return Faithfulness(
-        tested=_values(texts, slice(0, 1), lower, upper),
-        random=_values(texts, slice(1, None), lower, upper),
-        full=torch.stack([text.full for text in texts]),
+        tested=_values(by_order[: len(BY_ORDER)], lower, upper),
+        random=_values(by_order[len(BY_ORDER) :], lower, upper),
+        full=full,
         lower=lower,
         upper=upper,
-        exact=torch.tensor([bound.exact for bound in bounds], dtype=torch.bool),
+        exact=exact.bool(),
         scores=name,
         operator=operator,
         bins=bins,
@@ -239,14 +255,19 @@ def _ranked_texts(
     return texts
 
 
-def _values(texts: list[MeasuredText], orders: slice, lower: Tensor, upper: Tensor) -> RankingValues:
-    def mean(name: str) -> Tensor:
-        return torch.stack([getattr(text, name)[orders].mean() for text in texts])
+def _chunks(items: list[Item]) -> list[list[Item]]:
+    return [items[start : start + TEXTS_AT_ONCE] for start in range(0, len(items), TEXTS_AT_ONCE)]
 
-    aopc = mean("aopc")
-    return RankingValues(
-        comprehensiveness=mean("comprehensiveness"),
-        sufficiency=mean("sufficiency"),
-        aopc=aopc,
-        naopc=normalised_aopc(aopc[: len(lower)], lower, upper),
-    )
+
+def _rows(texts: list[MeasuredText], width: int) -> Float[Tensor, "n_texts width"]:
+    """Return of each text the full probability, the measures of the tested order, and their means over random ones."""
+    rows = [
+        torch.stack([text.full, *(getattr(text, name)[one].mean() for one in ORDERS for name in BY_ORDER)])
+        for text in texts
+    ]
+    return torch.stack(rows) if rows else torch.empty(0, width, dtype=torch.float64)
+
+
+def _values(by_order: Sequence[Tensor], lower: Tensor, upper: Tensor) -> RankingValues:
+    values = dict(zip(BY_ORDER, by_order, strict=True))
+    return RankingValues(**values, naopc=normalised_aopc(values["aopc"][: len(lower)], lower, upper))
