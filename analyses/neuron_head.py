@@ -1,32 +1,44 @@
 """What does SAFR change in a neuron head on a pretrained encoder, frozen or fine-tuned?
 
-Trains heads with every method and seed from token vectors that are computed once, measures them on the test split,
-appends one JSON line a run, and prints mean and standard deviation over seeds. Word vectors for MS are made from the
-texts of other data, which no training saw.
+Trains heads with every method and seed from token vectors that are computed once, measures them on the test split (or,
+to choose settings, on the validation split), appends one JSON line a run, and prints mean and standard deviation over
+seeds. The judge of meaning are word vectors of the validation and test texts of other data, so that a training may use
+its training texts (``--set word_vectors_from=imdb``) and has seen none of the judge's. A file of vectors is a second.
 
 Examples: python analyses/neuron_head.py --backbone DIRECTORY --seeds 0 1 2 --results head.jsonl
 python analyses/neuron_head.py --backbone DIRECTORY --freeze none --epochs 1 --results fine_tuning.jsonl
+python analyses/neuron_head.py --backbone DIRECTORY --methods "SAFR + TopK" --set k=8 --split validation --seeds 10
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
+import yaml
+from study_parts.head_scores import head_scores, word_concepts
 
 from safr_lens import HookedClassifier
+from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors, vectors_folder
 from safr_lens.analysis import analyze
-from safr_lens.data import load_data
+from safr_lens.data.dataset import TextData
+from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
-from safr_lens.runs.settings import make_settings
-from safr_lens.runs.train_run import train_run
-from safr_lens.word_vectors import analysis_vectors
+from safr_lens.runs.settings import Settings, make_settings
+from safr_lens.runs.train_run import run_vectors, train_run
+from safr_lens.training.encoder_vectors import kept_part
+from safr_lens.word_vectors import WordVectors, analysis_vectors
 
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "no penalty": {"site": "none"},
     "L1": {"site": "none", "l1_weight": 3.0},
     "TopK": {"site": "none", "act_fn": "topk", "k": 16},
@@ -36,92 +48,140 @@ METHODS = {
     "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
 }
-JUDGED = (
-    "monosemanticity",
-    "token_selectivity",
-    "name_fidelity",
-    "name_fidelity_by_effect",
-    "names_that_hold",
-    "evidence_concentration",
-    "evidence_concentration_important",
-    "distinct_neurons",
-)
-SHOWN = ["validation", "test", "reliance", "capacity", *JUDGED, "monosemanticity_by_effect", "active_per_token"]
-SHOWN += ["silent_tokens", "alive", "epochs", "seconds"]
+KEY = ("data", "freeze", "split", "method", "seed")
+NOT_SHOWN = {*KEY, "right", "concepts", "threads"}
 
 
-def by_effect(neurons: pd.DataFrame, labels: tuple[str, ...], measure: str) -> float:
-    """Return the mean over neurons of a measure above its null, weighted by what each adds to the logits on average."""
-    written = neurons[[f"logit_{label}" for label in labels]]
-    weights = neurons["mean"] * written.sub(written.mean(axis=1), axis=0).pow(2).sum(axis=1).pow(0.5)
-    scores = neurons[f"{measure}_above"]
-    return float((scores * weights).sum() / weights[scores.notna()].sum())
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """What all runs share: the options, the data, and one or two judges' vectors of the encoder's word pieces."""
+
+    options: argparse.Namespace
+    data: TextData
+    judge: torch.Tensor
+    second: torch.Tensor | None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Bench:
+        data, others = load_data(options.data if options.test_data is None else _both(options)), options.vector_data
+        tokenizer = HookedClassifier.from_pretrained_backbone(options.backbone, labels=data.labels).tokenizer
+        texts = load_data(others)
+        judge = analysis_vectors(tokenizer, Texts(texts["validation"], texts["test"]))
+        second = analysis_vectors(tokenizer, (), options.judge) if options.judge else None
+        return cls(options, data, judge, second)
+
+    @functools.cached_property
+    def words(self) -> dict[Any, WordVectors | None]:
+        """The word vectors of trainings, by where they come from, which are made once."""
+        return {}
+
+    def words_of(self, settings: Settings) -> WordVectors | None:
+        """Return the word vectors that a training uses."""
+        source = (settings.data.word_vectors, settings.data.word_vectors_from)
+        if source == (None, None):
+            return run_vectors(settings, self.data)
+        if source not in self.words:
+            self.words[source] = run_vectors(settings, self.data)
+        return self.words[source]
+
+    def run(self, method: str, changes: dict[str, Any], seed: int) -> dict[str, Any]:
+        """Train one head and return its measurements."""
+        options = self.options
+        chosen = {"epochs": options.epochs} if options.epochs else {}
+        chosen |= {"backbone": options.backbone, "freeze": options.freeze, "seed": seed}
+        settings = make_settings(chosen | METHODS[method] | changes)
+        kept = {"vectors_folder": options.vectors_folder, "progress": False}
+        result = train_run(settings, out=None, data=self.data, word_vectors=self.words_of(settings), **kept)
+        model, rows = result.model, self.data[options.split]
+        with self.encoder_passed_over(model, settings):
+            found = analyze(model, rows, embeddings=self.judge, at_init=False, faithfulness_texts=0)
+            concepts = word_concepts(model, rows)
+        right = found.statistics.texts.columns["correct"]
+        return {
+            **{name: getattr(options, name) for name in ("data", "freeze", "split")},
+            "method": ", ".join([method, *options.set]),
+            "seed": seed,
+            "validation": result.metrics["validation"]["accuracy"],
+            **({"test": right.mean().item()} if options.split == "test" else {}),
+            "reliance": found.measurements["reliance_mean"].estimate.value,
+            **head_scores(model, found, self.second),
+            "word_concepts": concepts.pop("word_concepts", float("nan")),
+            "concepts": concepts,
+            "epochs": result.metrics["epochs"],
+            "seconds": sum(record.seconds for record in result.history),
+            "threads": torch.get_num_threads(),
+            "right": "".join(str(int(one)) for one in right),
+        }
+
+    @contextmanager
+    def encoder_passed_over(self, model: HookedClassifier, settings: Settings) -> Iterator[None]:
+        """Read the token vectors of a frozen encoder where the training kept them."""
+        part = kept_part(model, self.data, settings.penalty)
+        if part is None or part.n_blocks is not None:
+            yield
+            return
+        folder = self.options.vectors_folder or vectors_folder()
+        store = keep_token_vectors(model, self.data[self.options.split], folder, part=part)
+        with TokenVectors([store], part).used():
+            yield
 
 
-def run_one(options: argparse.Namespace, method: str, seed: int, data, vectors: torch.Tensor) -> dict:
-    """Train one head and return its measurements on the test split."""
-    chosen = {"epochs": options.epochs} if options.epochs else {}
-    chosen |= {"backbone": options.backbone, "freeze": options.freeze, "seed": seed}
-    settings = make_settings(chosen | METHODS[method])
-    result = train_run(settings, out=None, data=data, vectors_folder=options.vectors_folder, progress=False)
-    analysis = analyze(result.model, data["test"], embeddings=vectors, at_init=False, faithfulness_texts=0)
-    measured = analysis.measurements
-    return {
-        "data": options.data,
-        "freeze": options.freeze,
-        "method": method,
-        "seed": seed,
-        "validation": result.metrics["validation"]["accuracy"],
-        "test": result.metrics["test"]["accuracy"],
-        "reliance": result.metrics["reliance"]["mean"]["accuracy_lost"],
-        "capacity": measured["capacity"].estimate.value,
-        **{name: measured[name].judged.value for name in JUDGED if name in measured},
-        **{name: measured[name].estimate.value for name in ("active_per_token", "silent_tokens")},
-        "monosemanticity_by_effect": by_effect(analysis.neurons, result.model.labels, "monosemanticity"),
-        "alive": measured["alive_neurons"].estimate.value,
-        "epochs": result.metrics["epochs"],
-        "seconds": sum(record.seconds for record in result.history),
-        "threads": torch.get_num_threads(),
-    }
+def _both(options: argparse.Namespace) -> dict[str, str]:
+    return {"train": options.data, "test": options.test_data}
 
 
 def table(rows: list[dict]) -> pd.DataFrame:
     """Return mean and standard deviation over seeds, one column a method."""
     frame = pd.DataFrame(rows)
-    grouped = frame.groupby("method", sort=False)[[name for name in SHOWN if name in frame]]
+    grouped = frame.groupby("method", sort=False)[[name for name in frame if name not in NOT_SHOWN]]
     shown = grouped.mean().map("{:.3f}".format) + " ± " + grouped.std().map("{:.3f}".format)
     shown.insert(0, "seeds", grouped.size())
     return shown.T
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the runs of a file, none where there is no such file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def key(row: dict[str, Any]) -> tuple:
+    """Return what tells one run from another."""
+    return tuple(({"freeze": "all", "split": "test"} | row)[name] for name in KEY)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", required=True, help="folder of a pretrained encoder")
     parser.add_argument("--data", default="rotten_tomatoes", help="as for safr-lens train")
-    parser.add_argument("--vector-data", default="imdb", help="data whose training split gives the word vectors of MS")
+    parser.add_argument("--test-data", help="as for safr-lens train")
+    parser.add_argument(
+        "--vector-data", default="imdb", help="whose validation and test texts give the judge's vectors"
+    )
+    parser.add_argument("--judge", type=Path, help="a file of word vectors, as a second judge")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings for all methods, as YAML")
+    parser.add_argument("--split", default="test", choices=["validation", "test"], help="which is measured")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--freeze", default="all", help="as for safr-lens train")
     parser.add_argument("--epochs", type=int, help="at most so many")
     parser.add_argument("--vectors-folder", type=Path, help="as for safr-lens train")
     parser.add_argument("--results", type=Path, default=Path("neuron_head.jsonl"), help="file the runs are appended to")
     options = parser.parse_args()
-    rows = [json.loads(line) for line in options.results.read_text().splitlines()] if options.results.exists() else []
-    done = {(row["data"], row.get("freeze", "all"), row["method"], row["seed"]) for row in rows}
-    data, vector_texts = load_data(options.data), Texts(load_data(options.vector_data)["train"])
-    tokenizer = HookedClassifier.from_pretrained_backbone(options.backbone, labels=data.labels).tokenizer
-    vectors = analysis_vectors(tokenizer, vector_texts)
+    changes = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
+    rows = read_rows(options.results)
+    done, bench = {key(row) for row in rows}, Bench.of(options)
     for seed in options.seeds:
         for method in options.methods:
-            if (options.data, options.freeze, method, seed) in done:
+            asked = (options.data, options.freeze, options.split, ", ".join([method, *options.set]), seed)
+            if asked in done:
                 continue
             started = time.perf_counter()
-            rows.append(run_one(options, method, seed, data, vectors))
+            rows.append(bench.run(method, changes, seed))
             with options.results.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
-            print(f"{method}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
-    shown = [row for row in rows if (row["data"], row.get("freeze", "all")) == (options.data, options.freeze)]
-    print(table(shown).to_string())
+            print(f"{asked[-2]}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
+    here = (options.data, options.freeze, options.split)
+    print(table([row for row in rows if key(row)[:3] == here]).to_string())
 
 
 if __name__ == "__main__":

@@ -1,13 +1,43 @@
-"""The study of the neuron head: a score weighted by what neurons add to the logits."""
+"""The study of the neuron head: a score weighted by what neurons add to the logits, and who judges meaning."""
 
 from __future__ import annotations
 
+import argparse
 import math
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
-from analyses.neuron_head import by_effect
+sys.path.insert(0, str(Path(__file__).parents[2] / "analyses"))
+
+import neuron_head
+from study_parts.head_scores import by_effect
+
+from safr_lens import TextData
+
+
+def test_no_text_that_a_training_may_see_gives_vectors_to_the_judge(monkeypatch):
+    splits = {split: [{"text": f"{split} {i}", "label": i % 2} for i in range(4)] for split in ("train", "validation", "test")}
+    data = TextData(source="example", labels=("negative", "positive"), splits=splits)
+    read = []
+
+    def vectors_of(tokenizer, texts, given=None):
+        read.extend(texts)
+        return torch.zeros(2, 2)
+
+    monkeypatch.setattr(neuron_head, "load_data", lambda source: data)
+    monkeypatch.setattr(neuron_head, "analysis_vectors", vectors_of)
+    monkeypatch.setattr(
+        neuron_head.HookedClassifier,
+        "from_pretrained_backbone",
+        lambda *names, **labels: argparse.Namespace(tokenizer=None),
+    )
+    options = argparse.Namespace(backbone="none", data="example", test_data=None, vector_data="other", judge=None)
+    assert neuron_head.Bench.of(options).second is None
+    assert sorted(read) == sorted(row["text"] for split in ("validation", "test") for row in splits[split])
 
 
 def test_a_score_by_effect_weighs_neurons_by_activity_and_by_how_far_they_move_the_classes_apart():

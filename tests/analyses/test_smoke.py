@@ -74,6 +74,12 @@ def test_neuron_head_appends_runs_and_does_not_repeat_them(corpus, encoder, tmp_
     assert all(1 <= json.loads(line)["evidence_concentration"] <= 512 for line in lines)
     run("neuron_head.py", *arguments)
     assert results.read_text().splitlines() == lines
+    assert "TopK, k=4" in run(
+        "neuron_head.py", *arguments[:10], "--methods", "TopK", "--set", "k=4", "--split", "validation", *arguments[-4:]
+    )
+    found = json.loads(results.read_text().splitlines()[-1])
+    assert (found["split"], found["active_per_token"]) == ("validation", 4)
+    assert "test" not in found  # nobody chooses by it
 
 
 def test_importance_prints_quantiles_and_words(corpus):
