@@ -2,10 +2,13 @@
 
 No model is trained. Neurons are written down that answer to one word each, to one group of words each (k-means groups
 of the training split's word vectors), or to a random group, and are measured on a split with the same nulls and the
-same judge of meaning as in the study. What a perfect code does not reach, no training can. A last code has groups of
-the judge's own vectors: what a neuron would have that knew how it is judged.
+same judge of meaning as in the study. What a perfect code does not reach, no training can. The last codes have groups
+of other vectors: those of other texts, which say how far two sets of vectors agree at all, and the judge's own, what a
+neuron would have that knew how it is judged. With ``--backbone`` words are an encoder's word pieces, and its token
+embeddings take the place of the training split's vectors.
 
-Example: python analyses/ceilings.py --data rotten_tomatoes
+Examples: python analyses/ceilings.py --data rotten_tomatoes
+python analyses/ceilings.py --backbone DIRECTORY --splits test --judge glove.6B.100d.txt
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from safr_lens.data.batching import batches
 from safr_lens.measures import NameFidelity, monosemanticity_score, name_fidelity, token_selectivity
 from safr_lens.measures.entries.name_fidelity import LEAST_SEEN
 from safr_lens.measures.streams.type_means import TypeActivations
+from safr_lens.word_vectors import read_word_vectors
 from safr_lens.word_vectors.table import embedding_table
 
 
@@ -108,15 +112,22 @@ def main() -> None:
     parser.add_argument("--neurons", type=int, default=1024)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="texts of each split, for a quick look")
+    parser.add_argument("--backbone", type=Path, help="folder of a pretrained encoder: word pieces instead of words")
+    parser.add_argument("--judge", type=Path, help="a file of word vectors, as the judge")
     options = parser.parse_args()
-    source = load_source(options.data, sst2=options.sst2, limit=options.limit)
-    own, judge = (embedding_table(vectors, source.tokenizer) for vectors in (source.own, source.judge))
+    source = load_source(options.data, sst2=options.sst2, limit=options.limit, encoder=options.backbone)
+    judge = read_word_vectors(options.judge, source.tokenizer) if options.judge else source.judge
+    own, reviews, judge = (embedding_table(one, source.tokenizer) for one in (source.own, source.reviews, judge))
+    if options.backbone:  # most of its vocabulary never occurs in these texts
+        unseen = tokens_of(source, "train").bincount(minlength=len(own)) == 0
+        own[unseen], reviews[unseen] = torch.nan, torch.nan
     rows = []
     for split in options.splits:
         tokens = tokens_of(source, split)
         written = codes(tokens, own, options.neurons, options.seed)
-        groups = f"{options.neurons // 8} groups of the judge's related words"
-        written[groups] = torch.from_numpy(groups_of(judge, options.neurons // 8, options.seed))
+        few = options.neurons // 8
+        for whose, vectors in (("imdb's training texts'", reviews), ("the judge's", judge)):
+            written[f"{few} groups of {whose} related words"] = torch.from_numpy(groups_of(vectors, few, options.seed))
         for name, code in written.items():
             rows.append({"split": split, "tokens": len(tokens), "neurons answer to": name})
             rows[-1] |= measured(tokens, code, judge) | named(tokens, code, judge)

@@ -11,14 +11,14 @@ from torch import Tensor
 from safr_lens import HookedClassifier, sparse_probe
 from safr_lens.analysis import Analysis
 from safr_lens.errors import DataError
-from safr_lens.measures import MEASURES
-from safr_lens.measures.measurement import Inputs
 from safr_lens.neurons.table import table_of
 from study_parts.concepts import POLARITY, WORDS, concepts
 
-MEANING = ("monosemanticity", "name_fidelity", "name_fidelity_by_effect", "names_that_hold")
 JUDGED = (
-    *MEANING,
+    "monosemanticity",
+    "name_fidelity",
+    "name_fidelity_by_effect",
+    "names_that_hold",
     "token_selectivity",
     "evidence_concentration",
     "evidence_concentration_important",
@@ -46,12 +46,21 @@ def head_scores(
     scores["capacity"], scores["alive"] = (measured[name].estimate.value for name in ("capacity", "alive_neurons"))
     scores["monosemanticity_by_effect"] = by_effect(found.neurons, model.labels, "monosemanticity")
     if second is not None:
-        inputs = Inputs(found.statistics, embeddings=second)
-        judged = {name: MEASURES[name].measured(inputs) for name in MEANING}
-        scores |= {f"{name}{OF_FILE}": one.judged.value for name, one in judged.items() if one is not None}
-        table = table_of(model, found.statistics, second, inputs=inputs)
-        scores[f"monosemanticity_by_effect{OF_FILE}"] = by_effect(table, model.labels, "monosemanticity")
+        table = table_of(model, found.statistics, second)
+        scores |= {f"{name}{OF_FILE}": value for name, value in of_table(table, model.labels).items()}
     return scores
+
+
+def of_table(neurons: pd.DataFrame, labels: tuple[str, ...]) -> dict[str, float]:
+    """Return what :func:`head_scores` has of meaning from a neuron table, without the time that intervals take."""
+    effects, above = neurons["ablation_loss"].abs(), neurons["name_fidelity_above"]
+    return {
+        "monosemanticity": float(neurons["monosemanticity_above"].mean()),
+        "monosemanticity_by_effect": by_effect(neurons, labels, "monosemanticity"),
+        "name_fidelity": float(above.mean()),
+        "name_fidelity_by_effect": float((above * effects).sum() / effects[above.notna()].sum()),
+        "share_of_names_that_hold": float(neurons["name_holds"][above.notna()].mean()),
+    }
 
 
 def word_concepts(model: HookedClassifier, rows: Any) -> dict[str, float]:

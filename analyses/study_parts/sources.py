@@ -7,11 +7,12 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from safr_lens import TextData, load_data, train_tokenizer
+from safr_lens import HookedClassifier, TextData, load_data, train_tokenizer
 from safr_lens.data.dataset import SPLITS
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import DataError
+from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.word_vectors import training_vectors, word_vectors
 from safr_lens.word_vectors.vectors import WordVectors
 
@@ -25,8 +26,8 @@ class Source:
 
     Attributes:
         data: its splits.
-        tokenizer: made from its training split.
-        own: word vectors of the training split.
+        tokenizer: made from its training split, or an encoder's.
+        own: word vectors of the training split, or the encoder's token embeddings.
         reviews: word vectors of all packaged imdb training reviews.
         judge: word vectors that the monosemanticity score is measured with, from texts that neither a training nor the
             other vectors saw.
@@ -43,13 +44,16 @@ class Source:
     note: str
 
 
-def load_source(name: str, *, sst2: Path | None = None, limit: int | None = None) -> Source:
+def load_source(
+    name: str, *, sst2: Path | None = None, limit: int | None = None, encoder: Path | None = None
+) -> Source:
     """Load ``rotten_tomatoes``, ``sst2`` (from a folder with train.tsv and validation.tsv) or ``imdb``.
 
     Args:
         name: of the data.
         sst2: folder of SST-2; its validation split is the test split here, as its test labels are not public.
         limit: at most so many texts of each split, for a quick look.
+        encoder: folder of a pretrained encoder, whose word pieces take the place of words.
     """
     if name == "sst2":
         if sst2 is None:
@@ -70,8 +74,12 @@ def load_source(name: str, *, sst2: Path | None = None, limit: int | None = None
     if limit is not None:
         data = dataclasses.replace(data, splits={split: spaced(data[split], limit) for split in SPLITS})
         judged_by, reviewed = (tuple(spaced(part, limit) for part in parts) for parts in (judged_by, reviewed))
-    tokenizer = train_tokenizer(data["train"]["text"])
-    own = training_vectors(data, tokenizer, used=True)
+    if encoder is None:
+        tokenizer = train_tokenizer(data["train"]["text"])
+        own = training_vectors(data, tokenizer, used=True)
+    else:
+        model = HookedClassifier.from_pretrained_backbone(encoder, labels=data.labels)
+        tokenizer, own = model.tokenizer, encoder_word_vectors(model)
     reviews, judge = (word_vectors(Texts(*parts), tokenizer) for parts in (reviewed, judged_by))
     return Source(data, tokenizer, own, reviews, judge, settings, note)
 

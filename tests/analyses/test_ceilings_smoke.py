@@ -12,9 +12,9 @@ from tests.analyses.test_smoke import run
 
 def test_it_prints_one_row_a_code_and_split():
     printed = run("ceilings.py", "--limit", 150, "--neurons", 64, "--splits", "validation")
-    lines = printed.strip().splitlines()[-7:-1]
+    lines = printed.strip().splitlines()[-8:-1]
     assert "above null" in lines[0] and "name AUC" in lines[0]
-    assert [line.split()[0] for line in lines[1:]] == ["validation"] * 5
+    assert [line.split()[0] for line in lines[1:]] == ["validation"] * 6
 
 
 def test_names_of_groups_of_related_words_say_everything(monkeypatch):

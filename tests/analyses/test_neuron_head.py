@@ -17,10 +17,11 @@ import neuron_head
 from study_parts.head_scores import by_effect
 
 from safr_lens import TextData
+from safr_lens.data.dataset import SPLITS
 
 
 def test_no_text_that_a_training_may_see_gives_vectors_to_the_judge(monkeypatch):
-    splits = {split: [{"text": f"{split} {i}", "label": i % 2} for i in range(4)] for split in ("train", "validation", "test")}
+    splits = {split: [{"text": f"{split} {i}", "label": i % 2} for i in range(4)] for split in SPLITS}
     data = TextData(source="example", labels=("negative", "positive"), splits=splits)
     read = []
 
