@@ -90,9 +90,9 @@ def run_demo(
         word_vectors_from = PACKAGED_VECTORS
     words = {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from}
     common |= {"backbone": backbone} if backbone else {"embedding_start": "words"}
-    methods = {name: make_settings({**common, **words, **choice}) for name, choice in METHODS.items()}
-    if backbone:  # then the other method has no use for words
-        methods["unregularised"] = make_settings({**common, **METHODS["unregularised"]})
+    safr = make_settings({**common, **words, **METHODS["SAFR"]})
+    common |= {"d_mlp": safr.model.d_mlp} | ({} if backbone else words)  # on an encoder it has no use for words
+    methods = {"unregularised": make_settings({**common, **METHODS["unregularised"]}), "SAFR": safr}
     made = _vectors(methods["SAFR"], loaded, stages)
     vectors = {name: made if uses_words(one.train, one.penalty) else None for name, one in methods.items()}
     missing = [

@@ -34,6 +34,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 # of the model that a preset is for, where its settings leave it open
 MODELS: dict[str, dict[str, Any]] = {"sparse": {"act_fn": "topk", "k": 16}}
+# and of a model without a pretrained encoder: with fewer neurons a token's evidence lies in fewer of them
+SMALL: dict[str, dict[str, Any]] = {"strong": {"d_mlp": 256}}
 
 
 def preset_fields(name: str) -> dict[str, Any]:
@@ -45,13 +47,20 @@ def preset_fields(name: str) -> dict[str, Any]:
     return dict(PRESETS[name])
 
 
-def preset_model(name: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+def preset_model(name: str | None, chosen: Mapping[str, Any], *, encoder: bool = False) -> dict[str, Any]:
     """Return the settings of the model that a preset is for, where those chosen leave them open.
 
-    >>> preset_model("sparse", {}), preset_model("sparse", {"act_fn": "relu"}), preset_model("light", {})
-    ({'act_fn': 'topk', 'k': 16}, {}, {})
+    Args:
+        name: of the preset, if there is one.
+        chosen: settings that are known.
+        encoder: whether the model stands on a pretrained encoder.
+
+    >>> preset_model("sparse", {}), preset_model("sparse", {"act_fn": "relu"}), preset_model("strong", {})
+    ({'act_fn': 'topk', 'k': 16}, {}, {'d_mlp': 256})
     """
-    fields = MODELS.get(name, {}) if isinstance(name, str) else {}
-    if chosen.get("act_fn") not in (None, fields.get("act_fn")):
+    if not isinstance(name, str):
+        return {}
+    fields = MODELS.get(name, {}) | ({} if encoder else SMALL.get(name, {}))
+    if "act_fn" in fields and chosen.get("act_fn") not in (None, fields["act_fn"]):
         return {}
     return {setting: value for setting, value in fields.items() if setting not in chosen}

@@ -123,8 +123,9 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
         return {name: value for name, value in values.items() if known.get(name) is part}
 
     model: ModelConfig | PretrainedConfig
-    values = {**preset_model(values.get("preset"), values), **values}
-    if names_encoder(values):
+    encoder = names_encoder(values)
+    values = {**preset_model(values.get("preset"), values, encoder=encoder), **values}
+    if encoder:
         model = pretrained_config({**of(DataConfig), **of(ModelConfig), **of(TrainConfig)}, of(ModelConfig))
         values = {**training_defaults(model), **values}
         penalty = encoder_penalty(values.get("preset"), vmask=model.d_vmask > 0, **of(SafrPenalty))

@@ -11,6 +11,7 @@ import sys
 import pytest
 import typer
 
+from safr_lens import HookedClassifier
 from safr_lens.cli import app
 from safr_lens.runs.settings import make_settings
 
@@ -112,6 +113,7 @@ def test_demo_compares_both_models_and_writes_the_report(call, tmp_path):
     assert set(printed["models"]) == {"unregularised", "SAFR"}
     for name in ("unregularised", "safr"):
         assert {path.name for path in (out / name).iterdir()} == RUN_FILES
+        assert HookedClassifier.from_pretrained(out / name).config.d_mlp == 256  # like with like
     assert "What SAFR changed" in (out / "report.html").read_text()
     again = call("demo", "--out", out)
     assert again.exit_code == 2

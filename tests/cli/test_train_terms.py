@@ -17,7 +17,7 @@ LIGHT = ("--preset", "light", "--word-vectors-from", "rotten_tomatoes")
         (("--site", "none"), set()),
         (("--site", "none", "--l1-weight", 3), {"l1"}),
         (("--site", "none", "--act-fn", "solu_ln"), set()),
-        (("--site", "none", "--act-fn", "topk", "--k", 4), set()),
+        (("--site", "none", "--act-fn", "topk", "--k", 4, "--d-mlp", 24), set()),
         (("--act-fn", "batch_topk", "--k", 4, "--k-epochs", 0.5), SAFR),
         (("--site", "none", "--mono-weight", 1, "--embedding-start", "words"), {"mono"}),
         (("--preset", "release"), SAFR),
