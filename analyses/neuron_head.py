@@ -25,7 +25,9 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
+from study_parts.head_frontier import head_frontier
 from study_parts.head_scores import head_scores, word_concepts
+from study_parts.sources import study_data
 
 from safr_lens import HookedClassifier
 from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors, vectors_folder
@@ -63,9 +65,9 @@ class Bench:
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Bench:
-        data, others = load_data(options.data if options.test_data is None else _both(options)), options.vector_data
+        """Load the data and make the vectors, from texts that no training of this script sees."""
+        data, texts = study_data(options.data, options.sst2), load_data(options.vector_data)
         tokenizer = HookedClassifier.from_pretrained_backbone(options.backbone, labels=data.labels).tokenizer
-        texts = load_data(others)
         judge = analysis_vectors(tokenizer, Texts(texts["validation"], texts["test"]))
         second = analysis_vectors(tokenizer, (), options.judge) if options.judge else None
         return cls(options, data, judge, second)
@@ -126,10 +128,6 @@ class Bench:
             yield
 
 
-def _both(options: argparse.Namespace) -> dict[str, str]:
-    return {"train": options.data, "test": options.test_data}
-
-
 def table(rows: list[dict]) -> pd.DataFrame:
     """Return mean and standard deviation over seeds, one column a method."""
     frame = pd.DataFrame(rows)
@@ -152,8 +150,8 @@ def key(row: dict[str, Any]) -> tuple:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", required=True, help="folder of a pretrained encoder")
-    parser.add_argument("--data", default="rotten_tomatoes", help="as for safr-lens train")
-    parser.add_argument("--test-data", help="as for safr-lens train")
+    parser.add_argument("--data", default="rotten_tomatoes", help="as for safr-lens train, or sst2")
+    parser.add_argument("--sst2", type=Path, help="folder with SST-2's train.tsv and validation.tsv")
     parser.add_argument(
         "--vector-data", default="imdb", help="whose validation and test texts give the judge's vectors"
     )
@@ -166,6 +164,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="at most so many")
     parser.add_argument("--vectors-folder", type=Path, help="as for safr-lens train")
     parser.add_argument("--results", type=Path, default=Path("neuron_head.jsonl"), help="file the runs are appended to")
+    parser.add_argument("--figure", type=Path, help="a PNG of all runs of the file on this split")
     options = parser.parse_args()
     changes = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
     rows = read_rows(options.results)
@@ -180,8 +179,10 @@ def main() -> None:
             with options.results.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
             print(f"{asked[-2]}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
-    here = (options.data, options.freeze, options.split)
-    print(table([row for row in rows if key(row)[:3] == here]).to_string())
+    rows = [row for row in rows if key(row)[1:3] == (options.freeze, options.split)]
+    print(table([row for row in rows if row["data"] == options.data]).to_string())
+    if options.figure:
+        head_frontier(rows, options.figure)
 
 
 if __name__ == "__main__":

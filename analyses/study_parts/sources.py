@@ -55,15 +55,7 @@ def load_source(
         limit: at most so many texts of each split, for a quick look.
         encoder: folder of a pretrained encoder, whose word pieces take the place of words.
     """
-    if name == "sst2":
-        if sst2 is None:
-            raise DataError(
-                "SST-2 is not packaged. Name a folder with its train.tsv and validation.tsv: --sst2 FOLDER."
-            )
-        data = load_data({"train": sst2 / "train.tsv", "test": sst2 / "validation.tsv"})
-        data = dataclasses.replace(data, source="sst2")
-    else:
-        data = load_data(name)
+    data = study_data(name, sst2)
     reviews, settings, note = _imdb(), {}, "all rows"
     judged_by, reviewed = (reviews["validation"], reviews["test"]), (reviews["train"],)
     if name == "imdb":
@@ -82,6 +74,16 @@ def load_source(
         tokenizer, own = model.tokenizer, encoder_word_vectors(model)
     reviews, judge = (word_vectors(Texts(*parts), tokenizer) for parts in (reviewed, judged_by))
     return Source(data, tokenizer, own, reviews, judge, settings, note)
+
+
+def study_data(name: str, sst2: Path | None = None) -> TextData:
+    """Load data by its name; ``sst2`` from a folder, with its validation split as the test split."""
+    if name != "sst2":
+        return load_data(name)
+    if sst2 is None:
+        raise DataError("SST-2 is not packaged. Name a folder with its train.tsv and validation.tsv: --sst2 FOLDER.")
+    data = load_data({"train": sst2 / "train.tsv", "test": sst2 / "validation.tsv"})
+    return dataclasses.replace(data, source="sst2")
 
 
 @functools.cache

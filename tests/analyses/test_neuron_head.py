@@ -30,13 +30,14 @@ def test_no_text_that_a_training_may_see_gives_vectors_to_the_judge(monkeypatch)
         return torch.zeros(2, 2)
 
     monkeypatch.setattr(neuron_head, "load_data", lambda source: data)
+    monkeypatch.setattr(neuron_head, "study_data", lambda source, folder: data)
     monkeypatch.setattr(neuron_head, "analysis_vectors", vectors_of)
     monkeypatch.setattr(
         neuron_head.HookedClassifier,
         "from_pretrained_backbone",
         lambda *names, **labels: argparse.Namespace(tokenizer=None),
     )
-    options = argparse.Namespace(backbone="none", data="example", test_data=None, vector_data="other", judge=None)
+    options = argparse.Namespace(backbone="none", data="example", sst2=None, vector_data="other", judge=None)
     assert neuron_head.Bench.of(options).second is None
     assert sorted(read) == sorted(row["text"] for split in ("validation", "test") for row in splits[split])
 

@@ -72,8 +72,9 @@ def test_neuron_head_appends_runs_and_does_not_repeat_them(corpus, encoder, tmp_
     lines = results.read_text().splitlines()
     assert [json.loads(line)["method"] for line in lines] == ["no penalty", "SAFR"]
     assert all(1 <= json.loads(line)["evidence_concentration"] <= 512 for line in lines)
-    run("neuron_head.py", *arguments)
+    run("neuron_head.py", *arguments, "--figure", tmp_path / "frontier.png")
     assert results.read_text().splitlines() == lines
+    assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
     assert "TopK, k=4" in run(
         "neuron_head.py", *arguments[:10], "--methods", "TopK", "--set", "k=4", "--split", "validation", *arguments[-4:]
     )
