@@ -35,7 +35,7 @@ Digest = bytes
 
 @dataclass(frozen=True)
 class KeptPart:
-    """The part of a model's encoder that is frozen and so need not run twice.
+    """The part of a model's encoder that is frozen, for good or at present, and so need not run twice.
 
     Attributes:
         adapter: of the model.
@@ -55,13 +55,16 @@ class KeptPart:
     def weights(self) -> dict[str, Tensor]:
         """Its weights."""
         module = self.adapter.encoder.module
+        if self.n_blocks is None:
+            return module.state_dict()
         trained = {name for name, weight in module.named_parameters() if weight.requires_grad}
         return {name: tensor for name, tensor in module.state_dict().items() if name not in trained}
 
     @property
     def points(self) -> set[str]:
         """The hook points that tell what it does, or change it: those of its blocks and all that is in no block."""
-        above = {module for block in self.adapter.trained for module in block.modules()}
+        trained = () if self.n_blocks is None else self.adapter.trained
+        above = {module for block in trained for module in block.modules()}
         return {name for name, point in self.adapter.encoder.hook_points.items() if point not in above}
 
     def positions(self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:

@@ -36,3 +36,8 @@ class Encoder(Network, Protocol):
         self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
     ) -> Float[Tensor, "batch pos d_model"]:
         """Return the token vectors; padding changes none of those at real tokens."""
+
+
+def encoder_of(adapter: object) -> Encoder | None:
+    """Return the pretrained encoder that a backbone stands on, if it does."""
+    return getattr(adapter, "encoder", None)

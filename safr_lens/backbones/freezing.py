@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import nn
 
@@ -48,3 +50,15 @@ def freeze_encoder(encoder: Encoder, freeze: Freeze) -> list[nn.Module]:
     for block in encoder.blocks[:freeze]:
         block.requires_grad_(False)
     return list(encoder.blocks[freeze:])
+
+
+@contextmanager
+def left_alone(encoder: Encoder) -> Iterator[None]:
+    """Train no weight of an encoder and leave its dropout out, for the length of a ``with`` block in a training."""
+    trained = [weight for weight in encoder.module.parameters() if weight.requires_grad]
+    encoder.module.requires_grad_(False).eval()
+    try:
+        yield
+    finally:
+        for weight in trained:
+            weight.requires_grad_(True)

@@ -90,7 +90,6 @@ class NeuronHeadAdapter(HeadedAdapter):
         self.frozen = freeze == "all"
         self.module = HeadedEncoder(encoder.module, head, trained=self.trained)
         self.d_mlp = head.mlp.W_in.shape[1]
-        self.gated = "head.ln.hook_normalized" if self.frozen else encoder.token_embedding
         self.capabilities = Capabilities(
             exact_decomposition=True,
             editable_patterns=encoder.editable_patterns,
@@ -106,6 +105,12 @@ class NeuronHeadAdapter(HeadedAdapter):
     def known_vectors(self) -> KnownVectors | None:
         """What gives token vectors instead of the encoder, inside a :func:`knowing` block of this thread."""
         return _known.get().get(self)
+
+    @property
+    def gated(self) -> str:
+        """Where VMASK's gate is: ahead of the encoder, unless that is frozen or its token vectors are known."""
+        at_head = self.frozen or self.known_vectors is not None
+        return "head.ln.hook_normalized" if at_head else self.encoder.token_embedding
 
     @property
     def token_vectors(self) -> str:

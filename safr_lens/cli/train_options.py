@@ -23,13 +23,15 @@ class Penalty(OptionGroup):
     importance_weight: Annotated[
         float | None,
         typer.Option(
-            help="Weight of the importance term: separate neurons for important tokens (default 2, with --backbone 20)."
+            help="Weight of the importance term: separate neurons for important tokens (default 2, with --backbone 20, "
+            "and 6 while it is trained)."
         ),
     ] = None
     interaction_weight: Annotated[
         float | None,
         typer.Option(
-            help="Weight of the interaction term: shared neurons for correlated pairs (default 1, with --backbone 10)."
+            help="Weight of the interaction term: shared neurons for correlated pairs (default 1, with --backbone 10, "
+            "and 3 while it is trained)."
         ),
     ] = None
     information_weight: Annotated[
@@ -109,6 +111,10 @@ class Training(OptionGroup):
         typer.Option(
             help="Maximum number of epochs; stops early (default 100, with --backbone 20, or 3 if not all is frozen)."
         ),
+    ] = None
+    head_epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of a neuron head alone, ahead of --epochs, if its encoder is trained (default 5)."),
     ] = None
     k_epochs: Annotated[
         float | None,

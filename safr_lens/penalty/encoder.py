@@ -5,23 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.penalty.schedule import Schedule, as_schedule
 
 PRESET = "pretrained"
+TUNED = 0.3  # of a weight, once the encoder is trained too: what a head has learned stays, and the encoder is free
 
 
-def encoder_penalty(preset: str | None = None, *, vmask: bool, **changes: Any) -> SafrPenalty:
+def encoder_penalty(preset: str | None = None, *, vmask: bool, head_epochs: int = 0, **changes: Any) -> SafrPenalty:
     """Return the penalty of a preset, by default ``"pretrained"``, as it suits a pretrained encoder.
 
     Words are related by the encoder's token embeddings, whatever the preset, with the threshold that fits them. Without
-    VMASK there is no information term, and no half of the texts that teaches it alone.
+    VMASK there is no information term, and no half of the texts that teaches it alone. Where a head is trained alone
+    at first, importance and interaction weigh 0.3 times as much afterwards.
 
     Args:
         preset: its name.
         vmask: whether the classifier has VMASK.
+        head_epochs: epochs in which a neuron head is trained alone, ahead of its encoder.
         **changes: settings of your own.
 
     >>> encoder_penalty(vmask=True).weights(epoch=0.0)
     {'information': 1.0, 'importance': 20.0, 'interaction': 10.0}
+    >>> encoder_penalty(vmask=False, head_epochs=5).weights(epoch=5.0)
+    {'information': 0.0, 'importance': 6.0, 'interaction': 3.0}
     """
     penalty = SafrPenalty.preset(preset or PRESET)
     base = penalty.to_dict()
@@ -31,4 +37,7 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, **changes: Any) -
         base |= {"information_weight": 0.0} | ({} if penalty.pairs is None else {"gates": "shared"})
     elif preset in (None, PRESET, "sparse"):
         del base["information_weight"], base["gates"]
+    for name in ("importance_weight", "interaction_weight") if head_epochs else ():
+        weight = as_schedule(name, base[name]).start
+        base[name] = Schedule(start=weight, end=TUNED * weight, epochs=0.0, delay=head_epochs)
     return SafrPenalty(**base).changed(**changes)

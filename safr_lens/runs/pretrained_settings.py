@@ -105,4 +105,5 @@ def training_defaults(config: PretrainedConfig) -> dict[str, Any]:
     if config.frozen:
         return {"learning_rate": 1e-3, "epochs": 20}
     fine_tuning = {"backbone_learning_rate": 5e-5, "warmup": 0.1, "weight_decay": 0.01, "average_weights": False}
-    return {"learning_rate": 1e-3, "epochs": 3, **fine_tuning}
+    alone = {"head_epochs": 5} if config.readout == HEAD else {}
+    return {"learning_rate": 1e-3, "epochs": 3, **alone, **fine_tuning}

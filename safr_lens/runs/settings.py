@@ -128,7 +128,8 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     if encoder:
         model = pretrained_config({**of(DataConfig), **of(ModelConfig), **of(TrainConfig)}, of(ModelConfig))
         values = {**training_defaults(model), **values}
-        penalty = encoder_penalty(values.get("preset"), vmask=model.d_vmask > 0, **of(SafrPenalty))
+        alone = values.get("head_epochs", 0)
+        penalty = encoder_penalty(values.get("preset"), vmask=model.d_vmask > 0, head_epochs=alone, **of(SafrPenalty))
     else:
         if "preset" in values:
             values = {**_word_settings(values["preset"], values), **values}

@@ -16,6 +16,9 @@ class TrainConfig:
 
     Attributes:
         epochs: at most so many.
+        head_epochs: so many ahead of them train a neuron head alone, on an encoder that is trained later. A fresh head
+            would first spoil token vectors that a trained one can read (`Kumar et al. 2022
+            <https://arxiv.org/abs/2202.10054>`_).
         patience: stop after so many epochs that are no better on the validation split.
         metric_for_best_model: what is better: higher ``"accuracy"`` (of equals the lower loss), or lower ``"loss"``.
         average_weights: validate and keep the mean of the weights over all steps so far
@@ -23,8 +26,8 @@ class TrainConfig:
         batch_size: texts a batch; each process of a launch runs a batch of its own.
         learning_rate: of Adam. The SAFR release uses 1e-4 with post-norm blocks; pre-norm blocks train well at 5e-4.
         backbone_learning_rate: of the weights of a pretrained encoder; by default the same.
-        warmup: share of the training in which learning rates rise linearly, before they fall linearly to 0 at the last
-            of ``epochs``; by default they stay as they are.
+        warmup: share of ``epochs`` in which learning rates rise linearly, before they fall linearly to 0 at the last;
+            by default, and while the head is trained alone, they stay as they are.
         weight_decay: of AdamW, decoupled from the gradient; by default none.
         max_grad_norm: gradients are clipped to this norm.
         gradient_accumulation_steps: batches an optimizer step and process; the gradient is that of the mean over all
@@ -44,6 +47,7 @@ class TrainConfig:
     """
 
     epochs: int = 100
+    head_epochs: int = 0
     patience: int = 3
     metric_for_best_model: str = "accuracy"
     average_weights: bool = True
@@ -63,6 +67,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "batch_size", "gradient_accumulation_steps"):
             check_number(name, getattr(self, name), low=1, whole=True)
+        check_number("head_epochs", self.head_epochs, low=0, whole=True)
         check_number("seed", self.seed, low=0, high=2**31 - 1, whole=True)
         check_number("learning_rate", self.learning_rate, low=1e-9, high=10.0)
         for name, low, high in (
@@ -79,6 +84,11 @@ class TrainConfig:
         check_choice("mixed_precision", self.mixed_precision, ("no", "bf16"))
         check_choice("metric_for_best_model", self.metric_for_best_model, METRICS)
         check_choice("embedding_start", self.embedding_start, ("random", "words"))
+
+    @property
+    def all_epochs(self) -> int:
+        """At most so many, those of the head alone included."""
+        return self.head_epochs + self.epochs
 
 
 def uses_words(config: TrainConfig, penalty: SafrPenalty) -> bool:

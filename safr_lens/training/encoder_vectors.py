@@ -28,21 +28,23 @@ from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.visible import visible
 
 
-def kept_part(model: HookedClassifier, data: TextData, penalty: SafrPenalty) -> KeptPart | None:
+def kept_part(
+    model: HookedClassifier, data: TextData, penalty: SafrPenalty, *, head_alone: bool = False
+) -> KeptPart | None:
     """Return the part of an encoder that a training need not run at each step; None where it needs all of it.
 
-    The part's weights are frozen, no term of the penalty, no gate of VMASK and no hook of the user looks into it, and
-    the data is no stream, whose vectors may not fit on the disk.
+    The part's weights are frozen, or not trained yet (``head_alone``), no term of the penalty, no gate of VMASK and no
+    hook of the user looks into it, and the data is no stream, whose vectors may not fit on the disk.
     """
     adapter = model.adapter
     if not isinstance(adapter, HeadedAdapter) or data.streaming:
         return None
-    whole = isinstance(adapter, NeuronHeadAdapter) and adapter.frozen
+    whole = isinstance(adapter, NeuronHeadAdapter) and (adapter.frozen or head_alone)
     if not whole and not 0 < adapter.n_frozen < adapter.encoder.n_layers:
         return None
     part = KeptPart(adapter, None if whole else adapter.n_frozen)
     looked_at = set(penalty.hook_names(adapter))
-    if model.vmask is not None or (model.config.dropout and not whole):
+    if model.vmask is not None or (model.config.dropout and not (whole and adapter.frozen)):
         looked_at.add(adapter.gated)
     return None if part.is_hooked() or looked_at & part.points else part
 
@@ -56,12 +58,13 @@ def kept_vectors(
     *,
     accelerator: Accelerator,
     shown: bool,
+    head_alone: bool = False,
 ) -> Iterator[None]:
     """Compute what the frozen part of an encoder makes of all splits, or find it in ``folder``, for a block.
 
     Where a training needs the encoder itself, nothing is computed and it runs at each step.
     """
-    part = kept_part(model, data, penalty)
+    part = kept_part(model, data, penalty, head_alone=head_alone)
     if part is None:
         yield
         return

@@ -47,7 +47,8 @@ class BestEpoch:
 
     Attributes:
         config: which figure counts, after how many worse epochs to stop, and how many there are at most.
-        settled: epochs after which no weight of the penalty changes any more; only later ones count, or the last.
+        settled: epochs after which no weight of the penalty changes any more and the encoder is trained; only later
+            ones count, or the last.
     """
 
     config: TrainConfig
@@ -65,7 +66,7 @@ class BestEpoch:
 
     @property
     def _first(self) -> int:
-        return min(math.ceil(self.settled) + 1, self.config.epochs)
+        return min(math.ceil(self.settled) + 1, self.config.all_epochs)
 
     def _rank(self, epoch: int, accuracy: float, loss: float) -> tuple[float, ...]:
         counts = epoch >= self._first

@@ -16,6 +16,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, GradientAccumulationPlugin
 
+from safr_lens.backbones.encoder import encoder_of
+from safr_lens.backbones.freezing import left_alone
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
 from safr_lens.errors import DataError, TrainingError
@@ -60,7 +62,9 @@ class Trainer:
             cpu=not torch.accelerator.is_available(),
             mixed_precision="no",
             gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=config.head_epochs > 0)
+            ],
         )
         check_launch(self.accelerator.distributed_type)
         self.batches_a_step = config.gradient_accumulation_steps * self.accelerator.num_processes
@@ -73,7 +77,7 @@ class Trainer:
         optimizer = make_optimizer(model, config)
         self.records: list[EpochRecord] = []
         self.best: Weights = _copy(model)
-        self.choice = BestEpoch(config, max(penalty.settled, config.k_epochs or 0.0))
+        self.choice = BestEpoch(config, max(penalty.settled, config.k_epochs or 0.0, config.head_epochs))
         self.average = WeightAverage(model) if config.average_weights else None
         resumed = folder.resumed if folder else None
         if resumed:
@@ -82,9 +86,9 @@ class Trainer:
         self.wrapped, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.n_steps = self._steps_of_an_epoch()
 
-    def run(self, bar: TrainProgress) -> None:
+    def run(self, bar: TrainProgress, *, last: int) -> None:
         """Train epoch by epoch until the last, or until patience ends."""
-        while len(self.records) < self.config.epochs and not self.choice.patience_ended(self.records):
+        while len(self.records) < last and not self.choice.patience_ended(self.records):
             epoch = len(self.records) + 1
             started = time.perf_counter()
             try:
@@ -117,16 +121,18 @@ class Trainer:
         sums: dict[str, float] = defaultdict(float)
         step = 0
         groups = self._groups(order)
-        while group := agreed(lambda: next(groups, None)):
-            at = epoch - 1 + step / self.n_steps if self.n_steps else float(epoch - 1)
-            set_learning_rates(self.optimizer, self.config, epoch=at)
-            k = step_k(self.model, self.config, epoch=at)
-            found = self._step(group, self.penalty.weights(at), epoch, first=step, k=k)
-            step += len(group)
-            for values in found:
-                for name, value in values.items():
-                    sums[name] += value
-                bar.step(self.n_steps, step, epoch, values)
+        alone = encoder_of(self.model.adapter) if epoch <= self.config.head_epochs else None
+        with nullcontext() if alone is None else left_alone(alone):
+            while group := agreed(lambda: next(groups, None)):
+                at = epoch - 1 + step / self.n_steps if self.n_steps else float(epoch - 1)
+                set_learning_rates(self.optimizer, self.config, epoch=at)
+                k = step_k(self.model, self.config, epoch=at)
+                found = self._step(group, self.penalty.weights(at), epoch, first=step, k=k)
+                step += len(group)
+                for values in found:
+                    for name, value in values.items():
+                        sums[name] += value
+                    bar.step(self.n_steps, step, epoch, values)
         if not step:
             raise DataError("The train split holds no texts; there is nothing to learn from.")
         self.n_steps = step

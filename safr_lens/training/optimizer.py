@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from safr_lens.backbones.encoder import encoder_of
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.training.config import TrainConfig
 
@@ -15,7 +16,7 @@ def make_optimizer(model: HookedClassifier, config: TrainConfig) -> torch.optim.
 
     Those of a pretrained encoder are a group with a learning rate of their own.
     """
-    encoder = getattr(model.adapter, "encoder", None)
+    encoder = encoder_of(model.adapter)
     pretrained = set() if encoder is None else {id(weight) for weight in encoder.module.parameters()}
     rates = (config.learning_rate, config.backbone_learning_rate or config.learning_rate)
     groups = [
@@ -31,8 +32,10 @@ def make_optimizer(model: HookedClassifier, config: TrainConfig) -> torch.optim.
 def set_learning_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, *, epoch: float) -> None:
     """Set the learning rates of a step that is made at a point of the training, in epochs from 0."""
     if config.warmup is not None:
+        progress = (epoch - config.head_epochs) / config.epochs
+        share = 1.0 if progress < 0 else warmed_up(progress, config.warmup)
         for group in optimizer.param_groups:
-            group["lr"] = group[PEAK] * warmed_up(epoch / config.epochs, config.warmup)
+            group["lr"] = group[PEAK] * share
 
 
 def warmed_up(progress: float, warmup: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from safr_lens.artefacts import locked
-from safr_lens.backbones.checkpointing import checkpointed
-from safr_lens.backbones.encoder import Encoder
+from safr_lens.backbones import NeuronHeadAdapter
+from safr_lens.backbones.encoder import encoder_of
 from safr_lens.data.dataset import TextData
 from safr_lens.data.labelled_rows import advised
 from safr_lens.data.load import load_data
@@ -26,12 +25,10 @@ from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.processes import is_main, join, process_share
 from safr_lens.training.config import TrainConfig, uses_words
-from safr_lens.training.encoder_vectors import kept_vectors
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.loop import Trainer
 from safr_lens.training.metrics import describe
-from safr_lens.training.progress import TrainProgress
-from safr_lens.training.repeatable import repeatable
+from safr_lens.training.phases import trained
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.shares import launch_warnings
 from safr_lens.training.trained_rows import fingerprints
@@ -128,7 +125,7 @@ def train(
             model,
             data,
             config or TrainConfig(),
-            penalty or _default_penalty(model),
+            penalty or _default_penalty(model, config or TrainConfig()),
             word_vectors=word_vectors,
             vectors_folder=vectors_folder,
             out=None if out is None else Path(out),
@@ -176,30 +173,21 @@ def _train(
         folder = RunFolder(out, launched, fingerprints(data), resume=resume, overwrite=overwrite)
     model.compared = penalty.compared(vectors, None if found is None else found.source)
     trainer = Trainer(model, data, config, penalty, folder, vectors)
-    kept = kept_vectors(model, data, penalty, vectors_folder, accelerator=trainer.accelerator, shown=progress)
-    encoder = _encoder(model) if config.gradient_checkpointing else None
-    again = nullcontext() if encoder is None else checkpointed(encoder.blocks)
-    with again, kept:  # lower blocks that do not run are not computed again either
-        started = time.perf_counter()
-        with (
-            repeatable(trainer.accelerator.device),
-            TrainProgress(
-                epochs=config.epochs, done=len(trainer.records), title=title, shown=progress and trainer.is_main
-            ) as bar,
-        ):
-            trainer.run(bar)
-        seconds = time.perf_counter() - started
+    done = len(trainer.records)
+    with trained(trainer, penalty, vectors_folder, title=title, shown=progress):
         metrics = trainer.finish(
             settings,
-            seconds=seconds,
+            seconds=sum(record.seconds for record in trainer.records[done:]),
             word_vectors=None if found is None else found.source,
             warnings=warnings,
         )
     return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
 
 
-def _default_penalty(model: HookedClassifier) -> SafrPenalty:
-    return SafrPenalty() if model.config.encoder is None else encoder_penalty(vmask=model.vmask is not None)
+def _default_penalty(model: HookedClassifier, config: TrainConfig) -> SafrPenalty:
+    if model.config.encoder is None:
+        return SafrPenalty()
+    return encoder_penalty(vmask=model.vmask is not None, head_epochs=config.head_epochs)
 
 
 def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig, penalty: SafrPenalty) -> None:
@@ -210,15 +198,16 @@ def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig,
         raise ConfigError(f"k_epochs has no meaning with act_fn={act_fn!r}. Leave it out, or use act_fn='topk' and k.")
     if config.warmup is not None and data.streaming:
         raise ConfigError("warmup needs data whose number of texts is known; leave out warmup, or streaming.")
-    if config.gradient_checkpointing and (_encoder(model) is None or model.config.freeze == "all"):
+    if config.gradient_checkpointing and (encoder_of(model.adapter) is None or model.config.freeze == "all"):
         raise ConfigError(
             "gradient_checkpointing is for a pretrained encoder that is trained, and here none is. Leave it out, or "
             'train one (--backbone with --freeze none; in Python: freeze="none").'
         )
-
-
-def _encoder(model: HookedClassifier) -> Encoder | None:
-    return getattr(model.adapter, "encoder", None)
+    if config.head_epochs and not (isinstance(model.adapter, NeuronHeadAdapter) and model.config.freeze != "all"):
+        raise ConfigError(
+            "head_epochs is for a neuron head on a pretrained encoder that is trained, and here is none. Leave it out, "
+            'or train one (--backbone with --freeze none; in Python: freeze="none").'
+        )
 
 
 def _check_data(model: HookedClassifier, data: TextData) -> None:

@@ -92,7 +92,11 @@ def test_two_of_them_can_be_compared(call, options, run, corpus, tmp_path):
 def test_the_encoder_can_be_trained_too(call, options, tmp_path, freeze):
     result = call("train", *options, "--freeze", freeze, "--out", tmp_path / "run", "--epochs", 1, "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["settings"]["train"]["backbone_learning_rate"] == 5e-5
+    found = json.loads(result.stdout)
+    assert found["settings"]["train"]["backbone_learning_rate"] == 5e-5
+    assert (found["settings"]["train"]["head_epochs"], found["epochs"], found["best_epoch"]) == (5, 6, 6)
+    result = call("train", *options, "--head-epochs", 1, "--out", tmp_path / "frozen")
+    assert result.exit_code == 2 and "head_epochs is for a neuron head" in " ".join(result.stderr.split())
 
 
 def test_a_decoder_can_be_read_at_its_last_token(call, options, corpus, tmp_path):

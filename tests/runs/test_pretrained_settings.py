@@ -31,6 +31,22 @@ def test_own_settings_win_over_these_defaults():
     assert (settings.train.learning_rate, settings.model.d_mlp, settings.model.freeze) == (1e-4, 64, 2)
 
 
+def test_a_head_is_trained_alone_at_first_where_its_encoder_is_trained_too():
+    settings = make_settings({**SOURCE, "freeze": "none"})
+    assert (settings.train.head_epochs, settings.train.epochs) == (5, 3)
+    assert settings.penalty.weights(4.9) == {"information": 0.0, "importance": 20.0, "interaction": 10.0}
+    assert settings.penalty.weights(5.0) == {"information": 0.0, "importance": 6.0, "interaction": 3.0}
+    own = make_settings({**SOURCE, "freeze": "4", "preset": "sparse", "head_epochs": 2, "importance_weight": 1.0})
+    assert [own.penalty.weights(at)["importance"] for at in (0.0, 2.0)] == [1.0, 1.0]
+    assert [own.penalty.weights(at)["interaction"] for at in (1.9, 2.0)] == [5.0, 1.5]
+
+
+@pytest.mark.parametrize("named", [{}, {"freeze": "none", "readout": "neurons"}, {"freeze": "none", "head_epochs": 0}])
+def test_weights_stay_where_no_head_is_trained_alone(named):
+    settings = make_settings({**SOURCE, **named})
+    assert settings.train.head_epochs == 0 and settings.penalty == SafrPenalty.preset("pretrained")
+
+
 def test_a_head_can_keep_its_largest_neurons_alone():
     settings = make_settings({**SOURCE, "act_fn": "topk", "k": 16, "k_epochs": 2})
     assert (settings.model.act_fn, settings.model.k, settings.train.k_epochs) == ("topk", 16, 2)

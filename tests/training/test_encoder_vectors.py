@@ -41,7 +41,7 @@ def test_the_encoder_runs_once_over_the_data_and_the_result_is_that_of_running_i
     n_texts = sum(len(split) for split in data.values())
     assert 0 < model.backbone.encoder.runs <= n_texts
     assert any((tmp_path / "kept").iterdir()) and not (tmp_path / "cache").exists()
-    monkeypatch.setattr(encoder_vectors, "kept_part", lambda *args: None)
+    monkeypatch.setattr(encoder_vectors, "kept_part", lambda *args, **kwargs: None)
     slow = train(head(), data, CONFIG, penalty=PENALTY, progress=False)
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(tensor, slow.model.state_dict()[name], atol=1e-4, rtol=1e-3)
@@ -182,7 +182,7 @@ def test_frozen_lower_blocks_run_once_and_the_result_is_that_of_running_them(
         counted: list[int] = []
         attention.register_forward_hook(lambda module, args, out, counted=counted: counted.append(len(out)))
         if not kept:
-            monkeypatch.setattr(encoder_vectors, "kept_part", lambda *args: None)
+            monkeypatch.setattr(encoder_vectors, "kept_part", lambda *args, **kwargs: None)
         results.append(train(model, data, config, penalty=PENALTY, vectors_folder=tmp_path, progress=False))
         trained.append(model)
         runs.append(sum(counted))
