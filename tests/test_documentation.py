@@ -96,6 +96,31 @@ def test_files_that_the_design_names_exist():
             assert (ROOT / "safr_lens" / package / file).exists(), f"{package}/{file}"
 
 
+@pytest.mark.parametrize("path", [*PAGES, "CONTRIBUTING.md"])
+def test_links_lead_to_files_and_headings(path):
+    prose = re.sub(r"^```.*?^```", "", text_of(path), flags=re.M | re.S)
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", prose):
+        file, _, anchor = link.partition("#")
+        target = (ROOT / path).parent / file if file else ROOT / path
+        assert target.exists(), link
+        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.M) if anchor else []
+        slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in slugs, link
+
+
+def test_every_page_is_in_the_table_of_contents():
+    (listed,) = re.findall(r"```{toctree}\n(.*?)```", text_of("docs/index.md"), re.S)
+    assert sorted(listed.split()) == sorted({path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"})
+
+
+def test_names_that_docstrings_refer_to_exist():
+    for path in sorted((ROOT / "safr_lens").rglob("*.py")):
+        for name in re.findall(
+            r":(?:func|class|meth|mod|data|attr):`~?(safr_lens(?:\.\w+)+)`", path.read_text("utf-8")
+        ):
+            resolve(name)
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_commands_and_their_options_exist(path):
     for name, *words in calls(path):

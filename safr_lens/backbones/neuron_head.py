@@ -103,7 +103,7 @@ class NeuronHeadAdapter(HeadedAdapter):
 
     @property
     def known_vectors(self) -> KnownVectors | None:
-        """What gives token vectors instead of the encoder, inside a :func:`knowing` block of this thread."""
+        """What gives token vectors instead of the encoder, inside a ``knowing`` block of this thread."""
         return _known.get().get(self)
 
     @property

@@ -145,7 +145,7 @@ class CheckedHooks(HookedRootModule):
         """Run the model with hooks of this call alone, which no other thread sees.
 
         Args:
-            *model_args, **model_kwargs: as for calling the model.
+            model_args, model_kwargs: as for calling the model.
             fwd_hooks: pairs of a name (or a function that says which names) and a function of value and hook point.
             bwd_hooks: the same for gradients; they fire whenever the backward pass runs.
             reset_hooks_end: off, the hooks are added to the model and stay there, as in TransformerLens.
@@ -192,7 +192,7 @@ class CheckedHooks(HookedRootModule):
         """Run the model and return its output and the cached activations.
 
         Args:
-            *model_args, **kwargs: as for calling the model, and as :meth:`run_with_hooks`.
+            model_args, kwargs: as for calling the model, and as :meth:`run_with_hooks`.
             names_filter: a name, several names or a function that says which names; by default all.
             device: of the cache.
             return_cache_object: return a :class:`~safr_lens.models.cache.ClassifierCache`, TransformerLens's
