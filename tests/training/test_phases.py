@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from safr_lens.training.optimizer import make_optimizer, set_learning_rates
 from tests.backbones import toy_encoder  # noqa: F401  (registers a head)
 from tests.training.corpus import sentiment_data, tiny_classifier
 from tests.training.test_encoder_vectors import PENALTY, VMASKED, head, partly_frozen
+from tests.two_processes import run_in_two_processes
 
 CONFIG = TrainConfig(
     epochs=2,
@@ -25,6 +27,20 @@ CONFIG = TrainConfig(
     weight_decay=0.1,
     average_weights=False,
 )
+
+
+IN_A_PROCESS = """
+import json, os, sys
+from pathlib import Path
+
+from safr_lens import train
+from tests.training.corpus import sentiment_data
+from tests.training.test_phases import CONFIG, PENALTY, trained_head
+
+found = train(trained_head(), sentiment_data(), CONFIG, penalty=PENALTY, vectors_folder=sys.argv[1], progress=False)
+losses = [[record.validation_loss, *record.terms.values()] for record in found.history]
+Path(sys.argv[1], os.environ["RANK"]).write_text(json.dumps(losses))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -149,3 +165,12 @@ def test_epochs_of_the_head_alone_need_one_and_an_encoder_and_the_advice_works(t
     assert len(train(trained_head(), sentiment_data(), config, penalty=none, progress=False).history) == 2
     with pytest.raises(ConfigError, match="head_epochs must be a whole number"):
         TrainConfig(head_epochs=0.5)
+
+
+def test_two_processes_learn_what_one_does_that_accumulates_two_batches(tmp_path):
+    run_in_two_processes(IN_A_PROCESS, tmp_path)
+    config = dataclasses.replace(CONFIG, gradient_accumulation_steps=2)
+    alone = train(trained_head(), sentiment_data(), config, penalty=PENALTY, vectors_folder=tmp_path, progress=False)
+    for rank in ("0", "1"):
+        for found, record in zip(json.loads((tmp_path / rank).read_text()), alone.history, strict=True):
+            assert found == pytest.approx([record.validation_loss, *record.terms.values()], abs=1e-4)
