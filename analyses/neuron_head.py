@@ -35,6 +35,7 @@ from safr_lens.analysis import analyze
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
+from safr_lens.measures.estimate import bootstrap_ratio
 from safr_lens.runs.settings import Settings, make_settings
 from safr_lens.runs.train_run import run_vectors, train_run
 from safr_lens.training.encoder_vectors import kept_part
@@ -134,7 +135,24 @@ def table(rows: list[dict]) -> pd.DataFrame:
     grouped = frame.groupby("method", sort=False)[[name for name in frame if name not in NOT_SHOWN]]
     shown = grouped.mean().map("{:.3f}".format) + " ± " + grouped.std().map("{:.3f}".format)
     shown.insert(0, "seeds", grouped.size())
+    shown["points above no penalty"] = above_no_penalty(rows)
     return shown.T
+
+
+def above_no_penalty(rows: list[dict]) -> pd.Series:
+    """Return points of accuracy above no penalty, paired by text and seed, with 95 % intervals over texts."""
+    right: dict[str, dict[int, torch.Tensor]] = {}
+    for row in rows:
+        if "right" in row:
+            right.setdefault(row["method"], {})[row["seed"]] = torch.tensor([float(one) for one in row["right"]])
+    plain = next((runs for method, runs in right.items() if method.split(",")[0] == "no penalty"), {})
+    shown = {}
+    for method, runs in right.items():
+        if seeds := sorted(runs.keys() & plain.keys()):
+            above = 100 * torch.stack([runs[seed] - plain[seed] for seed in seeds]).mean(0)
+            found = bootstrap_ratio(above, torch.ones(len(above)))
+            shown[method] = "{:+.1f} ({:+.1f} to {:+.1f})".format(found.value, *found.interval())
+    return pd.Series(shown, dtype=object)
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

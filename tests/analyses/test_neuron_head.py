@@ -53,3 +53,13 @@ def test_a_score_by_effect_weighs_neurons_by_activity_and_by_how_far_they_move_t
     )
     # weights 1 * 2, 2 * 3 and 5 * 0, as differences of the classes; the last has no score
     assert by_effect(table, ("bad", "good"), "score") == pytest.approx((2 * 0.2 + 6 * 0.4) / 8)
+
+
+def test_accuracies_are_compared_text_by_text_at_the_same_seed():
+    def row(method, seed, right):
+        return {"method": method, "seed": seed, "right": right}
+
+    rows = [row("no penalty", 0, "1100"), row("no penalty", 1, "1010"), row("SAFR", 0, "1110"), row("SAFR", 2, "0000")]
+    shown = neuron_head.above_no_penalty(rows)
+    assert shown["no penalty"] == "+0.0 (+0.0 to +0.0)"
+    assert shown["SAFR"].startswith("+25.0 (+0.0 to +")  # one of four texts, at the seed that both have
