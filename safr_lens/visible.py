@@ -41,6 +41,15 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"
 
 
+def as_word(token: str) -> str:
+    """Return a token as it may stand in a list of words: in quotation marks if it has neither a letter nor a digit.
+
+    >>> print(", ".join(map(as_word, ["and", ",", "n't"])))
+    and, “,”, n't
+    """
+    return token if any(map(str.isalnum, token)) else f"“{token}”"
+
+
 def shown(value: Any, longest: int = LONGEST_VALUE) -> str:
     """Return any value as a message quotes it, cut to ``longest`` characters whatever its size and depth.
 

@@ -16,7 +16,7 @@ from safr_lens.reporting.curves import training_curves
 from safr_lens.reporting.example_selection import select_examples
 from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.runs import ReportedRun
-from safr_lens.reporting.tables import compared_rows, tiles, verdicts
+from safr_lens.reporting.tables import compared_rows, grouped, tiles, verdicts
 from safr_lens.views.allocation import allocation
 from safr_lens.views.names import is_doubted
 from safr_lens.views.neuron import neuron
@@ -60,6 +60,7 @@ def build_report(
         "tiles": tiles(rows),
         "verdicts": verdicts(changes),
         "rows": rows,
+        "groups": grouped(rows),
         "has_init": any(one.at_init for one in analyses),
         "curves": training_curves(list(runs)),
         "neurons": _neurons(run, split, analysis),

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from safr_lens.analysis import Analysis, Difference
 from safr_lens.measures.cells import Cell, cell_of
 from safr_lens.measures.registry import MEASURES
+
+# what stands behind the main measures, each up to a place in the order of measures
+GROUPS = {
+    40: "Predictions",
+    80: "What neurons respond to",
+    120: "How many neurons are used",
+    130: "Dimensions",
+    140: "Faithfulness of importance",
+    math.inf: "Further measures",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,16 @@ def compared_rows(analyses: list[Analysis], differences: list[Difference]) -> li
             )
         )
     return rows
+
+
+def grouped(rows: list[ComparedRow]) -> list[tuple[str, list[ComparedRow]]]:
+    """Return the measures that a reader looks for first, and all others by what they are about."""
+    groups: dict[str, list[ComparedRow]] = {"Main measures": [row for row in rows if MEASURES[row.key].tile]}
+    for row in rows:
+        if not MEASURES[row.key].tile:
+            title = next(title for end, title in GROUPS.items() if MEASURES[row.key].order < end)
+            groups.setdefault(title, []).append(row)
+    return [(title, of_group) for title, of_group in groups.items() if of_group]
 
 
 def tiles(rows: list[ComparedRow]) -> list[Tile]:

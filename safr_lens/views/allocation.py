@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,13 @@ from safr_lens.neurons.token_table import token_table
 from safr_lens.views.components import neuron_choice
 from safr_lens.views.heatmaps import heatmap, signed_token_heatmap, token_heatmap
 from safr_lens.views.names import NeuronName, NeuronNames, Words
-from safr_lens.views.sums import neuron_sum
+from safr_lens.views.sums import neuron_sum, signed_shares
 from safr_lens.views.view import View
 from safr_lens.word_vectors import Embeddings
 
 N_NEURONS = 20
 N_PAIRS = 8
-N_NAMED = 3
+N_NAMED, MOST_NAMED = 3, 6
 N_TOKENS = 40
 MOST_NEURONS = 50
 
@@ -95,9 +96,10 @@ def _allocation(
     seen: TextExplanation, named: NeuronNames, name: str, n_neurons: int, compared: ShownPairs
 ) -> dict[str, Any]:
     """Return how one model reads the text; a token's shares and their ``rest`` sum to 1, or to 0 without a neuron."""
-    tokens = token_table(seen.model, seen, top=N_NAMED)
+    tokens = token_table(seen.model, seen, top=MOST_NAMED)
     pairs, reading = _pairs(seen, compared)
-    kept = sorted(seen.evidence.abs().argsort(descending=True)[:N_TOKENS].tolist())
+    strongest = seen.evidence.abs().argsort(descending=True, stable=True)[:N_TOKENS].tolist()
+    kept = sorted(strongest)
     by_neuron, share = seen.attribution.evidence, seen.attribution.share
     top = [n for n in seen.attribution.top_neurons(n_neurons) if by_neuron[:, n].any()]
     called = named.by_number(
@@ -107,12 +109,11 @@ def _allocation(
     none = torch.zeros(len(tokens), 1)
     evidence, of_token = ((values[:, top] if top else none).cpu().numpy() for values in (by_neuron, share))
 
-    def shares(row: dict[str, Any], whole: float) -> list[tuple[str, float]]:
-        return [(called[n], part / whole) for n, part in zip(row["neurons"], row["shares"], strict=True) if whole > 0]
-
     def token(row: dict[str, Any]) -> dict[str, Any]:
-        rest = max(share[row["position"]].sum().item() - sum(row["shares"]), 0.0)
-        return row | {"evidence": seen.evidence[row["position"]].item(), "named": shares(row, 1.0), "rest": rest}
+        place, half = row["position"], row["neurons_for_half"]
+        named = signed_shares(seen, row, called)[: half if half <= MOST_NAMED else N_NAMED]
+        rest = max(share[place].sum().item() - sum(abs(part) for _, part in named), 0.0)
+        return row | {"evidence": seen.evidence[place].item(), "named": named, "rest": rest}
 
     return {
         "name": name,
@@ -122,15 +123,21 @@ def _allocation(
         "importance": None
         if seen.model.vmask is None
         else token_heatmap(seen.tokens, seen.importance.tolist(), unknown=seen.unknown),
+        "sums": (seen.evidence.clamp_min(0).sum().item(), seen.evidence.clamp_max(0).sum().item()),
         "evidence": signed_token_heatmap(seen.tokens, seen.evidence.tolist(), unknown=seen.unknown),
         "heatmap": heatmap(labels, [seen.tokens[i] for i in kept], evidence[kept].T.tolist()),
         "choice": neuron_choice(seen.tokens, {"evidence": evidence, "share of the token's evidence": of_token}, labels),
-        "tokens": [token(row) for row in tokens.iloc[kept].to_dict("records")],
+        "tokens": [token(row) for row in tokens.iloc[strongest].to_dict("records")],
         "compared": compared,
         "reading": reading,
-        "pairs": [row | {"named": shares(row, row["overlap"])} for row in pairs.to_dict("records")],
+        "pairs": [row | {"named": _of_overlap(row, called)} for row in pairs.to_dict("records")],
         "neuron_sum": neuron_sum(seen, called, top),
     }
+
+
+def _of_overlap(row: dict[str, Any], called: Mapping[int, NeuronName]) -> list[tuple[NeuronName, float]]:
+    whole = row["overlap"]
+    return [(called[n], part / whole) for n, part in zip(row["neurons"], row["shares"], strict=True) if whole > 0]
 
 
 def _pairs(seen: TextExplanation, compared: ShownPairs) -> tuple[pd.DataFrame, str]:

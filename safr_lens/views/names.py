@@ -18,6 +18,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.read_table import checked_table
+from safr_lens.visible import as_word
 
 Words: TypeAlias = "pd.DataFrame | Sequence[Sequence[str]]"
 N_WORDS = 3
@@ -31,8 +32,8 @@ def layer_name(model: HookedClassifier, layer: int) -> str:
 
 
 DOUBTED = (
-    "A grey name with a number does not hold: the number is its name fidelity, which is under 0.7 or not clearly above "
-    "that of other neurons' names, so the words hardly tell at which other words the neuron is active. Names of "
+    "A grey name does not hold: its words hardly tell at which other words the neuron is active. The number in "
+    "brackets is its name fidelity, which is under 0.7 or not clearly above that of other neurons' names. Names of "
     "neurons that are active at nearly every word or at hardly any, or whose words have no vector, could not be tested "
     "and are not grey."
 )
@@ -109,7 +110,7 @@ class NeuronNames:
         doubted = is_doubted(row)
         # the number ahead of the words, so that it is never cut off
         score = f" ({row['name_fidelity']:.2f})" if doubted else ""
-        name = NeuronName(f"{neuron}{score}: {', '.join(words) or 'no word'}")
+        name = NeuronName(f"{neuron}{score}: {', '.join(map(as_word, words)) or 'no word'}")
         name.doubted = doubted
         return name
 

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from safr_lens.views.components import Component, script
-from safr_lens.visible import shortened, visible
+from safr_lens.visible import as_word, shortened, visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -88,5 +88,5 @@ def _environment() -> jinja2.Environment:
         # a text that comes out of a template is never invisible and never reorders its surroundings
         finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
-    environment.filters.update(number=number, shortened=shortened)
+    environment.filters.update(number=number, shortened=shortened, as_word=as_word)
     return environment

@@ -7,6 +7,7 @@ from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.neurons.token_table import token_table
 from safr_lens.views.heatmaps import signed_token_heatmap, token_heatmap
 from safr_lens.views.names import NeuronNames, Words
+from safr_lens.views.sums import signed_shares
 from safr_lens.views.view import View
 
 
@@ -45,10 +46,7 @@ def tokens(
     table = token_table(model, seen, top=top)
     called = named.by_number(neuron for row in table["neurons"] for neuron in row)
     table["evidence"] = seen.evidence.tolist()
-    table["attribution"] = [
-        [(called[neuron], share) for neuron, share in zip(*row, strict=True)]
-        for row in zip(table["neurons"], table["shares"], strict=True)
-    ]
+    table["attribution"] = [signed_shares(seen, row, called) for row in table.to_dict("records")]
     active = table["active"].tolist()
     importance = (
         "Importance",

@@ -13,6 +13,7 @@ from safr_lens.errors import ConfigError
 from safr_lens.neurons.read_table import checked_table
 from safr_lens.views import NeuronNames
 from safr_lens.views.names import is_doubted
+from safr_lens.visible import as_word
 
 TEXT = "a gripping , funny film"
 
@@ -64,7 +65,8 @@ def test_neurons_are_named_by_their_numbers(model, table, tmp_path, kind):
     back = SAME[kind](table, tmp_path)
     numbers = range(model.config.d_mlp)
     expected = [
-        f"{n}: {', '.join(words[:3]) or 'no word'}" for n, words in zip(numbers, table["top_words"], strict=True)
+        f"{n}: {', '.join(map(as_word, words[:3])) or 'no word'}"
+        for n, words in zip(numbers, table["top_words"], strict=True)
     ]
     names = NeuronNames(model, back).of(numbers)
     assert [re.sub(r" \(0\.\d\d\):", ":", name) for name in names] == expected

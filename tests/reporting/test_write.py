@@ -38,6 +38,10 @@ def test_every_figure_is_the_one_that_was_measured(view, runs):
     data = measured_data(None, "test", classes=loaded[1].model.labels, runs=[one.record for one in loaded])
     found = analyze_reported(loaded, data, faithfulness_texts=3)
     assert [row.key for row in view.content["rows"]] == [name for name in MEASURES if name in found[0].measurements]
+    assert view.content["groups"][0][0] == "Main measures"
+    assert sorted(row.key for _, of in view.content["groups"] for row in of) == sorted(
+        row.key for row in view.content["rows"]
+    )
     for row in view.content["rows"]:
         entry = MEASURES[row.key]
         for cell, analysis in zip(row.cells, found, strict=True):

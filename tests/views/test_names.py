@@ -59,3 +59,7 @@ def test_the_dashboard_says_whether_the_name_holds(model):
     html = shown(views.neuron(model, data, number))
     assert ("does not hold" in html) != bool(known["name_holds"].iloc[0])
     assert ('class="soft doubted"' in html) != bool(known["name_holds"].iloc[0])
+
+
+def test_signs_stand_in_quotation_marks_and_words_do_not(model):
+    assert NeuronNames(model, [[",", "and", "n't"]] * 32).of([4]) == ["4: “,”, and, n't"]
