@@ -64,6 +64,7 @@ TESTED_THROUGH = {
     "training/config": "training/test_loop",
     "training/history": "training/test_loop",
     "training/progress": "training/test_loop",
+    "training/task": "training/test_loop",
     "training/train_model": "training/test_loop",
     "word_vectors/cooccurrence": "word_vectors/test_from_texts",
     "word_vectors/singular_vectors": "word_vectors/test_from_texts",

@@ -15,17 +15,14 @@ from safr_lens.data.tokenizer import train_tokenizer
 from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.errors import CheckpointError, DataError
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.runs.pretrained_settings import PretrainedConfig
 from safr_lens.runs.record import run_record
 from safr_lens.runs.settings import DataConfig, Settings
-from safr_lens.training.config import uses_words
-from safr_lens.training.metrics import describe
 from safr_lens.training.run_folder import METRICS, check_same, drop_stale_state, other_columns
+from safr_lens.training.task import Task, task_words
 from safr_lens.training.train_model import TrainResult, train
 from safr_lens.training.trained_rows import check_same_rows, fingerprints
-from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
-from safr_lens.word_vectors.table import checksum
+from safr_lens.word_vectors import WordVectors
 
 
 def train_run(
@@ -96,18 +93,9 @@ def run_vectors(settings: Settings, data: TextData, model: HookedClassifier | No
         ConfigError, DataError: texts that give no useful vectors, or are named for nothing.
     """
     model = model or settings_model(settings, data)
-    used, given = uses_words(settings.train, settings.penalty), settings.data.word_vectors
-    if used and given is None and settings.data.word_vectors_from is None and model.config.encoder is not None:
-        return encoder_word_vectors(model)
+    given, from_data = settings.data.word_vectors, settings.data.word_vectors_from
     try:
-        return training_vectors(
-            data,
-            model.tokenizer,
-            used=used,
-            widest=model.config.d_model,
-            given=given,
-            from_data=settings.data.word_vectors_from,
-        )
+        return task_words(model, data, settings.train, settings.penalty, given=given, from_data=from_data)
     except DataError as error:
         # texts that the tokenizer cannot read give no vectors either, and that must come first
         raise DataError(
@@ -138,10 +126,7 @@ def finished_run(
     if "settings" not in record.metrics:
         raise CheckpointError(f"{path} is damaged (it lacks its settings). Remove {folder}, or use --overwrite.")
     found = record.metrics["settings"]
-    used, model = None, settings_model(settings, data)
-    if word_vectors is not None:
-        used = checksum(word_vectors, embedding_table(word_vectors, model.tokenizer))
-    asked = describe(model.config, data, settings.train, settings.penalty, used, model.tokenizer)
+    asked = Task(settings_model(settings, data), data, settings.train, settings.penalty, word_vectors).settings
     check_same_rows(record.rows, fingerprints(data), folder, columns=other_columns(found, asked))
     check_same(found, asked, folder, same_rows=record.rows is not None)
     return HookedClassifier.from_pretrained(folder)

@@ -11,30 +11,23 @@ from rich.console import Console
 from rich.text import Text
 
 from safr_lens.artefacts import locked
-from safr_lens.backbones import NeuronHeadAdapter
-from safr_lens.backbones.encoder import encoder_of
 from safr_lens.data.dataset import TextData
-from safr_lens.data.labelled_rows import advised
-from safr_lens.data.load import load_data
 from safr_lens.data.rows import Data
 from safr_lens.data.unknown import tokenizer_warning
-from safr_lens.errors import ConfigError, DataError
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.processes import is_main, join, process_share
-from safr_lens.training.config import TrainConfig, uses_words
+from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord
 from safr_lens.training.loop import Trainer
-from safr_lens.training.metrics import describe
 from safr_lens.training.phases import trained
 from safr_lens.training.run_folder import RunFolder
 from safr_lens.training.shares import launch_warnings
+from safr_lens.training.task import Task, checked_data, task_words
 from safr_lens.training.trained_rows import fingerprints
 from safr_lens.visible import visible
-from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
-from safr_lens.word_vectors.table import checksum
+from safr_lens.word_vectors import WordVectors
 
 
 @dataclass(frozen=True)
@@ -119,108 +112,35 @@ def train(
     >>> sorted(result.history[0].terms)
     ['cross_entropy', 'importance', 'information', 'interaction']
     """
+    config = config or TrainConfig()
+    penalty = penalty or _default_penalty(model, config)
     join()
     with nullcontext() if out is None else locked(out):  # ahead of all work: it may be another's, or not writable
-        return _train(
-            model,
-            data,
-            config or TrainConfig(),
-            penalty or _default_penalty(model, config or TrainConfig()),
-            word_vectors=word_vectors,
-            vectors_folder=vectors_folder,
-            out=None if out is None else Path(out),
-            resume=resume,
-            overwrite=overwrite,
-            progress=progress,
-            title=title,
-        )
+        data = checked_data(model, data, config, penalty)
+        warnings = _said_warnings(model, data, config, shown=progress)
+        task = Task(model, data, config, penalty, task_words(model, data, config, penalty, given=word_vectors))
+        folder = None
+        if out is not None:
+            launched = task.settings | {"launch": {"processes": process_share()[1]}}
+            folder = RunFolder(Path(out), launched, fingerprints(data), resume=resume, overwrite=overwrite)
+        source = None if task.words is None else task.words.source
+        model.compared = penalty.compared(task.table, source)
+        trainer = Trainer(model, data, config, penalty, folder, task.table)
+        done = len(trainer.records)
+        with trained(trainer, penalty, vectors_folder, title=title, shown=progress):
+            seconds = sum(record.seconds for record in trainer.records[done:])
+            metrics = trainer.finish(task.settings, seconds=seconds, word_vectors=source, warnings=warnings)
+        return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
 
 
-def _train(
-    model: HookedClassifier,
-    data: TextData | str | Path | Data,
-    config: TrainConfig,
-    penalty: SafrPenalty,
-    *,
-    word_vectors: WordVectors | str | Path | None,
-    vectors_folder: str | Path | None,
-    out: Path | None,
-    resume: bool,
-    overwrite: bool,
-    progress: bool,
-    title: str,
-) -> TrainResult:
-    penalty.hook_names(model.adapter)  # raises where a layer is missing
-    if not isinstance(data, TextData):
-        with advised("load_data(data, classes=model.labels, labels=...)"):
-            data = load_data(data, classes=model.labels)
-    _check_meaning(model, data, config, penalty)
-    _check_data(model, data)
+def _said_warnings(model: HookedClassifier, data: TextData, config: TrainConfig, *, shown: bool) -> list[str]:
     warnings = [*filter(None, [tokenizer_warning(model.tokenizer, data["validation"])]), *launch_warnings(config)]
-    for warning in warnings if progress and is_main() else ():
+    for warning in warnings if shown and is_main() else ():
         Console(stderr=True).print(Text(visible(f"Warning: {warning}")))
-    used = uses_words(config, penalty)
-    if used and word_vectors is None and model.config.encoder is not None:
-        word_vectors = encoder_word_vectors(model)
-    found = training_vectors(data, model.tokenizer, used=used, widest=model.config.d_model, given=word_vectors)
-    vectors = None if found is None else embedding_table(found, model.tokenizer)
-    settings = describe(
-        model.config, data, config, penalty, None if found is None else checksum(found, vectors), model.tokenizer
-    )
-    folder = None
-    if out is not None:
-        launched = settings | {"launch": {"processes": process_share()[1]}}
-        folder = RunFolder(out, launched, fingerprints(data), resume=resume, overwrite=overwrite)
-    model.compared = penalty.compared(vectors, None if found is None else found.source)
-    trainer = Trainer(model, data, config, penalty, folder, vectors)
-    done = len(trainer.records)
-    with trained(trainer, penalty, vectors_folder, title=title, shown=progress):
-        metrics = trainer.finish(
-            settings,
-            seconds=sum(record.seconds for record in trainer.records[done:]),
-            word_vectors=None if found is None else found.source,
-            warnings=warnings,
-        )
-    return TrainResult(model, metrics, trainer.records, folder.path if folder else None)
+    return warnings
 
 
 def _default_penalty(model: HookedClassifier, config: TrainConfig) -> SafrPenalty:
     if model.config.encoder is None:
         return SafrPenalty()
     return encoder_penalty(vmask=model.vmask is not None, head_epochs=config.head_epochs)
-
-
-def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig, penalty: SafrPenalty) -> None:
-    if penalty.site == "embedding" and not model.adapter.embedding.requires_grad:
-        raise ConfigError('site="embedding" would change the token embedding, which is frozen; use site="neurons".')
-    if config.k_epochs is not None and model.top_k is None:
-        act_fn = model.config.act_fn
-        raise ConfigError(f"k_epochs has no meaning with act_fn={act_fn!r}. Leave it out, or use act_fn='topk' and k.")
-    if config.warmup is not None and data.streaming:
-        raise ConfigError("warmup needs data whose number of texts is known; leave out warmup, or streaming.")
-    if config.gradient_checkpointing and (encoder_of(model.adapter) is None or model.config.freeze == "all"):
-        raise ConfigError(
-            "gradient_checkpointing is for a pretrained encoder that is trained, and here none is. Leave it out, or "
-            'train one (--backbone with --freeze none; in Python: freeze="none").'
-        )
-    if config.head_epochs and not (isinstance(model.adapter, NeuronHeadAdapter) and model.config.freeze != "all"):
-        raise ConfigError(
-            "head_epochs is for a neuron head on a pretrained encoder that is trained, and here is none. Leave it out, "
-            'or train one (--backbone with --freeze none; in Python: freeze="none").'
-        )
-
-
-def _check_data(model: HookedClassifier, data: TextData) -> None:
-    for split in ("train", "validation", "test"):
-        data[split]  # raises where it is missing
-    if tuple(data.labels) != model.labels:
-        how = (
-            "Load the data with classes=model.labels, which orders them as the model does."
-            if set(data.labels) == set(model.labels)
-            else "State what the labels mean when you load the data: labels=model.labels if label 0 is the class "
-            f"{model.labels[0]!r} and so on, else labels={{{data.labels[0]!r}: {model.labels[0]!r}, ...}}."
-        )
-        raise DataError(
-            f"The data has {len(data.labels)} classes ({', '.join(data.labels)}), but the model has "
-            f"{len(model.labels)} ({', '.join(model.labels)}). {how}"
-        )
