@@ -33,6 +33,7 @@ from safr_lens.measures.reliance import CARRIES, ablated_predictions
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.untrained import untrained
+from safr_lens.neurons.piece_words import pieces_in_words
 from safr_lens.neurons.table import table_of
 from safr_lens.word_vectors import Embeddings, analysis_vectors
 
@@ -56,6 +57,7 @@ class Analysis:
         coherence: of the directions that the layer's neurons write to.
         not_measured: why a measure is left out though nobody asked for that, by name.
         about_data: what a reader must know of the texts, as that the model was trained on some of them.
+        in_words: how the table shows tokens that are pieces of words.
         facts: layer, seed and size of the data.
     """
 
@@ -68,6 +70,7 @@ class Analysis:
     facts: dict[str, Any]
     not_measured: dict[str, str] = field(default_factory=dict)
     about_data: tuple[str, ...] = ()
+    in_words: dict[int, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         corpus = f"{self.facts['n_texts']:,} texts, {self.facts['n_tokens']:,} tokens"
@@ -215,10 +218,11 @@ def analyze(
                 options = {"max_texts": None, "naopc_texts": n_bounded, "seed": seed, "on_step": on_step}
                 inputs = replace(inputs, faithfulness=faithfulness(model, rows, **options))
     measured = measurements(inputs)
+    in_words = pieces_in_words(model.tokenizer, Texts(data), n_ctx=model.config.n_ctx)
     return Analysis(
         measurements=measured,
         at_init=before,
-        neurons=table_of(model, statistics, vectors, inputs=inputs),
+        neurons=table_of(model, statistics, vectors, inputs=inputs, in_words=in_words),
         statistics=statistics,
         faithfulness=inputs.faithfulness,
         coherence=coherence(model.adapter.w_out(statistics.layer).detach().float().cpu()),
@@ -226,6 +230,7 @@ def analyze(
         not_measured={
             name: why for name in MEASURES if name not in measured and (why := MEASURES[name].absent(inputs))
         },
+        in_words=in_words,
     )
 
 

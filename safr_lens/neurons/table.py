@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from safr_lens.measures.scores import Scores
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.neurons.piece_words import pieces_in_words
 from safr_lens.word_vectors import Embeddings, analysis_vectors
 
 
@@ -50,7 +51,8 @@ def neuron_table(
     ``name_holds``                        whether that name holds, as defined there; false where it is undefined
     ``..._null``, ``..._above``           each of these scores under shuffled labels or types, and the difference; a
                                           score that was registered is here too
-    ``top_words``                         the types with the largest mean activation
+    ``top_words``                         the types with the largest mean activation; a piece of a word with the rest of
+                                          the word in which it occurs most often in brackets, as ``un(fit)``
     ``logit_LABEL``                       what it writes to the class's logit at activation 1, before the final scale
     ``ablation_loss``                     loss gained in nats when it is set to 0; positive where it helps
     ``ablation_accuracy``                 accuracy lost when it is set to 0, as a share
@@ -85,7 +87,9 @@ def neuron_table(
     (32, True)
     """
     statistics = collect_statistics(model, data, layer=layer, seed=seed, n_groups=2, on_texts=on_texts)
-    return table_of(model, statistics, analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed), top=top)
+    vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
+    in_words = pieces_in_words(model.tokenizer, Texts(data), n_ctx=model.config.n_ctx)
+    return table_of(model, statistics, vectors, top=top, in_words=in_words)
 
 
 def table_of(
@@ -95,10 +99,12 @@ def table_of(
     *,
     top: int = 10,
     inputs: Inputs | None = None,
+    in_words: Mapping[int, str] | None = None,
 ) -> pd.DataFrame:
     """Return the neuron table of statistics that were collected already; see :func:`neuron_table`.
 
-    ``inputs`` holds both, where measurements of the same were computed already, whose scores need not be anew.
+    ``inputs`` holds both, where measurements of the same were computed already, whose scores need not be anew;
+    ``in_words`` says how to show tokens that are pieces of words.
     """
     activity = statistics.activity
     columns: dict[str, Any] = {
@@ -115,7 +121,7 @@ def table_of(
         scorer = measure.scorer(inputs)
         columns |= _columns(measure.name, Scores.undefined(statistics) if scorer is None else scorer(None))
     columns["name_holds"] = columns.pop("name_fidelity_holds", np.zeros(len(activity.mean), dtype=bool))
-    columns["top_words"] = _top_words(model, statistics.types.means(), range(len(activity.mean)), k=top)
+    columns["top_words"] = _top_words(model, statistics.types.means(), in_words or {}, k=top)
     effect = written(model, statistics.layer)
     columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
     return pd.DataFrame(columns | _ablation_columns(model, statistics))
@@ -157,10 +163,11 @@ def _ablation_columns(model: HookedClassifier, statistics: NeuronStatistics) -> 
     return {name: values.numpy() for name, values in columns.items()}
 
 
-def _top_words(model: HookedClassifier, means: TypeMeans, neurons: Sequence[int], *, k: int = 3) -> list[list[str]]:
+def _top_words(model: HookedClassifier, means: TypeMeans, in_words: Mapping[int, str], *, k: int) -> list[list[str]]:
     """Return for each neuron the ``k`` token types at which it is most active on average; fewer if it knows fewer."""
     words = []
-    for neuron in neurons:
-        values, order = means.means[:, neuron].topk(min(k, len(means.types)))
-        words.append([model.tokenizer.word(int(means.types[i])) for v, i in zip(values, order, strict=True) if v > 0])
+    for column in means.means.T:
+        values, order = column.topk(min(k, len(means.types)))
+        types = [token for token, value in zip(means.types[order].tolist(), values.tolist(), strict=True) if value > 0]
+        words.append([in_words.get(token) or model.tokenizer.word(token) for token in types])
     return words

@@ -94,7 +94,10 @@ class NeuronNames:
         if self.words is None:
             return "Neurons are labelled with the vocabulary words that activate them most when read in isolation."
         if self.model.config.encoder is not None:
-            return "Neurons are labelled with the words, or pieces of words, of highest mean activation in the corpus."
+            return (
+                "Neurons are labelled with the words, or pieces of words, of highest mean activation in the corpus; "
+                "brackets hold the rest of the word in which a piece occurs most often."
+            )
         return (
             "Neurons are labelled with the words of highest mean activation in the corpus; "
             f"{UNK} stands for out-of-vocabulary words."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer, checked_neurons
 from safr_lens.models.one_text import text_activations
+from safr_lens.neurons.piece_words import pieces_in_words
 from safr_lens.neurons.read_table import checked_table
 from safr_lens.neurons.table import table_of
 from safr_lens.neurons.top_activations import top_activations
@@ -75,7 +77,7 @@ def neuron(
     check_number("window", window, low=0, whole=True)
     layer = checked_layer(model, layer)
     [number] = checked_neurons(model, neuron)
-    statistics, table = _measured(model, data, layer, embeddings, analysis, seed)
+    statistics, table, in_words = _measured(model, data, layer, embeddings, analysis, seed)
     row = table.iloc[number]
     content = {
         "neuron": number,
@@ -85,7 +87,7 @@ def neuron(
         "n_texts": statistics.corpus.n_texts,
         "n_tokens": statistics.activity.n_tokens,
         "scores": [(measure.title, measure.name) for measure in neuron_measures()],
-        "words": _words(model, statistics, number),
+        "words": _words(model, statistics, number, in_words),
         "examples": _examples(model, data, number, layer, k, window) if row["alive"] else [],
         "histogram": _histogram(model, data, number, layer, float(row["max"])) if row["alive"] else None,
         "class_means": _class_means(model, statistics, number),
@@ -105,19 +107,22 @@ def _measured(
     embeddings: Embeddings | None,
     analysis: Analysis | None,
     seed: int,
-) -> tuple[NeuronStatistics, pd.DataFrame]:
+) -> tuple[NeuronStatistics, pd.DataFrame, Mapping[int, str]]:
     if analysis is not None:
-        return analysis.statistics_of(layer), checked_table(model, analysis.neurons, layer=layer)
+        return analysis.statistics_of(layer), checked_table(model, analysis.neurons, layer=layer), analysis.in_words
     statistics = collect_statistics(model, data, layer=layer, seed=seed)
     vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
-    return statistics, table_of(model, statistics, vectors)
+    in_words = pieces_in_words(model.tokenizer, Texts(data), n_ctx=model.config.n_ctx)
+    return statistics, table_of(model, statistics, vectors, in_words=in_words), in_words
 
 
-def _words(model: HookedClassifier, statistics: NeuronStatistics, number: int) -> list[tuple[str, float, int]]:
+def _words(
+    model: HookedClassifier, statistics: NeuronStatistics, number: int, in_words: Mapping[int, str]
+) -> list[tuple[str, float, int]]:
     means = statistics.types.means()
     values, order = means.means[:, number].topk(min(N_WORDS, len(means.types)))
     return [
-        (model.tokenizer.word(int(means.types[i])), value, int(means.counts[i]))
+        (in_words.get(token := int(means.types[i])) or model.tokenizer.word(token), value, int(means.counts[i]))
         for value, i in zip(values.tolist(), order.tolist(), strict=True)
         if value > 0
     ]
