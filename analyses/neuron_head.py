@@ -44,7 +44,7 @@ from safr_lens.word_vectors import WordVectors, analysis_vectors
 METHODS: dict[str, dict[str, Any]] = {
     "no penalty": {"site": "none"},
     "L1": {"site": "none", "l1_weight": 3.0},
-    "TopK": {"site": "none", "act_fn": "topk", "k": 16},
+    "TopK": {"preset": "sparse", "site": "none"},
     "SAFR": {},
     "SAFR + TopK": {"preset": "sparse"},
     "SAFR 2/1": {"importance_weight": 2.0, "interaction_weight": 1.0},
@@ -52,7 +52,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
 }
 KEY = ("data", "freeze", "split", "method", "seed")
-NOT_SHOWN = {*KEY, "right", "concepts", "threads"}
+NOT_SHOWN = {*KEY, "right", "concepts", "threads", "learning_rate"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Bench:
     def run(self, method: str, changes: dict[str, Any], seed: int) -> dict[str, Any]:
         """Train one head and return its measurements."""
         options = self.options
-        chosen = {"epochs": options.epochs} if options.epochs else {}
+        chosen = {name: value for name in ("epochs", "learning_rate") if (value := getattr(options, name))}
         chosen |= {"backbone": options.backbone, "freeze": options.freeze, "seed": seed}
         settings = make_settings(chosen | METHODS[method] | changes)
         kept = {"vectors_folder": options.vectors_folder, "progress": False}
@@ -111,6 +111,7 @@ class Bench:
             "word_concepts": concepts.pop("word_concepts", float("nan")),
             "concepts": concepts,
             "epochs": result.metrics["epochs"],
+            "learning_rate": settings.train.learning_rate,
             "seconds": sum(record.seconds for record in result.history),
             "threads": torch.get_num_threads(),
             "right": "".join(str(int(one)) for one in right),
@@ -180,6 +181,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--freeze", default="all", help="as for safr-lens train")
     parser.add_argument("--epochs", type=int, help="at most so many")
+    parser.add_argument("--learning-rate", type=float, help="of all methods, where theirs differ")
     parser.add_argument("--vectors-folder", type=Path, help="as for safr-lens train")
     parser.add_argument("--results", type=Path, default=Path("neuron_head.jsonl"), help="file the runs are appended to")
     parser.add_argument("--figure", type=Path, help="a PNG of all runs of the file on this split")

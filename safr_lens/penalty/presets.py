@@ -33,7 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "sparse": {**PRETRAINED, "interaction_weight": 5.0, "overlap_of": "evidence", "batch_tokens": 256},
 }
 # of the model that a preset is for, where its settings leave it open
-MODELS: dict[str, dict[str, Any]] = {"sparse": {"act_fn": "topk", "k": 16}}
+MODELS: dict[str, dict[str, Any]] = {"sparse": {"act_fn": "topk", "k": 8}}
 # and of a model without a pretrained encoder: with fewer neurons a token's evidence lies in fewer of them
 SMALL: dict[str, dict[str, Any]] = {"strong": {"d_mlp": 256}}
 
@@ -56,7 +56,7 @@ def preset_model(name: str | None, chosen: Mapping[str, Any], *, encoder: bool =
         encoder: whether the model stands on a pretrained encoder.
 
     >>> preset_model("sparse", {}), preset_model("sparse", {"act_fn": "relu"}), preset_model("strong", {})
-    ({'act_fn': 'topk', 'k': 16}, {}, {'d_mlp': 256})
+    ({'act_fn': 'topk', 'k': 8}, {}, {'d_mlp': 256})
     """
     if not isinstance(name, str):
         return {}
