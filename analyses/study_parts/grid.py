@@ -84,6 +84,10 @@ def _late(weight: float) -> dict[str, float]:
     return {"start": 0.0, "end": weight, "delay": 1.0, "epochs": 1.0}
 
 
+def _rising(weight: float) -> dict[str, float]:
+    return {"start": 0.0, "end": weight, "delay": 0.0, "epochs": 2.0}
+
+
 def _late_pair(importance: float, interaction: float) -> dict[str, dict[str, float]]:
     return {name: _late(weight) for name, weight in _pair(importance, interaction).items()}
 
@@ -137,7 +141,12 @@ FEW = (
     Method(
         "later start, d_mlp 256",
         {**DENSE, **SMALL},
-        {"6/3": _late_pair(6, 3), "20/10": _late_pair(20, 10)},
+        {"6/3": _late_pair(6, 3), "20/10": _late_pair(20, 10), "60/30": _late_pair(60, 30)},
+    ),
+    Method(
+        "rising over 2 epochs, d_mlp 256",
+        {**DENSE, **SMALL},
+        {"20/10": {name: _rising(weight) for name, weight in _pair(20, 10).items()}},
     ),
     Method(
         "later start, d_mlp 128",

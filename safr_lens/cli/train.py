@@ -34,7 +34,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Named settings: light, strong, pretrained, sparse, attention or release; options override them."
+            help="Named settings: light, strong, faithful, pretrained, sparse, attention or release; options override "
+            "them."
         ),
     ] = None,
     penalty: Penalty,

@@ -28,6 +28,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "light": {"importance_weight": 2.0, "interaction_weight": 1.0},
     "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
+    # VMASK learns what the classes need before the SAFR terms start
+    "faithful": {
+        "importance_weight": {"start": 0.0, "end": 20.0, "delay": 1.0, "epochs": 1.0},
+        "interaction_weight": {"start": 0.0, "end": 10.0, "delay": 1.0, "epochs": 1.0},
+    },
     "pretrained": PRETRAINED,
     # beside act_fn="topk": neurons are few by construction, and the terms see to what those say that decide
     "sparse": {**PRETRAINED, "interaction_weight": 5.0, "overlap_of": "evidence", "batch_tokens": 256},
@@ -35,7 +40,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 # of the model that a preset is for, where its settings leave it open
 MODELS: dict[str, dict[str, Any]] = {"sparse": {"act_fn": "topk", "k": 8}}
 # and of a model without a pretrained encoder: with fewer neurons a token's evidence lies in fewer of them
-SMALL: dict[str, dict[str, Any]] = {"strong": {"d_mlp": 256}}
+SMALL: dict[str, dict[str, Any]] = {"strong": {"d_mlp": 256}, "faithful": {"d_mlp": 256}}
 
 
 def preset_fields(name: str) -> dict[str, Any]:

@@ -19,6 +19,13 @@ def test_the_release_is_without_an_information_term():
     assert penalty.site == "embedding" and penalty.weights(0.0)["information"] == 0.0
 
 
+def test_the_faithful_preset_leaves_the_first_epoch_to_vmask():
+    penalty = SafrPenalty.preset("faithful")
+    assert penalty.weights(1.0) == {"information": 0.1, "importance": 0.0, "interaction": 0.0}
+    assert penalty.weights(2.0) == {"information": 0.1, "importance": 20.0, "interaction": 10.0}
+    assert penalty.settled == 2.0
+
+
 def test_own_settings_win_over_a_preset():
     assert SafrPenalty.preset("strong", l1_ratio=0.1).to_dict()["l1_ratio"] == 0.1
 

@@ -289,4 +289,7 @@ def test_the_default_is_the_light_preset_and_strong_is_three_times_it():
 
 def test_which_presets_need_word_vectors():
     needing = {name for name in PRESETS if SafrPenalty.preset(name).needs_words}
-    assert needing == {"light", "strong", "pretrained", "sparse"} and set(PRESETS) == needing | {"attention", "release"}
+    assert needing == {"light", "strong", "faithful", "pretrained", "sparse"} and set(PRESETS) == needing | {
+        "attention",
+        "release",
+    }
