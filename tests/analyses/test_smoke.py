@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -11,19 +10,14 @@ from pathlib import Path
 import pytest
 from transformers import BertConfig, BertModel, BertTokenizer
 
-from tests.training.corpus import rows
+from tests.training.corpus import rows, write_corpus
 
 ANALYSES = Path(__file__).parents[2] / "analyses"
 
 
 @pytest.fixture
 def corpus(tmp_path):
-    path = tmp_path / "reviews.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["text", "label"])
-        writer.writeheader()
-        writer.writerows(rows(160, seed=4))
-    return path
+    return write_corpus(tmp_path / "reviews.csv", 160)
 
 
 def run(script: str, *words: object) -> str:

