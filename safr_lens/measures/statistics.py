@@ -198,14 +198,14 @@ class _Streams:
         return NeuronStatistics(
             layer=self.layer,
             corpus=self.corpus,
-            activity=_on_cpu(self.activity.result()),
-            types=_on_cpu(self.types.result()),
-            classes=None if self.classes is None else _on_cpu(self.classes.result()),
-            texts=self.texts.result(),
+            activity=_on_cpu(self.activity.taken()),
+            types=_on_cpu(self.types.taken()),
+            classes=None if self.classes is None else _on_cpu(self.classes.taken()),
+            texts=self.texts.taken(),
             ranks=None if self.ranks is None else self.ranks.compute(),
-            ablation=None if self.ablation is None else self.ablation.result(),
+            ablation=None if self.ablation is None else self.ablation.taken(),
             mlp_outputs=self.outputs.result(shared=True),
-            more={name: metric.result() for name, metric in self.more.items()},
+            more={name: metric.taken() for name, metric in self.more.items()},
         )
 
 

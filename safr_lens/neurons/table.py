@@ -121,7 +121,7 @@ def table_of(
         scorer = measure.scorer(inputs)
         columns |= _columns(measure.name, Scores.undefined(statistics) if scorer is None else scorer(None))
     columns["name_holds"] = columns.pop("name_fidelity_holds", np.zeros(len(activity.mean), dtype=bool))
-    columns["top_words"] = _top_words(model, statistics.types.means(), in_words or {}, k=top)
+    columns["top_words"] = _top_words(model, statistics.types.means(null=False), in_words or {}, k=top)
     effect = written(model, statistics.layer)
     columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
     return pd.DataFrame(columns | _ablation_columns(model, statistics))

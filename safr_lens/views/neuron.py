@@ -119,7 +119,7 @@ def _measured(
 def _words(
     model: HookedClassifier, statistics: NeuronStatistics, number: int, in_words: Mapping[int, str]
 ) -> list[tuple[str, float, int]]:
-    means = statistics.types.means()
+    means = statistics.types.means(null=False)
     values, order = means.means[:, number].topk(min(N_WORDS, len(means.types)))
     return [
         (in_words.get(token := int(means.types[i])) or model.tokenizer.word(token), value, int(means.counts[i]))
@@ -182,7 +182,7 @@ def _nearest(
     model: HookedClassifier, statistics: NeuronStatistics, table: pd.DataFrame, number: int
 ) -> list[tuple[str, float, float]]:
     """Return near neurons with the cosine of mean activations by word, and of output directions."""
-    profiles = statistics.types.means().means
+    profiles = statistics.types.means(null=False).means
     profile = _cosines(profiles.T, number)
     output = _cosines(model.adapter.w_out(statistics.layer).detach().float().cpu(), number)
     order = [n for n in profile.argsort(descending=True).tolist() if n != number and profile[n] > 0][:N_NEAREST]

@@ -19,7 +19,7 @@ def distinctness(inputs: Inputs) -> Measurement:
 
     @functools.cache
     def both(without: int | None) -> tuple[float, float]:
-        means = types.means(without=without).means
+        means = types.means(without=without, null=False).means
         n_varying = int((means.amax(0) > means.amin(0)).sum()) if len(means) else 0
         return distinct_neurons(means) if n_varying else float("nan"), independent_neurons(n_varying, len(means))
 

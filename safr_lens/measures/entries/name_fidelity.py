@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -21,37 +22,56 @@ ONE_TEXT = "one half of the texts gives the names and the other tests them, whic
 
 
 def fidelity(inputs: Inputs, without: int | None = None) -> NameFidelity | None:
-    """Return the fidelity of all names, the mean of both directions; None without vectors or two groups of texts.
+    """Return the fidelity of all names, of all texts or without a group of them; None where it is not measured."""
+    names = tested_names(inputs)
+    return None if names is None else names(without)
 
-    The groups of texts with an even number are one half, those with an odd one the other.
+
+def tested_names(inputs: Inputs) -> Callable[[int | None], NameFidelity] | None:
+    """Return what gives the fidelity of all names, of all texts or without a group of them, and keeps it.
+
+    It is the mean of both directions: the groups of texts with an even number are one half, those with an odd one the
+    other. None without vectors or two groups of texts.
     """
     types, embeddings = inputs.statistics.types, inputs.embeddings
     if embeddings is None or types.n_groups < 2:
         return None
     if SHARED not in inputs.scorers:
-        inputs.scorers[SHARED] = functools.cache(functools.partial(_measured, types, embeddings[types.types]))
-    return inputs.scorers[SHARED](without)
+        inputs.scorers[SHARED] = functools.cache(functools.partial(_measured, _Halves(types), embeddings[types.types]))
+    return inputs.scorers[SHARED]
 
 
-def _measured(types: TypeSums, vectors: Float[Tensor, "n_types d_embed"], without: int | None) -> NameFidelity:
-    halves = [_means(types, [g for g in range(half, types.n_groups, 2) if g != without]) for half in (0, 1)]
-    return NameFidelity.mean([name_fidelity(halves[half], halves[1 - half], vectors) for half in (0, 1)])
+def _measured(halves: _Halves, vectors: Float[Tensor, "n_types d_embed"], without: int | None) -> NameFidelity:
+    means = [halves.means(half, without) for half in (0, 1)]
+    return NameFidelity.mean([name_fidelity(means[half], means[1 - half], vectors) for half in (0, 1)])
 
 
-def _means(types: TypeSums, groups: list[int]) -> Float[Tensor, "n_types d_mlp"]:
-    sizes = types.sizes[groups].sum(0)
-    means = types.sums[groups].sum(0) / sizes.unsqueeze(1)
-    return means.where((sizes >= LEAST_SEEN).unsqueeze(1), torch.nan).float()
+class _Halves:
+    """Sums over the groups of texts with an even number, and over those with an odd one."""
+
+    def __init__(self, types: TypeSums) -> None:
+        self.types = types
+        groups = [range(half, types.n_groups, 2) for half in (0, 1)]
+        self.sizes = [types.sizes[half::2].sum(0) for half in (0, 1)]
+        self.sums = [functools.reduce(torch.add, (types.sums[group] for group in of_half)) for of_half in groups]
+
+    def means(self, half: int, without: int | None) -> Float[Tensor, "n_types d_mlp"]:
+        """Return the means over a half, without a group if it is one of that half."""
+        sums, sizes = self.sums[half], self.sizes[half]
+        if without is not None and without % 2 == half:
+            sums, sizes = sums - self.types.sums[without], sizes - self.types.sizes[without]
+        return (sums / sizes.unsqueeze(1)).float().masked_fill(sizes.unsqueeze(1) < LEAST_SEEN, torch.nan)
 
 
 def name_scores(inputs: Inputs) -> Scorer | None:
     """Return the area of each neuron's name, with the names of other neurons as its null."""
-    if fidelity(inputs) is None:
+    names = tested_names(inputs)
+    if names is None:
         return None
 
+    # without the inputs themselves, which keep it: they would be freed by the garbage collector alone
     def scores(without: int | None) -> Scores:
-        found = fidelity(inputs, without)
-        assert found is not None
+        found = names(without)
         return Scores(found.auc, found.null, found.holds)
 
     return scores
@@ -67,12 +87,12 @@ def by_effect(inputs: Inputs) -> Measurement | None:
 
 def that_hold(inputs: Inputs) -> Measurement | None:
     """Return the share of names that hold, and of other neurons' names that would."""
-    if fidelity(inputs) is None:
+    names = tested_names(inputs)
+    if names is None:
         return None
 
     def scores(without: int | None) -> Scores:
-        found = fidelity(inputs, without)
-        assert found is not None
+        found = names(without)
         known = found.auc.isfinite() & found.null.isfinite()
         return Scores(found.holds.float().where(known, torch.nan), found.others_hold)
 

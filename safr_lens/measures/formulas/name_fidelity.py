@@ -101,17 +101,20 @@ def name_fidelity(
     """
     unit, known = unit_rows(vectors)
     unit = unit.where(known.unsqueeze(1), 0.0)
-    names = _names(naming, k)
-    centre = torch.nn.functional.normalize(names.double() @ unit, dim=1)
+    words, strength = _names(naming, k)
+    centre = torch.nn.functional.normalize((unit[words] * (strength > 0).unsqueeze(2)).sum(1), dim=1)
     who = (centre.norm(dim=1) > 0.5).nonzero().squeeze(1)  # the others have no name that can be tested
-    mean = testing.T[who].double()
-    usable = known & mean.isfinite().all(0)
+    usable = known & testing[:, who].isfinite().all(1)
     if not usable.any():
-        nothing = torch.full((len(names),), torch.nan)
+        nothing = torch.full((len(words),), torch.nan)
         return NameFidelity(nothing, nothing, nothing, nothing.expand(n_others, -1))
-    active = (mean > share * mean.masked_fill(~usable, -torch.inf).amax(1, keepdim=True)) & (mean > 0)
-    places = _Places((centre[who] @ unit.T * STEPS).round().int())
-    auc = functools.partial(_auc, places, names[who], active, usable)
+    mean = testing[:, who][usable].T.double()
+    active = (mean > share * mean.amax(1, keepdim=True)) & (mean > 0)
+    places = _Places((centre[who] @ unit[usable].T * STEPS).round().int())
+    column = torch.full_like(usable, -1, dtype=torch.long)  # of each word among the usable ones
+    column[usable] = torch.arange(int(usable.sum()), device=column.device)
+    named = column[words[who]].where(strength[who] > 0, -1)
+    auc = functools.partial(_auc, places, named, active)
     n = len(who)
     offsets = [1 + i * (n - 1) // n_others for i in range(n_others)] if n > n_others else list(range(1, n))
     own, n_active, n_rest = auc(0)
@@ -121,7 +124,7 @@ def name_fidelity(
     error = ((n_active + n_rest + 1) / (12 * n_active * n_rest)).sqrt().where(own.isfinite(), torch.nan)
 
     def spread(values: Tensor) -> Tensor:
-        whole = values.new_full((*values.shape[:-1], len(names)), torch.nan)
+        whole = values.new_full((*values.shape[:-1], len(words)), torch.nan)
         whole[..., who] = values
         return whole.float()
 
@@ -129,44 +132,58 @@ def name_fidelity(
 
 
 class _Places:
-    """The words in the order of their closeness to each name, and where words that are equally close begin and end."""
+    """The words in the order of their closeness to each name, and the mean place of words that are equally close."""
 
-    def __init__(self, closeness: Int[Tensor, "n n_types"]) -> None:
-        device = closeness.device
+    def __init__(self, closeness: Int[Tensor, "n n_usable"]) -> None:
+        self.closeness = closeness
         on_cpu = torch.from_numpy(np.argsort(closeness.cpu().numpy(), axis=1))  # far faster than PyTorch's
-        self.order = on_cpu.to(device)
-        ordered = closeness.gather(1, self.order)
-        starts = torch.ones_like(ordered, dtype=torch.bool)
-        starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-        ends = torch.ones_like(starts)
-        ends[:, :-1] = starts[:, 1:]
-        place = torch.arange(ordered.shape[1], device=device).expand_as(self.order)
-        self.first = place.where(starts, 0).cummax(1).values
-        self.behind = place.where(ends, ordered.shape[1]).flip(1).cummin(1).values.flip(1) + 1
+        self.order = on_cpu.to(closeness.device)
+        self.ordered = closeness.gather(1, self.order)
+        place = torch.arange(closeness.shape[1], device=closeness.device, dtype=torch.int32)
+        new = self.ordered.diff(dim=1) != 0
+        first = place.where(torch.nn.functional.pad(new, (1, 0), value=True), 0).cummax(1).values
+        last = (
+            place.where(torch.nn.functional.pad(new, (0, 1), value=True), len(place)).flip(1).cummin(1).values.flip(1)
+        )
+        self.mean = (first + last).float() / 2
 
 
-def _names(means: Float[Tensor, "n_types d_mlp"], k: int) -> Bool[Tensor, "d_mlp n_types"]:
-    known = means.nan_to_num(0.0).T
-    values, words = known.topk(min(k, known.shape[1]), dim=1)
-    return torch.zeros_like(known, dtype=torch.bool).scatter_(1, words, values > 0)
+def _names(means: Float[Tensor, "n_types d_mlp"], k: int) -> tuple[Int[Tensor, "d_mlp k"], Float[Tensor, "d_mlp k"]]:
+    """Return the words of each neuron, and how active it is at them; words at which it is silent are none."""
+    known = means.nan_to_num(0.0)
+    strength, words = known.topk(min(k, len(known)), dim=0)
+    return words.T, strength.T
 
 
 def _auc(
-    places: _Places,
-    names: Bool[Tensor, "n n_types"],
-    active: Bool[Tensor, "n n_types"],
-    usable: Bool[Tensor, " n_types"],
-    offset: int,
+    places: _Places, names: Int[Tensor, "n k"], active: Bool[Tensor, "n n_usable"], offset: int
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, " n"]]:
-    """Return the areas with the name of the neuron so many further, and how many words are active and not."""
+    """Return the areas with the name of the neuron so many further, and how many words are active and not.
 
-    def of_other(rows: Tensor) -> Tensor:
-        return rows.roll(-offset, 0)
+    The places of active words, summed, count the pairs that they win, those against each other, and those against the
+    words of both names, which are taken off.
+    """
 
-    tested = usable & ~names & ~of_other(names)
-    order = of_other(places.order)
-    positive, negative = ((tested & chosen).gather(1, order).float() for chosen in (active, ~active))
-    below = torch.nn.functional.pad(negative.cumsum(1), (1, 0))
-    beaten = (below.gather(1, of_other(places.first)) + below.gather(1, of_other(places.behind))) / 2
-    n_active, n_rest = positive.sum(1).double(), negative.sum(1).double()
-    return (positive * beaten).sum(1, dtype=torch.float64) / (n_active * n_rest), n_active, n_rest
+    # row by row of the names, since these tables are the larger ones
+    active, own = active.roll(offset, 0), names.roll(offset, 0)
+    untested = _once(torch.cat([own, names], 1))
+    is_word = untested >= 0
+    columns = untested.clamp_min(0)
+    n_rest = (~active).sum(1) - (~active.gather(1, columns) & is_word).sum(1)
+    tested = torch.nn.functional.pad(active, (0, 1)).scatter(1, untested.where(is_word, active.shape[1]), False)[:, :-1]
+    positive = tested.gather(1, places.order)
+    below = torch.nn.functional.pad(positive.cumsum(1, dtype=torch.int32), (1, 0))
+    n_active = below[:, -1].double()
+    closeness = places.closeness.gather(1, columns)
+    ends = [torch.searchsorted(places.ordered, closeness, right=right) for right in (False, True)]
+    above = n_active.unsqueeze(1) - sum(below.gather(1, end).double() for end in ends) / 2
+    beaten = (positive * places.mean).sum(1, dtype=torch.float64) - n_active * (n_active - 1) / 2
+    beaten -= (above * is_word).sum(1)
+    auc, n_active, n_rest = (x.roll(-offset, 0) for x in (beaten / (n_active * n_rest), n_active, n_rest.double()))
+    return auc, n_active, n_rest
+
+
+def _once(words: Int[Tensor, "n k"]) -> Int[Tensor, "n k"]:
+    """Return rows of words with -1 in place of all but the first of equal ones."""
+    words = words.sort(1).values
+    return words.where(torch.nn.functional.pad(words.diff(dim=1) != 0, (1, 0), value=True), -1)

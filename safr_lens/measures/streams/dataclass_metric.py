@@ -52,6 +52,13 @@ class DataclassMetric(ReducedMetric, Generic[Result]):
         with self.sync_context():
             return self._result()
 
+    def taken(self) -> Result:
+        """Return the result and let go of the states, which would live on."""
+        result = self.result()  # a metric of torchmetrics refers to itself: only the garbage collector would free it
+        for name, default in self._defaults.items():
+            setattr(self, name, default)
+        return result
+
     def compute(self) -> dict[str, Any]:
         """Return the fields of :meth:`result`."""
         result = self._result()

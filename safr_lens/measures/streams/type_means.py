@@ -66,21 +66,28 @@ class TypeSums:
     def _totals(self) -> dict[str, Tensor]:
         return {name: getattr(self, name).sum(0) for name in ("sums", "sizes", "null_sums", "null_sizes")}
 
-    def means(self, *, without: int | None = None) -> TypeMeans:
+    def means(self, *, without: int | None = None, null: bool = True) -> TypeMeans:
         """Return the means over all sentences, or without one group of them, which have one permutation only.
 
         Types that do not occur once the group is left out, or under a permutation meet no token, are left out too.
+
+        Args:
+            without: the group that is left out.
+            null: whether to make the means under permutations too, which take most of the time and memory.
         """
         kept = self._totals
         if without is not None:
             kept = {name: total - getattr(self, name)[without] for name, total in kept.items()}
         counts, by_block = kept["sizes"], kept["null_sizes"]
         met = (counts > 0) & (by_block > 0).all(0)
-        null = [self._by_neuron(kept["null_sums"] / by_block.unsqueeze(2))[met]]
-        if without is None:
-            null += [self._by_neuron(one)[met] / counts[met].unsqueeze(1) for one in self.more]
-        means = kept["sums"][met] / counts[met].unsqueeze(1)
-        return TypeMeans(self.types[met], counts[met], means.float(), torch.stack(null).float())
+        means = (kept["sums"][met] / counts[met].unsqueeze(1)).float()
+        more = self.more if null and without is None else self.more[:0]
+        nulls = means.new_empty(int(null) + len(more), *means.shape)
+        if null:
+            nulls[0] = self._by_neuron(kept["null_sums"] / by_block.unsqueeze(2))[met]
+        for place, one in enumerate(more, start=1):
+            nulls[place] = self._by_neuron(one)[met].div_(counts[met].unsqueeze(1))
+        return TypeMeans(self.types[met], counts[met], means, nulls)
 
     def _by_neuron(self, table: Float[Tensor, "n_blocks n_types width"]) -> Float[Tensor, "n_types d_mlp"]:
         blocks = blocks_of(self.sums.shape[2])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -81,3 +84,16 @@ def test_without_the_effect_of_neurons_only_the_weighted_mean_is_left_out(measur
     model, data, vectors, _ = measured
     found = measurements(Inputs(collect_statistics(model, [row["text"] for row in data]), vectors))
     assert set(NAMES) - set(found) == {"name_fidelity_by_effect"}
+
+
+def test_what_was_measured_is_freed_without_the_garbage_collector(measured):
+    model, data, vectors, _inputs = measured
+    gc.disable()
+    try:
+        inputs = Inputs(collect_statistics(model, data), vectors)
+        measurements(inputs)
+        types = weakref.ref(inputs.statistics.types)
+        del inputs
+        assert types() is None
+    finally:
+        gc.enable()

@@ -237,3 +237,18 @@ def test_a_metric_can_be_used_again_after_a_reset():
     assert metric.sums.abs().sum() == 0
     metric.update(neurons(), TYPES, torch.arange(N_TOKENS))
     torch.testing.assert_close(metric.result().means().means, first)
+
+
+def test_what_is_taken_leaves_nothing_behind():
+    metric = TypeActivations(torch.bincount(TYPES), D_MLP, min_count=1)
+    metric.update(neurons(), TYPES, torch.arange(N_TOKENS))
+    kept = metric.result().means().means
+    taken = metric.taken()
+    torch.testing.assert_close(taken.means().means, kept)
+    assert not metric.sums.numel() and not metric.null_sums.numel() and not metric.more.numel()
+
+
+def test_means_without_their_null_are_the_same():
+    whole, alone = type_metric(n_groups=2).means(without=1), type_metric(n_groups=2).means(without=1, null=False)
+    torch.testing.assert_close(alone.means, whole.means)
+    assert alone.types.tolist() == whole.types.tolist() and alone.null.shape == (0, *whole.means.shape)
