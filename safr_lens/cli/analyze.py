@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,20 @@ from safr_lens.cli.output import points, print_json, print_table, say
 from safr_lens.cli.seen import say_seen
 from safr_lens.cli.stages import stages
 from safr_lens.launch import speaks
+
+FOLDED = ("measure", "value\n95 % interval", "null", "above null\n95 % interval")
+
+
+def folded(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Return rows of measures with each interval below its value, which 80 columns have room for.
+
+    >>> folded([["capacity", "0.3", "0.2 to 0.4", "", "", "", "0.1"]])
+    [['capacity', '0.3\\n0.2 to 0.4', '', '', '0.1']]
+    """
+    return [
+        [title, f"{value}\n{interval}".strip(), null, f"{above}\n{above_interval}".strip(), *rest]
+        for title, value, interval, null, above, above_interval, *rest in rows
+    ]
 
 
 @guarded
@@ -51,7 +66,7 @@ def analyze(
     """
     from safr_lens import HookedClassifier
     from safr_lens.analysis import NEURONS_FILE, checked_folder
-    from safr_lens.measures.measure_rows import AT_INIT, COLUMNS, measure_rows
+    from safr_lens.measures.measure_rows import AT_INIT, measure_rows
     from safr_lens.processes import on_own_device
     from safr_lens.runs.analyze_run import analyze_run
     from safr_lens.runs.measured_data import measured_data
@@ -88,8 +103,8 @@ def analyze(
     print_table(
         f"{run} on {facts['n_texts']:,} texts of {chosen.name}, {facts['n_tokens']:,} tokens "
         f"({points(facts['unknown_tokens'])} % unknown), layer {facts['layer']}",
-        [*COLUMNS, AT_INIT] if at_init else COLUMNS,
-        measure_rows(analysis.measurements, analysis.at_init),
+        [*FOLDED, AT_INIT] if at_init else FOLDED,
+        folded(measure_rows(analysis.measurements, analysis.at_init)),
     )
     say(f"Word vectors of MS and name fidelity: {chosen.vectors_name}.")
     say_labels(chosen.label_mapping)

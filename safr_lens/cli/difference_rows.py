@@ -27,7 +27,7 @@ def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> N
                 row.verdict.replace(" ", "\n"),
             ]
         )
-    columns = ["measure", _heading(baseline), _heading(name), "difference, 95 % interval", "verdict"]
+    columns = ["measure", _heading(baseline), _heading(name), "difference\n95 % interval", "verdict"]
     print_table(f"{name} against {baseline}", columns, table)
 
 

@@ -30,14 +30,7 @@ WIDEST = 24
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, without markup; what is hidden in its cells is made visible, and only line ends stay."""
     columns, rows = _visible(columns), [_visible(row) for row in rows]
-    table = Table(
-        title=Text(visible(title)),
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for index, column in enumerate(columns):
         cells = [row[index] for row in rows]
         if index == 0:
@@ -50,7 +43,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
             table.add_column(Text(column), justify="right", overflow="fold", width=width)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(quiet=not speaks()).print(table)
+    console = Console(quiet=not speaks())
+    console.print(Text(visible(title), style="bold"), soft_wrap=True)  # as a part of the table it may lose its end
+    console.print(table)
 
 
 def _visible(cells: Sequence[str]) -> list[str]:

@@ -100,7 +100,7 @@ def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
     if "majority_class" in test:
         rows.insert(1, ["(always the largest class, %)", points(test["majority_class"])])
     if "best_epoch" in metrics:
-        rows.append(["best epoch, of", f"{metrics['best_epoch']}, {metrics['epochs']}"])
+        rows.append(["best epoch", f"{metrics['best_epoch']} of {metrics['epochs']}"])
     if "unknown_tokens" in test:
         rows.append(["unknown tokens, %", points(test["unknown_tokens"])])
     if test["n_cut"]:

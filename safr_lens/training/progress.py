@@ -60,7 +60,8 @@ class TrainProgress:
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the line of a finished epoch."""
-        terms = "  ".join(f"{name} {value:.3f}" for name, value in record.terms.items())
+        # information is 0 without VMASK
+        terms = "  ".join(f"{name} {value:.3f}" for name, value in record.terms.items() if value)
         mark = "  [green]best so far[/green]" if record.best else ""
         self.console.print(
             f"  {self.title}  epoch {record.epoch:>2}  {terms}  "

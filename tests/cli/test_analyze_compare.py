@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from safr_lens.analysis import Difference
+from safr_lens.cli.analyze import FOLDED, folded
 from safr_lens.cli.difference_rows import print_differences
 from safr_lens.cli.output import print_table
 from safr_lens.measures.estimate import Estimate
-from safr_lens.measures.measure_rows import AT_INIT, COLUMNS, measure_rows
+from safr_lens.measures.measure_rows import AT_INIT, measure_rows
 from safr_lens.measures.measurement import Measurement
 from safr_lens.measures.registry import MEASURES
 
@@ -45,13 +46,13 @@ def test_analyze_writes_measures_and_neurons_and_shows_a_table(call, run, corpus
         assert words in result.stdout
 
 
-def test_the_table_breaks_no_word_or_number_in_100_columns(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "100")
+def test_the_table_breaks_no_word_or_number_in_80_columns(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
     measured = {
         name: Measurement(*(Estimate(-0.012345, torch.tensor([-0.0506, 0.0321]), "bootstrap"),) * 3)
         for name in MEASURES
     }
-    print_table("a run", [*COLUMNS, AT_INIT], measure_rows(measured, measured))
+    print_table("a run", [*FOLDED, AT_INIT], folded(measure_rows(measured, measured)))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     words = {word for line in lines for word in line.split()}
@@ -126,7 +127,7 @@ def test_compare_shows_a_row_a_run_and_differences_with_verdicts(call, run, plai
     result = call("compare", plain[0], run, "--data", corpus, "--quiet")
     assert result.exit_code == 0, result.output
     assert result.stdout.count(plain[0].name) >= 2
-    for words in ("difference, 95 %", "verdict", "over sentences, paired", "Within noise"):
+    for words in ("difference", "95 % interval", "verdict", "over sentences, paired", "Within noise"):
         assert words in result.stdout
 
 

@@ -66,3 +66,10 @@ def test_labels_columns_and_file_names_are_printed_without_their_commands(call, 
         assert result.exit_code == code, result.output
         assert not COMMANDS & set(result.output)
     assert "[U+" in answered.output
+
+
+def test_a_title_longer_than_the_table_is_not_cut(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    title = "a title that is longer than its table and than the terminal, too"
+    output.print_table(title, ["n"], [["1"]])
+    assert title in capsys.readouterr().out
