@@ -54,7 +54,7 @@ def affordable(lengths: Int[Tensor, " n_texts"], n_asked: int | None = None) -> 
     costs = {number: 5 * sizes[number].item() ** 3 for number in chosen}
     bounded: list[int] = []
     if sum(cost <= FORWARD_TOKENS for cost in costs.values()) > len(chosen) / 2:
-        left = FORWARD_TOKENS
+        left: float = FORWARD_TOKENS
         for number, cost in costs.items():
             if cost <= left and len(bounded) < MOST_BOUNDED:
                 bounded.append(number)

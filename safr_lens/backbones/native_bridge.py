@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
+from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.backbones.native_network import ATTENTION_POINTS, make_bridge
 from safr_lens.backbones.native_weights import initialize, name_as_hooked_transformer
 from safr_lens.backbones.pre_norm import PreNormAdapter, may_be_padded
@@ -54,7 +57,7 @@ class NativeBridgeAdapter(PreNormAdapter):
         return self.module.original_model(tokens, attention_mask=mask if may_be_padded(mask) else None)
 
 
-def _points(bridge: nn.Module) -> dict[str, nn.Module]:
+def _points(bridge: Any) -> dict[str, HookPoint]:
     points = {"hook_embed": bridge.embed.hook_out, "hook_pos_embed": bridge.pos_embed.hook_out}
     for layer, block in enumerate(bridge.blocks):
         attention, mlp = block.attn.original_component, block.mlp

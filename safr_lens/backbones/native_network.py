@@ -111,7 +111,7 @@ class NativeNetwork(NativeModel):
     def __init__(self, cfg: TransformerBridgeConfig, *, shortformer: bool, solu: bool) -> None:
         super().__init__(cfg)
         self.shortformer = shortformer
-        self.layers = nn.ModuleList(HookedBlock(cfg) for _ in range(cfg.n_layers))
+        self.layers = nn.ModuleList(HookedBlock(cfg) for _ in range(cfg.n_layers))  # type: ignore[assignment]
         if solu:
             for block in self.layers:
                 block.mlp.act = SoluLayerNorm(cfg)

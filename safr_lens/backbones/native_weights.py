@@ -15,7 +15,7 @@ from safr_lens.backbones.native_network import SoluLayerNorm
 
 def weights(bridge: nn.Module) -> dict[str, Tensor]:
     """Return the weights as views, in the order in which ``HookedTransformer`` has them."""
-    named = {"embed.W_E": bridge.embed.weight, "pos_embed.W_pos": bridge.pos_embed.weight}
+    named: dict[str, Any] = {"embed.W_E": bridge.embed.weight, "pos_embed.W_pos": bridge.pos_embed.weight}
     for layer, block in enumerate(bridge.blocks):
         inside = _weights_of_block(block, heads=(bridge.cfg.n_heads, bridge.cfg.d_head))
         named |= {f"blocks.{layer}.{name}": weight for name, weight in inside.items()}

@@ -23,7 +23,7 @@ def demo(
     out: Annotated[
         Path, typer.Option(parser=options.place, metavar="PATH", help="Folder for both runs and report.html.")
     ] = Path("safr-lens-demo"),
-    data: options.TrainingData = "rotten_tomatoes",
+    data: Annotated[str, typer.Option(help=f"{options.DATA}.")] = "rotten_tomatoes",
     backbone: options.Backbone = None,
     vectors_folder: options.VectorsFolder = None,
     word_vectors: options.WordVectors = None,

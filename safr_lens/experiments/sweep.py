@@ -152,10 +152,10 @@ def sweep(
             )
             for seed in seeds
         ]
-        accuracy, lost_without_mlp = (sum(run[i] for run in runs) / len(runs) for i in (0, 1))
+        accuracies, losses, neurons = zip(*runs, strict=True)
+        accuracy, lost_without_mlp = sum(accuracies) / len(seeds), sum(losses) / len(seeds)
         lost = (steps[0].accuracy if steps else accuracy) - accuracy
         folders = tuple(str(out / f"{name}-seed-{seed}") for seed in seeds)
-        neurons = tuple(run[2] for run in runs)
         # half a text of slack, since a budget of one text in n is rarely a float of its own
         within = lost <= budget + 0.5 / len(data["validation"]) / len(seeds)
         steps.append(Step(strength, folders, accuracy, lost, lost_without_mlp, neurons, within))

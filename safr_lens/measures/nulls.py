@@ -88,7 +88,8 @@ def spread(
 @functools.lru_cache(maxsize=64)
 def _affine_maps(n: int, n_maps: int, seed: int) -> tuple[Int[Tensor, "n_maps 1"], Int[Tensor, "n_maps 1"]]:
     generator = torch.Generator().manual_seed(seed)
-    factors, offsets = [], torch.randint(n, (n_maps, 1), generator=generator)
+    factors: list[list[int]] = []
+    offsets = torch.randint(n, (n_maps, 1), generator=generator)
     while len(factors) < n_maps:
         factor = int(torch.randint(1, n + 1, (), generator=generator))
         if math.gcd(factor, n) == 1:

@@ -80,7 +80,7 @@ class HookedClassifier(LoadableClassifier):
     def setup(self) -> None:
         """List hook points: the backbone's under its own names, and ours."""
         own = {name: getattr(self, name) for name in OWN_HOOKS}
-        self.hook_dict = {**self.adapter.hook_points, **own}
+        self.hook_dict = {**self.adapter.hook_points, **own}  # type: ignore[dict-item]
         self.mod_dict = {**self.adapter.hookable, **own}
         make_editable(self.hook_dict.values())
 

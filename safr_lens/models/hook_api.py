@@ -218,7 +218,7 @@ class CheckedHooks(HookedRootModule):
         if remove_batch_dim:  # here and not by TransformerLens, which cannot do it for points without a width
             cache = {name: value[0] for name, value in cache.items()}
         if return_cache_object:
-            cache = ClassifierCache(cache, self, has_batch_dim=not remove_batch_dim)
+            return output, ClassifierCache(cache, self, has_batch_dim=not remove_batch_dim)
         return output, cache
 
 

@@ -63,7 +63,7 @@ def _words(value: Any, number: int) -> list[str]:
             value = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             value = None
-    words = list(value) if isinstance(value, (list, tuple, np.ndarray)) else [None]
+    words: list[Any] = list(value) if isinstance(value, (list, tuple, np.ndarray)) else [None]
     if not all(isinstance(word, str) for word in words):
         raise ConfigError(f"{FROM}; the 'top_words' of neuron {number} are no list of words.")
     return words

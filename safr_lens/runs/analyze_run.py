@@ -50,7 +50,7 @@ def analyze_run(
     if data.vectors_from is not None:
         vectors = vectors_of_texts(texts, model.tokenizer, data.vectors_from, seed=seed)
     found = analyze(model, data.rows, embeddings=vectors, vector_texts=texts, seed=seed, **options)
-    if run not in data.seen:
+    if run is None or run not in data.seen:
         return found
     counts = data.seen[run]
     facts = {"word_vectors": data.vectors_name, "trained_vectors": data.trained_vectors.get(run), "seen": counts}

@@ -15,7 +15,7 @@ from safr_lens.runs.record_schema import Metrics
 from safr_lens.training.run_folder import METRICS
 from safr_lens.training.trained_rows import Fingerprints, read_rows
 
-Schema = TypeVar("Schema")
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def run_record(run: str | Path) -> RunRecord:
     )
 
 
-def recorded(path: Path, read: Callable[[Path], Any], schema: type[Schema], missing: Schema) -> Schema:
+def recorded(path: Path, read: Callable[[Path], Any], schema: type, missing: Content) -> Content:
     """Return what a file of a run holds, or ``missing`` where there is none.
 
     Raises:

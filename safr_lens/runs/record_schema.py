@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 class Origin(TypedDict):
     """How data was loaded: the arguments of :func:`safr_lens.load_data`."""
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+    __pydantic_config__ = {"extra": "forbid"}  # type: ignore[misc]  # noqa: RUF012
 
     source: str | dict[str, str]
     text_column: NotRequired[str | None]

@@ -28,7 +28,7 @@ class EncoderAdapter(HeadedAdapter):
         freeze: which of the encoder's weights are not trained (:func:`~safr_lens.backbones.freezing.freeze_encoder`).
     """
 
-    encoder: HookedEncoder
+    encoder: HookedEncoder  # type: ignore[assignment]
 
     def __init__(self, encoder: HookedEncoder, *, n_layers: int, exact: bool, freeze: Freeze = "none") -> None:
         super().__init__(encoder, freeze=freeze)

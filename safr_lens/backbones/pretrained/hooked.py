@@ -43,7 +43,7 @@ class HookedEncoder:
         self.n_layers, self.d_model, self.d_mlp, positions, self.act_fn = (getattr(config, n) for n in family.sizes)
         self.d_mlp = self.d_mlp or 4 * self.d_model  # GPT-2's configuration leaves it out
         self.n_ctx = positions - family.reserved_positions(config)
-        self.blocks = module.get_submodule(family.blocks)
+        self.blocks: Any = module.get_submodule(family.blocks)
         self.final_norm = module.get_submodule(family.final_norm.format(last=self.n_layers - 1))
         self.hook_points: dict[str, nn.Module] = {}
         self.hookable = self.hook_points

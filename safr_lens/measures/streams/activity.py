@@ -49,6 +49,8 @@ class NeuronActivity(DataclassMetric[Activity]):
     ([1.0, 0.25], [0.0, 1.0])
     """
 
+    largest: Tensor
+
     def __init__(self, d_mlp: int) -> None:
         super().__init__()
         for name in ("sums", "magnitudes", "squares"):
