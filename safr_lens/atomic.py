@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -21,17 +22,17 @@ TEMPORARY = re.compile(rf"\..+\.{HERE}-(\d+)-\w+\.tmp")
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; when the block ends without an error, sync it and rename it to ``path``.
+    """Yield a path in a temporary folder; when the block ends without an error, sync the file and move it to ``path``.
 
-    What a killed process left of an earlier attempt is removed.
+    It is a folder, since some libraries write to a temporary file of their own beside the one that they are given. What
+    a killed process left of an earlier attempt is removed.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_left_behind(target.parent)
     prefix = f".{target.name}.{HERE}-{os.getpid()}-"
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    making = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix, suffix=".tmp"))
+    temporary = making / target.name
     try:
         with system_errors():
             yield temporary
@@ -42,7 +43,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
         sync(target.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -90,11 +91,19 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def remove_left_behind(folder: Path) -> None:
-    """Remove the temporary files of processes that do not run any more."""
+    """Remove what processes that do not run any more were writing."""
     for path in folder.iterdir():
         found = TEMPORARY.fullmatch(path.name)
         if found and not is_alive(int(found[1])):
-            path.unlink(missing_ok=True)
+            remove_temporary(path)
+
+
+def remove_temporary(path: Path) -> None:
+    """Remove what a killed process was writing: a folder, or a file where an earlier version wrote it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_alive(pid: int) -> bool:

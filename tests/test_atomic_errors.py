@@ -21,7 +21,7 @@ def test_a_finished_block_replaces_the_file_and_leaves_no_other(tmp_path):
     with replacing(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
-        assert temporary.parent == path.parent  # a rename across file systems is no rename
+        assert temporary.parent.parent == path.parent  # a rename across file systems is no rename
     assert path.read_text() == "new"
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -42,6 +42,13 @@ def test_a_failing_block_makes_no_new_file(tmp_path):
         temporary.write_text("half")
         raise ValueError
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_library_leaves_beside_the_file_goes_with_it(tmp_path):
+    with replacing(tmp_path / "a.txt") as temporary:
+        (temporary.parent / ".tmpA1b2C3").write_text("half")
+        temporary.write_text("new")
+    assert os.listdir(tmp_path) == ["a.txt"]
 
 
 def test_the_folder_is_made(tmp_path):
@@ -115,8 +122,11 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     dead, living = (tmp_path / f".a.txt.{HERE}-{pid}-x1_y.tmp" for pid in (ended.pid, os.getppid()))
-    for path in (dead, living, tmp_path / ".a.txt.tmp"):
+    for path in (dead, living, tmp_path / ".a.txt.tmp"):  # files, as earlier versions wrote them
         path.write_text("half")
+    folder = tmp_path / f".b.txt.{HERE}-{ended.pid}-x1_y.tmp"
+    folder.mkdir()
+    (folder / "b.txt").write_text("half")
     write_text(tmp_path / "b.txt", "text")
     assert sorted(os.listdir(tmp_path)) == sorted([living.name, ".a.txt.tmp", "b.txt"])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from safr_lens.activations.manifest import MANIFEST, MEND, Manifest, read_manifest, shard_path
 from safr_lens.activations.shard import activations_of_shard, check_shard, described, index_of, write_shard
 from safr_lens.artefacts import file_checksum
+from safr_lens.atomic import remove_temporary
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError
 from safr_lens.models.classifier import HookedClassifier
@@ -35,7 +36,7 @@ class StoreWriter:
             raise CheckpointError(f"{folder} holds activations without a {MANIFEST}. {MEND}")
         for path in _files(folder):
             if OWN_TEMPORARIES.fullmatch(path.name):
-                path.unlink()
+                remove_temporary(path)
         self.n_stored = len(self.manifest.shards)
 
     def shard(self, model: HookedClassifier, batches: list[Batch]) -> None:

@@ -184,8 +184,14 @@ def opened(out: Path) -> None:
 
 
 def states(out: Path) -> dict[str, str]:
-    """Return what the files of a folder hold, by name, without times of day and durations."""
-    return {str(path.relative_to(out)): state(path) for path in sorted(out.rglob("*")) if path.is_file()}
+    """Return what the files of a folder hold, by name, without times of day and durations; of hidden ones the names."""
+    names = (str(path.relative_to(out)) for path in sorted(out.rglob("*")) if path.is_file())
+    return {name: "" if is_hidden(name) else state(out / name) for name in names}
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file is hidden, or in a hidden folder."""
+    return name.startswith(".") or "/." in name
 
 
 def state(path: Path) -> str:

@@ -91,7 +91,7 @@ def _left(out: Path, old: dict[str, str], new: dict[str, str], log: Path) -> str
     states = {
         name: state
         for name, state in commands.states(found).items()
-        if not name.startswith(".") and "/." not in name and not name.startswith("resume/") and "/resume/" not in name
+        if not (commands.is_hidden(name) or name.startswith("resume/") or "/resume/" in name)
     }
     if states == new:
         return "new"

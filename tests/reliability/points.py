@@ -9,6 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import safetensors.torch
+from torch import Tensor
+
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "shutil.rmtree"}
 OK, FAILED = 0, 70
 
@@ -84,29 +87,19 @@ def killed_at_each_point(
 class Points:
     """Counts the file operations of this process in a folder, and kills the process at one of them.
 
-    Python's own are seen by an audit hook, a sync by a wrapped function, and what is written without Python (weights)
-    once before it begins and once when half of the file is written.
+    Python's own are seen by an audit hook. Whatever wrote a file, it is synced before it is used: there the process is
+    killed twice, once with half of the file, as a kill amid its writing leaves it, and once with all of it. The library
+    that writes safetensors renames a file of its own; it is killed ahead of it, with half of that file, and behind it.
     """
 
     def __init__(self, folder: Path, last: int | None) -> None:
         self.folder, self.last, self.n, self.active = str(folder), last, 0, True
+        self.opened: object = None
         sys.addaudithook(self._seen)
-        _wrap(os, "fsync", lambda *args: self.step())
-        import safetensors.torch
-
-        saved = safetensors.torch.save_file
-
-        def save_file(tensors, filename, metadata=None):
-            self.step()
-            saved(tensors, filename, metadata)
-            if self.last is not None and self.n + 1 == self.last and self._inside(filename):
-                with open(filename, "rb+") as file:
-                    file.truncate(os.path.getsize(filename) // 2)
-            self.step()
-
-        for module in [m for name, m in sys.modules.items() if name.startswith("safr_lens")]:
-            if getattr(module, "save_file", None) is saved:
-                module.save_file = save_file
+        _wrap(os, "fsync", lambda *args: self._synced())
+        for module in [module for name, module in sys.modules.items() if name.startswith("safr_lens")]:
+            if getattr(module, "save_file", None) is safetensors.torch.save_file:
+                module.save_file = self._save_file
 
     def _inside(self, path: object) -> bool:
         return isinstance(path, (str, bytes, os.PathLike)) and os.fsdecode(path).startswith(self.folder)
@@ -114,9 +107,32 @@ class Points:
     def _seen(self, event: str, args: tuple) -> None:
         if not self.active or event not in EVENTS:
             return
+        if event == "open":
+            self.opened = args[0]
         in_an_opened_folder = event in ("os.remove", "os.rmdir") and args[-1] != -1  # as shutil.rmtree removes
         if (any(map(self._inside, args)) or in_an_opened_folder) and (event != "open" or _writes(args)):
             self.step()
+
+    def _save_file(self, tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+        self.step()
+        if self.active and self.n + 1 == self.last:
+            whole = safetensors.torch.save(tensors, metadata)
+            self.active = False
+            Path(path).with_name(".tmpA1b2C3").write_bytes(whole[: len(whole) // 2])
+            self.active = True
+        self.step()
+        safetensors.torch.save_file(tensors, path, metadata)
+
+    def _synced(self) -> None:
+        if not self.active or not self._inside(self.opened):
+            return
+        if os.path.isfile(self.opened):
+            if self.n + 1 == self.last:
+                self.active = False
+                os.truncate(self.opened, os.path.getsize(self.opened) // 2)
+                self.active = True
+            self.step()
+        self.step()
 
     def step(self) -> None:
         """Count a point, and end here if it is the last."""
