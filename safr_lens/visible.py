@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import reprlib
 import unicodedata
+from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 SHOWN = {"\n": "↵", "\r": "↵", "\t": "⇥", "\u2028": "↵", "\u2029": "↵"}
 LONGEST, LONGEST_VALUE, MOST_BITS = 200, 100, 256
+MOST_LISTED, LONGEST_LIST = 20, 250
 
 
 def visible(text: str, *, keep: str = "") -> str:
@@ -63,6 +66,18 @@ def shown(value: Any, longest: int = LONGEST_VALUE) -> str:
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         return f"a number of {value.bit_length():,} bits"
     return shortened(visible(_BOUNDED.repr(value)), longest)
+
+
+def listed(values: Iterable[Any], most: int = MOST_LISTED) -> str:
+    """Return names as a message lists them: the first ``most``, or fewer where they are long, and how many there are.
+
+    >>> listed(["negative", "positive"]), listed(range(100), 3)
+    ('negative, positive', '0, 1, 2 and 97 more')
+    """
+    names = [shortened(visible(str(value)), LONGEST_VALUE) for value in values]
+    ends = accumulate(len(name) for name in names[:most])
+    n = max(1, sum(end <= LONGEST_LIST for end in ends))
+    return ", ".join(names[:n]) + (f" and {len(names) - n:,} more" if len(names) > n else "")
 
 
 class _Bounded(reprlib.Repr):

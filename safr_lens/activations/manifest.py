@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,9 +9,11 @@ from typing import Any
 
 import torch
 
+from safr_lens.artefacts import checked_content, with_checksum
 from safr_lens.atomic import write_json
 from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError
+from safr_lens.visible import listed, shown
 
 MANIFEST = "manifest.json"
 FORMAT = "safr_lens.activations/1"
@@ -68,8 +68,7 @@ class Manifest:
         described = asdict(self)
         described["hooks"] = {name: {"shape": list(shape), "dtype": self.dtype} for name, shape in self.hooks.items()}
         del described["dtype"]
-        content = {"format": FORMAT, **described}
-        write_json(folder / MANIFEST, content | {"sha256": _digest(content)})
+        write_json(folder / MANIFEST, with_checksum({"format": FORMAT, **described}))
 
     def check_same(self, asked: Manifest, folder: Path) -> None:
         """Raise a CheckpointError that names the first way in which what is stored is not what is asked for."""
@@ -77,7 +76,7 @@ class Manifest:
             raise CheckpointError(f"{folder} holds activations of another model. {MEND}")
         if set(self.hooks) != set(asked.hooks):
             raise CheckpointError(
-                f"{folder} holds the hook points {', '.join(self.hooks)}; asked for {', '.join(asked.hooks)}. {MEND}"
+                f"{folder} holds the hook points {listed(self.hooks)}; asked for {listed(asked.hooks)}. {MEND}"
             )
         for name in ("edited", "dtype", "shard_tokens", "max_positions"):
             old, new = getattr(self, name), getattr(asked, name)
@@ -109,19 +108,16 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise damaged(path, error) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f'{path} was not written by safr_lens (expected "format": "{FORMAT}"). {MEND}')
-    said = content.pop("sha256", None)
-    if said is not None and said != _digest(content):
-        raise damaged(path, "its checksum is another one")
     try:
-        return _manifest(content)
+        return _manifest(checked_content(content, required=False))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(path, error) from None
 
 
 def damaged(path: Path, reason: object) -> CheckpointError:
     """Return the error of a stored file that cannot be what was written."""
-    shown = f"it lacks {reason}" if isinstance(reason, KeyError) else " ".join(str(reason).split())
-    return CheckpointError(f"{path} is damaged ({shown:.200}). Store the activations anew with overwrite=True.")
+    said = f"it lacks {reason}" if isinstance(reason, KeyError) else " ".join(str(reason).split())
+    return CheckpointError(f"{path} is damaged ({said:.200}). Store the activations anew with overwrite=True.")
 
 
 def _manifest(content: dict[str, Any]) -> Manifest:
@@ -154,15 +150,11 @@ def _manifest(content: dict[str, Any]) -> Manifest:
     )
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r:.40} is no count")
+        raise ValueError(f"{shown(value, 40)} is no count")
     return value
 
 
 def _shown(value: object) -> str:
-    return (", ".join(value) or "none") if isinstance(value, tuple) else repr(value)
+    return (listed(value) or "none") if isinstance(value, tuple) else shown(value)

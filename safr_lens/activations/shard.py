@@ -21,6 +21,7 @@ from safr_lens.atomic import replacing
 from safr_lens.data.batching import Batch
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.models.classifier import POOLED, HookedClassifier
+from safr_lens.visible import listed
 
 INDEX = ("tokens", "positions", "rows", "example", "labels", "lengths", "batch_texts", "batch_n_cut")
 
@@ -141,7 +142,7 @@ def _opened(path: Path) -> safe_open:
 def _checked_index(file: safe_open, folder: Path, number: int, manifest: Manifest) -> dict[str, Tensor]:
     path = shard_path(folder, number)
     if set(file.keys()) != {*INDEX, *manifest.hooks}:
-        raise damaged(path, f"it holds {', '.join(sorted(file.keys()))}")
+        raise damaged(path, f"it holds {listed(sorted(file.keys()))}")
     index = {name: file.get_tensor(name) for name in INDEX}
     plain = all(tensor.dtype == torch.long and tensor.ndim == 1 for tensor in index.values())
     if not plain or described(index) != manifest.shards[number]:

@@ -13,6 +13,7 @@ from safr_lens.errors import ConfigError, DataError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.vmask import TypeLogOdds
+from safr_lens.visible import shown
 
 BATCH_SIZE = 128
 POOL_SIZE = 1024
@@ -72,7 +73,7 @@ def checked_hooks(model: HookedClassifier, hooks: str | Iterable[str]) -> tuple[
     """Return hook names as a tuple, each once, after checking that the model has them."""
     names = (hooks,) if isinstance(hooks, str) else tuple(dict.fromkeys(hooks))
     if not names:
-        raise ConfigError(f"No hook point named. See model.hook_dict, for example {model.adapter.neurons(0)!r}.")
+        raise ConfigError(f"No hook point named. See model.hook_dict, for example {shown(model.adapter.neurons(0))}.")
     model.check_hook_names(names)
     return names
 

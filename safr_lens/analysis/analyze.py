@@ -35,6 +35,7 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.untrained import untrained
 from safr_lens.neurons.piece_words import pieces_in_words
 from safr_lens.neurons.table import table_of
+from safr_lens.visible import shown
 from safr_lens.word_vectors import Embeddings, analysis_vectors
 
 MEASURES_FILE, NEURONS_FILE = "measures.json", "neurons.parquet"
@@ -193,7 +194,7 @@ def analyze(
     """
     for name, n_asked in (("the faithfulness", faithfulness_texts), ("the normalised AOPC", naopc_texts)):
         if n_asked is not None and (isinstance(n_asked, bool) or n_asked < 0):
-            raise ConfigError(f"Expected 0 or more texts for {name}; got {n_asked!r}.")
+            raise ConfigError(f"Expected 0 or more texts for {name}; got {shown(n_asked)}.")
     data = tokenized_once(labelled_rows(data, model.labels), model.tokenizer)
     fresh = untrained(model, seed=seed) if at_init else None
     with remembered_vectors(model, *([] if fresh is None else [fresh])):

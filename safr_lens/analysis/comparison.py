@@ -12,6 +12,7 @@ from scipy import stats
 from safr_lens.analysis.analyze import Analysis
 from safr_lens.errors import ConfigError
 from safr_lens.measures.registry import MEASURES, neuron_measures
+from safr_lens.visible import listed
 
 
 @dataclass(frozen=True)
@@ -132,4 +133,4 @@ def _check_same_data(analyses: Sequence[Analysis]) -> None:
     for name in ("n_texts", "layer", "seed"):
         values = sorted({analysis.facts[name] for analysis in analyses})
         if len(values) > 1:
-            raise ConfigError(f"Runs that are compared must have the same {name}; got {', '.join(map(str, values))}.")
+            raise ConfigError(f"Runs that are compared must have the same {name}; got {listed(values)}.")

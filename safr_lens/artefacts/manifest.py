@@ -10,15 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import xxhash
-
+from safr_lens.artefacts.checksums import checked_content, file_checksum, with_checksum
 from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError
 
 MANIFEST = "manifest.json"
 FORMAT = "safr_lens.files/1"
 UNCHECKED = "SAFR_LENS_CHECK_FILES"  # set to 0, files are read without comparing their checksums
-BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Manifest:
         """Return the manifest as JSON that contains its own checksum."""
         files = {name: asdict(record) for name, record in sorted(self.files.items())}
         content = {"format": FORMAT, "safr_lens": _version(), "about": dict(self.about), "files": files}
-        return json.dumps(content | {"xxh3_128": _digest(content)}, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(with_checksum(content), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -63,10 +61,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise _damaged(path, error) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return None
-    said = content.pop("xxh3_128", None)
     try:
-        if said != _digest(content):
-            raise ValueError("its checksum is another one")
+        content = checked_content(content)
         files = {str(name): FileRecord(**record) for name, record in content["files"].items()}
         return Manifest(files, dict(content["about"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -108,27 +104,11 @@ def recorded(path: Path) -> FileRecord:
     return FileRecord(path.stat().st_size, file_checksum(path))
 
 
-def file_checksum(path: Path) -> str:
-    """Return the xxh3 of a file in 128 bits, read block by block.
-
-    It finds damage and mix-ups. It is no signature: whoever can write the file can write the manifest too.
-    """
-    found, block = xxhash.xxh3_128(), memoryview(bytearray(BLOCK))
-    with path.open("rb", buffering=0) as file:
-        while n := file.readinto(block):
-            found.update(block[:n])
-    return found.hexdigest()
-
-
 def _version() -> str:
     try:
         return version("safr-lens")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return xxhash.xxh3_128(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _changed(path: Path, how: str) -> CheckpointError:

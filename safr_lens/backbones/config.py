@@ -8,6 +8,7 @@ from typing import Any
 from safr_lens.backbones.versions import default_backbone
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
+from safr_lens.visible import shown
 
 TOP_K, BATCH_TOP_K = "topk", "batch_topk"
 ACT_FNS = ("relu", "gelu", "gelu_new", "silu", "solu_ln", TOP_K, BATCH_TOP_K)
@@ -71,8 +72,8 @@ def check_k(act_fn: str, k: int | None, d_mlp: int) -> None:
     """Raise a ConfigError unless k is there where it is used alone, and from 1 to the number of neurons."""
     used = act_fn in (TOP_K, BATCH_TOP_K)
     if used and k is None:
-        raise ConfigError(f"act_fn={act_fn!r} keeps the k largest of {d_mlp} neurons. State how many, as k=16.")
+        raise ConfigError(f"act_fn={shown(act_fn)} keeps the k largest of {d_mlp} neurons. State how many, as k=16.")
     if used:
         check_number("k", k, low=1, high=d_mlp, whole=True)
     elif k is not None:
-        raise ConfigError(f"k has no meaning with act_fn={act_fn!r}. Leave it out, or use act_fn={TOP_K!r}.")
+        raise ConfigError(f"k has no meaning with act_fn={shown(act_fn)}. Leave it out, or use act_fn={shown(TOP_K)}.")

@@ -11,6 +11,7 @@ from torch import nn
 from safr_lens.backbones.encoder import Encoder
 from safr_lens.checks import check_number
 from safr_lens.errors import ConfigError
+from safr_lens.visible import shown
 
 Freeze = str | int
 
@@ -18,7 +19,7 @@ Freeze = str | int
 def check_freeze(freeze: object) -> None:
     """Raise a ConfigError unless ``freeze`` is ``"all"``, ``"none"`` or a number of blocks."""
     if isinstance(freeze, str) and freeze not in ("all", "none"):
-        raise ConfigError(f"freeze must be all, none, or the number of lower blocks to freeze; got {freeze!r}.")
+        raise ConfigError(f"freeze must be all, none, or the number of lower blocks to freeze; got {shown(freeze)}.")
     if not isinstance(freeze, str):
         check_number("freeze", freeze, low=0, whole=True)
 

@@ -16,6 +16,7 @@ from safr_lens.backbones.pre_norm import PreNormAdapter, common_settings, may_be
 from safr_lens.backbones.readout import Readout
 from safr_lens.backbones.versions import NATIVE_BRIDGE, has_hooked_transformer
 from safr_lens.errors import ConfigError
+from safr_lens.visible import shown
 
 
 class HookedTransformerAdapter(PreNormAdapter):
@@ -31,7 +32,7 @@ class HookedTransformerAdapter(PreNormAdapter):
         if not has_hooked_transformer():
             raise ConfigError(
                 f"TransformerLens {version('transformer-lens')} has no HookedTransformer: use "
-                f"backbone={NATIVE_BRIDGE!r}, which reads the same checkpoints, or install 'transformer-lens<4'."
+                f"backbone={shown(NATIVE_BRIDGE)}, which reads the same checkpoints, or install 'transformer-lens<4'."
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # third-party notices that no user of this package can act on

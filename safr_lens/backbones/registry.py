@@ -8,6 +8,7 @@ from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.protocol import BackboneAdapter
 from safr_lens.checks import check_choice
 from safr_lens.errors import ConfigError
+from safr_lens.visible import shown
 
 
 class BackboneFactory(Protocol):
@@ -26,7 +27,7 @@ def register_backbone(name: str, factory: BackboneFactory) -> None:
         ConfigError: another backbone has this name.
     """
     if _FACTORIES.setdefault(name, factory) != factory:
-        raise ConfigError(f"There is a backbone {name!r} already; register yours under another name.")
+        raise ConfigError(f"There is a backbone {shown(name)} already; register yours under another name.")
 
 
 def registered_backbones() -> tuple[str, ...]:

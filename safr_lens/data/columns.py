@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from safr_lens.errors import DataError, near_matches
-from safr_lens.visible import shown
+from safr_lens.visible import listed, shown
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document")
 LABEL_NAMES = ("label", "labels", "sentiment", "class", "target", "polarity")
@@ -29,7 +29,7 @@ def find_column(
     Raises:
         DataError: naming the columns there are and near matches.
     """
-    have = ", ".join(repr(c) for c in columns)
+    have = listed(map(shown, columns))
     if asked is not None:
         if isinstance(asked, Hashable) and asked in columns:
             return asked

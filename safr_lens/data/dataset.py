@@ -11,7 +11,7 @@ from datasets import ClassLabel, Dataset, IterableDataset
 from safr_lens.data.counts import RowCount
 from safr_lens.data.labels import distinct
 from safr_lens.errors import DataError, near_matches
-from safr_lens.visible import shown
+from safr_lens.visible import listed, shown
 
 SPLITS = ("train", "validation", "test")
 Split: TypeAlias = Dataset | IterableDataset
@@ -54,8 +54,8 @@ class TextData(Mapping[str, Split]):
             feature = (getattr(split, "features", None) or {}).get("label")
             if isinstance(feature, ClassLabel) and tuple(feature.names) != tuple(self.labels):
                 raise DataError(
-                    f"The labels of {name} are indices into {', '.join(feature.names)}, but the data states "
-                    f"{', '.join(self.labels)}. Give the classes in the order of the data."
+                    f"The labels of {name} are indices into {listed(feature.names)}, but the data states "
+                    f"{listed(self.labels)}. Give the classes in the order of the data."
                 )
 
     def __getitem__(self, split: str) -> Split:

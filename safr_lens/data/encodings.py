@@ -59,7 +59,7 @@ def find_encoding(open_bytes: Callable[[], BinaryIO], where: str, asked: str | N
 
 def name_it(encoding: str) -> str:
     """Return how the user names an encoding."""
-    return f"If it is {encoding}, say so: --encoding {encoding} (in Python: encoding={encoding!r})."
+    return f"If it is {encoding}, say so: --encoding {encoding} (in Python: encoding={shown(encoding)})."
 
 
 def _western(open_bytes: Callable[[], BinaryIO], where: str, at: int) -> str:

@@ -21,7 +21,7 @@ from safr_lens.data.labels import (
     row_label,
 )
 from safr_lens.errors import DataError, near_matches
-from safr_lens.visible import shown
+from safr_lens.visible import LONGEST_LIST, listed, shown
 
 SHOWN = 20
 CLASS = "CLASS"
@@ -60,7 +60,7 @@ def stated_labels(labels: Labels) -> StatedLabels:
     known = [label for label in stated if label is not None]
     if len(known) < len(pairs) or len(set(known)) < len(known):
         raise DataError(
-            f"Expected labels={{label: class}}, with each label of the data once; got {dict(labels)!r:.200}."
+            f"Expected labels={{label: class}}, with each label of the data once; got {shown(dict(labels), 200)}."
         )
     if all(map(is_whole, known)):
         pairs.sort(key=lambda pair: int(pair[0] or 0))
@@ -135,20 +135,20 @@ def _unknown(
 ) -> str:
     where = f"{found.where}, row {min(found.rows.get(label, 1) for label in unknown)}"
     if unknown == [HIDDEN]:
-        return f"{where}: label -1 {HIDDEN_ADVICE} The classes of {names_of} are {_listed(names)}."
+        return f"{where}: label -1 {HIDDEN_ADVICE} The classes of {names_of} are {listed(names)}."
     ordered = sorted(unknown, key=int) if all(map(is_whole, unknown)) else sorted(unknown)
     first = min(unknown, key=lambda label: found.rows.get(label, 1))
     words = (
-        f"{where}: label {shown(first)} is none of the {len(names)} classes of {names_of}: {_listed(names)}. "
-        f"The labels there are {_listed(sorted(labels))}."
+        f"{where}: label {shown(first)} is none of the {len(names)} classes of {names_of}: {listed(names)}. "
+        f"The labels there are {listed(sorted(labels))}."
     )
-    if len(unknown) > SHOWN:
+    if len(unknown) > SHOWN or sum(map(len, unknown)) > LONGEST_LIST:  # texts, perhaps
         return f"{words} Is it the right column? Name it with {column_option('label')}."
     pairs = {label: _nearest(label, names) for label in ordered}
     options = " ".join(shlex.quote(f"{label}={name}") for label, name in pairs.items())
     words += "" if is_whole(first) else near_matches(first, names)
     words += f" State what they mean: --labels {options} (in Python: load_data(..., labels={shown(pairs)}))"
-    words += f", with one of {_listed(names)} for each {CLASS}." if CLASS in pairs.values() else "."
+    words += f", with one of {listed(names)} for each {CLASS}." if CLASS in pairs.values() else "."
     return words + (f" But -1 {HIDDEN_ADVICE}" if HIDDEN in unknown else "")
 
 
@@ -156,10 +156,6 @@ def _nearest(label: str, names: Sequence[str]) -> str:
     """A class of nearly the same name, or a place for the user's own choice, since a guess could be wrong."""
     near = "" if is_whole(label) else near_matches(label, names)
     return min((name for name in names if repr(name) in near), key=lambda name: near.index(repr(name)), default=CLASS)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
 
 
 def _class_name(value: Any) -> str:
@@ -243,13 +239,13 @@ def label_readers(
         foreign = [name for name in stated.names if name not in names] if stated else []
         if foreign:
             raise DataError(
-                f"labels states the class {shown(foreign[0])}, but the model knows {_listed(names)}."
+                f"labels states the class {shown(foreign[0])}, but the model knows {listed(names)}."
                 f"{near_matches(foreign[0], names)}"
             )
     elif stated is not None:
         names, names_of = stated.names, "the stated labels"
         if len(names) < 2:
-            raise DataError(f"A classifier needs at least two classes; labels states {_listed(names) or 'none'}.")
+            raise DataError(f"A classifier needs at least two classes; labels states {listed(names) or 'none'}.")
     else:
         first = found["train"] if "train" in found else next(iter(found.values()))
         names, names_of = label_names(first), first.where.replace("The ", "the ", 1)

@@ -17,7 +17,7 @@ from torch import Tensor
 from safr_lens.data.columns import column_option
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
-from safr_lens.visible import shown
+from safr_lens.visible import listed, shown
 
 MAX_CLASSES = 1000
 HIDDEN = "-1"
@@ -179,10 +179,10 @@ def checked_names(labels: Iterable[Any]) -> tuple[str, ...]:
     try:
         names = [label_text(label) for label in given]
     except TypeError:
-        raise DataError(f"labels must be a list of class names; got {given!r:.100}.") from None
+        raise DataError(f"labels must be a list of class names; got {shown(given, 100)}.") from None
     known = tuple(name for name in names if name is not None)
     if len(known) < len(names):
-        raise DataError(f"Every class needs a name; got {given!r:.100}.")
+        raise DataError(f"Every class needs a name; got {shown(given, 100)}.")
     return tuple(distinct(known))
 
 
@@ -202,7 +202,7 @@ def distinct(labels: Iterable[Any]) -> list[Any]:
     names = list(map(str, given))
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise DataError(f"The class {shown(twice[0])} is named twice in {given!r:.100}. Name each class once.")
+        raise DataError(f"The class {shown(twice[0])} is named twice in {shown(given, 100)}. Name each class once.")
     return given
 
 
@@ -221,7 +221,7 @@ def check_labels(labels: Int[Tensor, " n_texts"], names: Sequence[str], *, may_l
         else ""
     )
     raise DataError(
-        f"The data has label {int(wrong[0])}, but the model knows {len(names)} classes: {', '.join(names)}. "
+        f"The data has label {int(wrong[0])}, but the model knows {len(names)} classes: {listed(names)}. "
         f"Pass rows such as {{'text': ..., 'label': 0}} with labels from 0 to {len(names) - 1}; "
         f"-1 stands for none{hidden}."
     )

@@ -39,7 +39,7 @@ from safr_lens.data.sources import Part, ReadOptions, find_parts, usual_splits
 from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, hash_share, shared_rows, text_key
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError, near_matches
-from safr_lens.visible import shown
+from safr_lens.visible import listed, shown
 
 LOG = logging.getLogger(__name__)
 FEATURES = Features({"text": Value("string"), "label": Value("int64")})
@@ -181,7 +181,7 @@ def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
         parts = find_parts(source[split], options)
         if set(parts) != {"train"}:
             raise DataError(
-                f"{source[split]} has the splits {', '.join(parts)}; expected one alone for {shown(split)}. Name the "
+                f"{source[split]} has the splits {listed(parts)}; expected one alone for {shown(split)}. Name the "
                 "file or folder of one split, or load all of them by its name alone."
             )
         found[split] = parts["train"]

@@ -8,6 +8,7 @@ from typing import Any
 from safr_lens.data.label_mapping import LabelReader, map_labels
 from safr_lens.data.labels import HIDDEN, FoundLabels, is_whole, row_label
 from safr_lens.errors import DataError
+from safr_lens.visible import listed, shown
 
 NO_LABEL = -1
 
@@ -53,7 +54,7 @@ class ModelLabels:
         if not self.numbered and (label not in self.classes or self.classes.index(label) != int(label)):
             raise DataError(
                 f"{WHERE}, row {row}: label {label} may be the number of a class or the name of one, since the model's "
-                f"classes are {', '.join(self.classes)}. Give names as text, as in {{'label': {label!r}}}."
+                f"classes are {listed(self.classes)}. Give names as text, as in {{'label': {shown(label)}}}."
             )
         return int(label)
 

@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset, IterableDataset
 from safr_lens.data.columns import LABEL_NAMES, TEXT_NAMES, usual_column
 from safr_lens.data.sources import SPLIT_NAMES, usual_splits
 from safr_lens.errors import DataError, TextError
-from safr_lens.visible import shown
+from safr_lens.visible import listed, shown
 
 EXPECTED = (
     "texts or rows with a text: a pandas DataFrame, a Dataset of the datasets library, a list of texts or of "
@@ -40,7 +40,7 @@ class Rows:
         """Yield the rows under the data's own names of columns."""
         for number, row in enumerate(self.read()):
             if not isinstance(row, (str, Mapping)):
-                raise DataError(f"Row {number} of the data is no text and has no 'text': {row!r:.80}.")
+                raise DataError(f"Row {number} of the data is no text and has no 'text': {shown(row, 80)}.")
             yield {"text": row} if isinstance(row, str) else row
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
@@ -49,7 +49,7 @@ class Rows:
         for number, row in enumerate(self.found()):
             text, label = names = names or _named_columns(row, f"Row {number} of the data is no text and")
             if not isinstance(row.get(text), str):
-                raise DataError(f"Row {number} of the data is no text and has no {shown(text)}: {row!r:.80}.")
+                raise DataError(f"Row {number} of the data is no text and has no {shown(text)}: {shown(row, 80)}.")
             if text == "text" and label in ("label", None):
                 yield row
             else:
@@ -107,7 +107,7 @@ def rows_of(data: Any, *, split: str | None) -> Rows:
     if isinstance(data, Iterator):
         return Rows(what, _once(data))
     if isinstance(data, (str, bytes)) or not (isinstance(data, Iterable) or hasattr(data, "__getitem__")):
-        raise DataError(f"Expected {EXPECTED}; got {type(data).__name__}: {data!r:.60}.{_hint(data)}")
+        raise DataError(f"Expected {EXPECTED}; got {type(data).__name__}: {shown(data, 60)}.{_hint(data)}")
     read = partial(iter, data)
     return CountedRows(what, read, {}, len(data)) if isinstance(data, Sized) else Rows(what, read)
 
@@ -124,7 +124,7 @@ def one_text(text: Any) -> str:
         TextError: anything else.
     """
     if not isinstance(text, str):
-        raise TextError(f"Expected one text; got {type(text).__name__}: {text!r:.60}. Pass texts one by one.")
+        raise TextError(f"Expected one text; got {type(text).__name__}: {shown(text, 60)}. Pass texts one by one.")
     return text
 
 
@@ -154,7 +154,7 @@ def _named_columns(columns: Iterable[Any], where: str) -> tuple[Any, Any]:
     if text is None:
         raise DataError(
             f"{where} has no 'text' (nor {', '.join(TEXT_NAMES[1:])}); it has "
-            f"{', '.join(map(repr, columns)) or 'nothing'}. Rename the column of texts to 'text'."
+            f"{listed(map(shown, columns)) or 'nothing'}. Rename the column of texts to 'text'."
         )
     return text, usual_column(columns, LABEL_NAMES)
 
@@ -164,7 +164,7 @@ def _chosen(data: Mapping[str, Any], split: str | None) -> Any:
     if split is not None and (split in usual or len(data) == 1):
         return usual[split] if split in usual else next(iter(data.values()))
     names = list(map(str, data))
-    raise DataError(f"The data has the splits {', '.join(names)}; name one of them, as in data[{shown(names[0])}].")
+    raise DataError(f"The data has the splits {listed(names)}; name one of them, as in data[{shown(names[0])}].")
 
 
 def _of_columns(what: str, data: Mapping[Any, Any]) -> Rows:
@@ -172,11 +172,12 @@ def _of_columns(what: str, data: Mapping[Any, Any]) -> Rows:
     for name, values in columns.items():
         if isinstance(values, (str, bytes)) or not isinstance(values, Sized):
             raise DataError(
-                f"Expected {EXPECTED}; got a dictionary whose {shown(name)} is {values!r:.60}. Put a row in a list."
+                f"Expected {EXPECTED}; got a dictionary whose {shown(name)} is {shown(values, 60)}. "
+                "Put a row in a list."
             )
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{shown(name)}: {n}" for name, n in lengths.items())
+        found = listed(f"{shown(name)}: {n}" for name, n in lengths.items())
         raise DataError(f"Expected columns of one length; {what} has those of lengths {found}.")
     n_rows = next(iter(lengths.values()), 0)
 
@@ -211,4 +212,4 @@ def _once(data: Iterator[Any]) -> Callable[[], Iterator[Any]]:
 def _hint(data: Any) -> str:
     if not isinstance(data, str):
         return ""
-    return f" Put texts in a list, as in [{data!r:.30}], or load a file or named data set with load_data."
+    return f" Put texts in a list, as in [{shown(data, 30)}], or load a file or named data set with load_data."

@@ -123,7 +123,7 @@ class TextTokenizer:
                 raise TextError(_no_token(text))
             if len(ids) > room and not truncate:
                 raise TextError(
-                    f"A text has {len(ids):,} tokens, but the model reads at most {room:,}: {text!r:.60}... "
+                    f"A text has {len(ids):,} tokens, but the model reads at most {room:,}: {shown(text, 60)}... "
                     "Shorten it, or cut it with --truncate (in Python: truncate=True)."
                 )
             pieces = [text[a:b] or token for (a, b), token in zip(raw.offsets[:room], raw.tokens[:room], strict=True)]
@@ -195,13 +195,13 @@ def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
 def _clean(texts: Sequence[str]) -> list[str]:
     for text in texts:
         if not isinstance(text, str):
-            raise TextError(f"Expected a text, got {type(text).__name__}: {text!r:.60}")
+            raise TextError(f"Expected a text, got {type(text).__name__}: {shown(text, 60)}")
     # composed here and not by the tokenizer alone, whose offsets would lose the accents of decomposed letters
     return [unicodedata.normalize("NFC", without_surrogates(text)) for text in texts]
 
 
 def _no_token(text: str) -> str:
-    return f"A text has no token: {text!r:.60}. Expected at least one word."
+    return f"A text has no token: {shown(text, 60)}. Expected at least one word."
 
 
 def train_tokenizer(

@@ -13,6 +13,7 @@ from safr_lens.measures.measurement import Inputs, Measurement
 from safr_lens.measures.scores import Scorer, over_neurons
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 from safr_lens.measures.streams.registered import STREAMS, StreamSetup
+from safr_lens.visible import shown
 
 DIRECTIONS = ("higher", "lower", "neither")
 
@@ -127,11 +128,11 @@ def register_measure(measure: Measure, *, replace: bool = False) -> Measure:
     """
     check_choice("better", measure.better, DIRECTIONS)
     if not measure.name.isidentifier():
-        raise ConfigError(f"A measure's name is a column: letters, digits and underscores; got {measure.name!r}.")
+        raise ConfigError(f"A measure's name is a column: letters, digits and underscores; got {shown(measure.name)}.")
     if (measure.compute is None) == (measure.scores is None):
-        raise ConfigError(f"Measure {measure.name!r}: expected either compute or scores.")
+        raise ConfigError(f"Measure {shown(measure.name)}: expected either compute or scores.")
     if measure.name in MEASURES and not replace:
-        raise ConfigError(f"There is a measure {measure.name!r} already. Give another name, or replace=True.")
+        raise ConfigError(f"There is a measure {shown(measure.name)} already. Give another name, or replace=True.")
     unregister_measure(measure.name)
     ordered = sorted([*MEASURES.values(), measure], key=lambda one: one.order)
     MEASURES.clear()

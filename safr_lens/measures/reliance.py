@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.activations.means import averaged
-from safr_lens.activations.stream import stream_activations, text_batches
+from safr_lens.activations.stream import text_batches
 from safr_lens.backbones.edits import Edits, is_edited
 from safr_lens.data.rows import Data
 from safr_lens.errors import ConfigError
+from safr_lens.measures.finite import finite_activations
 from safr_lens.measures.predictions import Evaluation, Predictions, evaluate, predict_split
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
@@ -146,7 +147,7 @@ def _replacements(
     names = [model.adapter.mlp_output(layer) for layer in layers]
     if means is None:
         process, n_processes = process_share()
-        stream = stream_activations(model, split, names, process=process, n_processes=n_processes)
+        stream = finite_activations(model, split, names, process=process, n_processes=n_processes)
         means = averaged(stream, names, shared=True)
     known = {name: means[name].to(model.device) for name in names}
     zeros = {name: torch.zeros_like(mean) for name, mean in known.items()}

@@ -12,8 +12,8 @@ from torch import Tensor
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.corpus_statistics import CorpusStatistics, corpus_statistics
 from safr_lens.activations.means import RunningMeans
-from safr_lens.activations.stream import Data, stream_activations
-from safr_lens.measures.finite import check_finite
+from safr_lens.activations.stream import Data
+from safr_lens.measures.finite import finite_activations
 from safr_lens.measures.nulls import shuffled
 from safr_lens.measures.streams.ablation import AblationEffects, AblationStream, MlpReadout
 from safr_lens.measures.streams.activity import Activity, NeuronActivity
@@ -112,7 +112,7 @@ def collect_statistics(
     hooks += [backbone.residual(layer)] if streams.ablation is not None else []
     process, n_processes = process_share()
     done = 0
-    for batch in stream_activations(model, data, hooks, process=process, n_processes=n_processes):
+    for batch in finite_activations(model, data, hooks, process=process, n_processes=n_processes):
         streams.update(batch)
         done += len(batch.example) * n_processes
         if on_texts:
@@ -162,8 +162,6 @@ class _Streams:
 
     def update(self, batch: ActivationBatch) -> None:
         corpus, backbone, layer = self.corpus, self.backbone, self.layer
-        for name, value in batch.activations.items():
-            check_finite(name, value)
         place = shuffled(batch.example, corpus.n_texts, seed=self.seed)
         read = ReadTexts(
             neurons=batch.activations[backbone.readable_neurons(layer)].float(),

@@ -11,6 +11,7 @@ from safr_lens.backbones.hook_points import ActivationCache
 from safr_lens.backbones.pre_norm import PreNormAdapter
 from safr_lens.errors import HookError, near_matches
 from safr_lens.models.config import ModelConfig
+from safr_lens.visible import listed, shown
 
 READS = 'With readout="neurons" the logits read the output of the last MLP alone, and not the residual stream'
 EXACT = "model.decompose(text) gives the logits as an exact sum over tokens, neurons and all else"
@@ -193,12 +194,12 @@ class ClassifierCache(ActivationCache):
         if isinstance(classes, str):
             if classes not in labels:
                 raise HookError(
-                    f"The model has no class {classes!r}: {', '.join(labels)}.{near_matches(classes, labels)}"
+                    f"The model has no class {shown(classes)}: {listed(labels)}.{near_matches(classes, labels)}"
                 )
             return labels.index(classes)
         low, high = (int(classes.min()), int(classes.max())) if isinstance(classes, Tensor) else (classes, classes)
         if low < 0 or high >= len(labels):
             raise HookError(
-                f"logit_attrs takes classes (0 to {len(labels) - 1}, or {', '.join(labels)}) for tokens; got {classes}."
+                f"logit_attrs takes classes (0 to {len(labels) - 1}, or {listed(labels)}) for tokens; got {classes}."
             )
         return classes

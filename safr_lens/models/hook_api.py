@@ -54,7 +54,7 @@ class CheckedHooks(HookedRootModule):
 
     def _switch(self, option: str, on: bool) -> None:
         if option not in {SWITCHES.get(name.rsplit(".")[-1]) for name in self.hook_dict}:
-            raise HookError(f"The model's backbone, {type(self.backbone).__name__}, has no option {option!r}.")
+            raise HookError(f"The model's backbone, {type(self.backbone).__name__}, has no option {shown(option)}.")
         other = {"use_attn_in": "use_split_qkv_input", "use_split_qkv_input": "use_attn_in"}.get(option)
         if on and other and getattr(self.backbone.cfg, other):
             raise HookError(
@@ -78,13 +78,15 @@ class CheckedHooks(HookedRootModule):
                     f"See model.hook_dict for all {len(self.hook_dict)}."
                 )
             if option := self._switch_of(name):
-                raise HookError(f"The hook point {name!r} is switched off. Switch it on with model.set_{option}(True).")
+                raise HookError(
+                    f"The hook point {shown(name)} is switched off. Switch it on with model.set_{option}(True)."
+                )
 
     def check_met(self, names: Iterable[str], seen: Container[str]) -> None:
         """Raise a HookError for the first name that a forward pass has not met."""
         for name in names:
             if name not in seen:
-                raise HookError(f"The model's forward pass never meets the hook point {name!r}.")
+                raise HookError(f"The model's forward pass never meets the hook point {shown(name)}.")
 
     def _checked(self, name: str | Callable[[str], bool]) -> None:
         if isinstance(name, str):

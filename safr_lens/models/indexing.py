@@ -8,6 +8,7 @@ from typing import Any
 
 from safr_lens.errors import ConfigError
 from safr_lens.models.classifier import HookedClassifier
+from safr_lens.visible import shown
 
 Neurons = int | Iterable[int]
 
@@ -72,4 +73,4 @@ def _whole_number(what: str, value: Any) -> int:
             return operator.index(value)
     except TypeError:
         pass
-    raise ConfigError(f"A {what} is a whole number; got {value!r:.60}.")
+    raise ConfigError(f"A {what} is a whole number; got {shown(value, 60)}.")

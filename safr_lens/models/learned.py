@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from safr_lens.visible import listed
+
 
 def learned_state(model: nn.Module) -> dict[str, Tensor]:
     """Return the state of a model without its frozen parameters.
@@ -26,5 +28,5 @@ def load_learned(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """
     differing = learned_state(model).keys() ^ state.keys()
     if differing:
-        raise RuntimeError(f"the state and the model do not share {', '.join(sorted(differing))}")
+        raise RuntimeError(f"the state and the model do not share {listed(sorted(differing))}")
     model.load_state_dict(dict(state), strict=False)

@@ -23,6 +23,7 @@ from safr_lens.models.config import ModelConfig
 from safr_lens.models.hook_api import CheckedHooks
 from safr_lens.models.inputs import encoded
 from safr_lens.models.pretrained import of_hf_classifier, on_pretrained_encoder
+from safr_lens.visible import shown
 
 
 class LoadableClassifier(CheckedHooks):
@@ -34,7 +35,7 @@ class LoadableClassifier(CheckedHooks):
         super().__init__()
         distinct(labels)
         if len(labels) < 2:
-            raise ConfigError(f"A classifier needs at least two labels; got {list(labels)!r}.")
+            raise ConfigError(f"A classifier needs at least two labels; got {shown(list(labels))}.")
         self.config = config
         self.tokenizer = tokenizer
         self.labels = tuple(without_surrogates(str(label)) for label in labels)

@@ -16,6 +16,7 @@ from safr_lens.backbones.pretrained.load import load_classifier, load_encoder
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 from safr_lens.models.config import LAST, READOUTS, ModelConfig
+from safr_lens.visible import shown
 
 Model = TypeVar("Model", bound=nn.Module)
 BACKBONE_READOUTS = ("neuron_head", *READOUTS)
@@ -94,11 +95,11 @@ def check_act_fn(act_fn: str, k: int | None, readout: str) -> None:
     """Raise a ConfigError for neurons that are not the encoder's own, where no head is there to have them."""
     if readout != "neuron_head" and (act_fn != "relu" or k is not None):
         raise ConfigError(
-            f"act_fn and k have no meaning with a pretrained backbone and readout={readout!r}, which reads the "
+            f"act_fn and k have no meaning with a pretrained backbone and readout={shown(readout)}, which reads the "
             "encoder's own neurons. Leave them out, or use readout='neuron_head'."
         )
     if act_fn not in HEAD_ACT_FNS:
         raise ConfigError(
             f"act_fn has no meaning with a pretrained backbone, other than {', '.join(HEAD_ACT_FNS)} of a neuron head; "
-            f"got {act_fn!r}."
+            f"got {shown(act_fn)}."
         )

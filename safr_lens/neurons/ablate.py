@@ -11,13 +11,15 @@ from torch import Tensor
 
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.means import averaged
-from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.activations.stream import Data
 from safr_lens.backbones.edits import Edits
 from safr_lens.checks import check_choice, check_seed
 from safr_lens.errors import ConfigError
+from safr_lens.measures.finite import finite_activations
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import Neurons, checked_layers
 from safr_lens.neurons.reference import N_REFERENCE, sampled
+from safr_lens.visible import shown
 
 MODES = ("zero", "mean", "resample")
 Rows = Float[Tensor, "n_rows d_mlp"]
@@ -72,9 +74,9 @@ def ablate(
     check_choice("mode", mode, MODES)
     chosen = checked_layers(model, neurons, layer)
     if mode != "zero" and data is None:
-        raise ConfigError(f"mode {mode!r} takes its values from texts; name them with data=...")
+        raise ConfigError(f"mode {shown(mode)} takes its values from texts; name them with data=...")
     names = [model.adapter.neurons(number) for number in chosen]
-    stream = stream_activations(model, data, names) if mode != "zero" else ()
+    stream = finite_activations(model, data, names) if mode != "zero" else ()
     with replaced(model, chosen, replacements(model, stream, chosen, mode=mode, seed=seed), seed=seed):
         yield model
 

@@ -12,11 +12,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from safr_lens.activations.batch import ActivationBatch
-from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.activations.stream import Data
 from safr_lens.errors import ConfigError, DataError
+from safr_lens.measures.finite import finite_activations
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.rounding import leading_digits
 from safr_lens.neurons.sampling import DrawnSample, token_draws
+from safr_lens.visible import shown
 
 Concept = Sequence[bool] | Sequence[Sequence[bool]] | Set[str] | Callable[[str], bool]
 MIN_EACH = 4
@@ -105,7 +107,7 @@ def concept_samples(
     positives, negatives = DrawnSample(max_samples // 2), DrawnSample(max_samples)
     counts = {True: 0, False: 0}
     n_texts = 0
-    for batch in stream_activations(model, data, name := model.adapter.readable_neurons(layer)):
+    for batch in finite_activations(model, data, name := model.adapter.readable_neurons(layer)):
         n_texts += len(batch.example)
         neurons, example, draws = _rows(batch, batch.activations[name].float(), labeller.level, seed)
         labels = labeller.of_batch(batch)
@@ -156,8 +158,8 @@ def _flags(entries: Iterable[Any], text: int | None) -> list[bool]:
         if not isinstance(flag, (bool, int)) or flag not in (0, 1):
             where = f"entry {place}" if text is None else f"token {place} of text {text}"
             raise DataError(
-                f"concept_labels must hold True or False (1 or 0); got {flag!r:.60} at {where}. For one of several "
-                "classes, compare: [label == 2 for label in labels]."
+                f"concept_labels must hold True or False (1 or 0); got {shown(flag, 60)} at {where}. For one of "
+                "several classes, compare: [label == 2 for label in labels]."
             )
     return [bool(flag) for flag in flags]
 

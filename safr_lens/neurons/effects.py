@@ -10,11 +10,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from safr_lens.activations.stream import Data, stream_activations, text_batches
+from safr_lens.activations.stream import Data, text_batches
 from safr_lens.checks import check_choice
 from safr_lens.data.labelled_rows import labelled_rows
 from safr_lens.data.labels import check_labels
 from safr_lens.data.tokenized import tokenized_once
+from safr_lens.measures.finite import check_finite, finite_activations
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
@@ -80,7 +81,7 @@ def ablation_effects(
     names = (model.adapter.neurons(layer),)
     if reference is None:
         reference = rows_of_texts
-    stream = stream_activations(model, reference, names)
+    stream = finite_activations(model, reference, names)
     rows = replacements(model, stream, [layer], mode=mode, seed=seed)
     intact = _logits(model, rows_of_texts)
     effects = []
@@ -113,4 +114,5 @@ def _logits(model: HookedClassifier, data: Data) -> Float[Tensor, "n_texts n_cla
         batch = batch.to(model.device)
         with evaluating(model):
             pieces.append(model(batch.tokens, batch.mask, log_odds=log_odds).logits)
+        check_finite("the logits", pieces[-1])
     return torch.cat(pieces).double().cpu()

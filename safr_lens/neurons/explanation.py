@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from jaxtyping import Bool, Float, Int
@@ -13,6 +14,7 @@ from safr_lens.data.rows import one_text
 from safr_lens.data.unknown import is_unknown, named_tokens, text_warning
 from safr_lens.errors import ConfigError
 from safr_lens.measures.attribution import Attribution, attribution, margin
+from safr_lens.measures.finite import check_finite
 from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
@@ -154,6 +156,7 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
     Raises:
         ConfigError: an explanation by another model.
         TextError: a text that the model cannot read.
+        NotFiniteError: an activation, a logit or a part of one that is NaN or infinite.
 
     >>> from safr_lens import HookedClassifier, ModelConfig, token_table, train_tokenizer
     >>> tokenizer = train_tokenizer(["a good film"], min_frequency=1)
@@ -188,6 +191,10 @@ def explain(model: HookedClassifier, text: str | TextExplanation, *, truncate: b
             parts = decomposed(backbone, components, logits, weights=weights, tokens=pieces, labels=model.labels)
         else:
             parts = linearized(model, tokens, mask, words=pieces)
+    for name in dict.fromkeys([*chain.from_iterable(zip(patterns, neurons, strict=True)), *points]):
+        check_finite(name, seen[name])
+    check_finite("the logits", parts.logits)
+    check_finite("the evidence", parts.neurons)
     parts = _by_word(parts, words)
     predicted = int(parts.logits.argmax())
     return TextExplanation(

@@ -13,6 +13,7 @@ from safr_lens.errors import ConfigError
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.table import written
+from safr_lens.visible import listed, shown
 
 FROM = "Expected a table of neuron_table(model, data)"
 SHOWN = 5
@@ -37,7 +38,7 @@ def checked_table(model: HookedClassifier, table: pd.DataFrame, *, layer: int = 
     table = table.reset_index() if table.index.name == "neuron" else table
     for column in ("neuron", "top_words"):
         if column not in table:
-            raise ConfigError(f"{FROM}; this one has no column {column!r}, but {', '.join(map(str, table))}.")
+            raise ConfigError(f"{FROM}; this one has no column {shown(column)}, but {listed(table)}.")
     numbers = pd.to_numeric(table["neuron"], errors="coerce")
     _check_numbers(table["neuron"][numbers.isna() | (numbers % 1 != 0)].tolist(), "no numbers")
     numbers = numbers.astype("int64")
@@ -51,10 +52,9 @@ def checked_table(model: HookedClassifier, table: pd.DataFrame, *, layer: int = 
 
 
 def _check_numbers(wrong: Iterable[Any], what: str) -> None:
-    listed = list(wrong)
-    if listed:
-        more = f" and {len(listed) - SHOWN:,} more" if len(listed) > SHOWN else ""
-        raise ConfigError(f"{FROM}; in its column 'neuron', {', '.join(map(repr, listed[:SHOWN]))}{more} are {what}.")
+    numbers = list(wrong)
+    if numbers:
+        raise ConfigError(f"{FROM}; in its column 'neuron', {listed(map(shown, numbers), most=SHOWN)} are {what}.")
 
 
 def _words(value: Any, number: int) -> list[str]:

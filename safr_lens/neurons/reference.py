@@ -9,8 +9,9 @@ from torch import Tensor
 
 from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.means import averaged
-from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.activations.stream import Data
 from safr_lens.checks import check_number
+from safr_lens.measures.finite import finite_activations
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.sampling import DrawnSample, token_draws
@@ -48,7 +49,7 @@ def reference_neurons(
     """
     check_number("n", n, low=1, whole=True)
     name = model.adapter.neurons(checked_layer(model, layer))
-    return sampled(stream_activations(model, data, name), [name], n=n, seed=seed)[name]
+    return sampled(finite_activations(model, data, name), [name], n=n, seed=seed)[name]
 
 
 def mean_neurons(model: HookedClassifier, data: Data, *, layer: int = -1) -> Float[Tensor, " d_mlp"]:
@@ -71,7 +72,7 @@ def mean_neurons(model: HookedClassifier, data: Data, *, layer: int = -1) -> Flo
     torch.Size([32])
     """
     name = model.adapter.neurons(checked_layer(model, layer))
-    return averaged(stream_activations(model, data, name), [name])[name]
+    return averaged(finite_activations(model, data, name), [name])[name]
 
 
 def sampled(

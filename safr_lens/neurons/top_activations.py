@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.activations.stream import Data
 from safr_lens.checks import check_number
 from safr_lens.data.labelled_rows import labelled_rows
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError
+from safr_lens.measures.finite import finite_activations
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
 from safr_lens.models.words import words_of
@@ -66,7 +67,7 @@ def top_activations(
         raise DataError("The data can be read only once, but its texts are read again to be shown; pass a list.")
     top = TopActivations(k, len(chosen))
     data = labelled_rows(data, model.labels)
-    for batch in stream_activations(model, data, name):
+    for batch in finite_activations(model, data, name):
         top.update(batch.activations[name][:, chosen].cpu(), batch.example[batch.rows].cpu(), batch.positions.cpu())
     # torchmetrics makes a number of a tensor with one entry
     strongest = TopTokens(*(part.reshape(k, len(chosen)) for part in top.compute()))

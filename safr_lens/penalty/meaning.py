@@ -9,6 +9,7 @@ from safr_lens.errors import ConfigError, near_matches
 from safr_lens.penalty.pairs import Pairs
 from safr_lens.penalty.registry import own_settings, registered_terms, weight_name
 from safr_lens.penalty.schedule import Schedule, as_schedule
+from safr_lens.visible import shown
 
 
 def setting_names() -> list[str]:
@@ -24,7 +25,7 @@ def check_meaning(site: str, settings: Mapping[str, Any]) -> None:
     for name in settings:
         if name not in known:
             raise ConfigError(
-                f"Unknown setting {name!r} of the penalty.{near_matches(name, known)} Known: {', '.join(known)}."
+                f"Unknown setting {shown(name)} of the penalty.{near_matches(name, known)} Known: {', '.join(known)}."
             )
         if name in lost:
             raise ConfigError(f"{name} would be ignored: {lost[name]}. Leave it out, or change the others.")
@@ -52,7 +53,7 @@ def meaningless(site: str, settings: Mapping[str, Any]) -> dict[str, str]:
             reasons[weight_name(term)] = f'no term of site="{site}" has this name'
         for name in own_settings(term):
             if not any(name in own_settings(one) for one in active):
-                reasons[name] = f"the term {term.name!r} is not in use"
+                reasons[name] = f"the term {shown(term.name)} is not in use"
     reasons |= dict.fromkeys(Pairs.meaningless(settings), "the choice of pairs and scope leaves it without a use")
     if not any("compared" in term.needs for term in active):
         reasons |= dict.fromkeys((*Pairs.names(), "gates"), f'no term compares tokens at site="{site}"')

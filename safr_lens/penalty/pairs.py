@@ -9,6 +9,7 @@ from typing import Any
 
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
+from safr_lens.visible import shown
 
 CHOICES = {
     "pairs": ("attention", "words"),
@@ -67,7 +68,8 @@ word_threshold=None, batch_tokens=None)
                 object.__setattr__(self, name, default if value is None else value)
             elif value is not None:
                 raise ConfigError(
-                    f"{name} has no meaning with {choice}={chosen!r}. Leave it out, or use {choice}={wanted!r}."
+                    f"{name} has no meaning with {choice}={shown(chosen)}. Leave it out, or use "
+                    f"{choice}={shown(wanted)}."
                 )
         if self.threshold is not None:
             check_number("threshold", self.threshold, low=0.0)

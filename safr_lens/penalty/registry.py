@@ -10,6 +10,7 @@ from safr_lens.penalty.inputs import NEEDS
 from safr_lens.penalty.pairs import Pairs
 from safr_lens.penalty.schedule import as_schedule
 from safr_lens.penalty.term import Term
+from safr_lens.visible import shown
 
 _TERMS: list[type[Term]] = []
 OWN_SETTINGS = ("site", "layers", "gates", "preset", *Pairs.names())
@@ -26,14 +27,16 @@ def register_term(term: type[Term]) -> type[Term]:
         raise ConfigError(f"{term.__name__} has no method value(inputs), which gives the term of a batch.")
     for need in term.needs:
         if need not in NEEDS:
-            raise ConfigError(f"{term.name} needs {need!r}; known: {', '.join(NEEDS)}.{near_matches(need, NEEDS)}")
+            raise ConfigError(f"{term.name} needs {shown(need)}; known: {', '.join(NEEDS)}.{near_matches(need, NEEDS)}")
     if term.name == "cross_entropy" or any(
         term.name == one.name and (None in (term.site, one.site) or term.site == one.site) for one in _TERMS
     ):
-        raise ConfigError(f"There is a term {term.name!r} already; give this one another name.")
+        raise ConfigError(f"There is a term {shown(term.name)} already; give this one another name.")
     for name in own_settings(term):
         if name in OWN_SETTINGS or any(name in own_settings(one) for one in _TERMS if one.name != term.name):
-            raise ConfigError(f"The setting {name!r} of the term {term.name!r} is another's already; rename it.")
+            raise ConfigError(
+                f"The setting {shown(name)} of the term {shown(term.name)} is another's already; rename it."
+            )
     as_schedule(weight_name(term), term.weight)
     _TERMS.append(term)
     return term

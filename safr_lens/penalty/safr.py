@@ -25,6 +25,7 @@ from safr_lens.penalty.presets import PRESETS, preset_fields
 from safr_lens.penalty.registry import own_settings, registered_terms, sites
 from safr_lens.penalty.schedule import Schedule
 from safr_lens.penalty.term import Term
+from safr_lens.visible import shown
 
 GATES = ("shared", "apart")
 
@@ -253,7 +254,7 @@ def _checked_layers(layers: Sequence[int] | None) -> tuple[int, ...] | None:
     if layers is None:
         return None
     if not isinstance(layers, Sequence) or isinstance(layers, str) or not layers:
-        raise ConfigError(f"layers must be a list of layers such as [0]; got {layers!r}.")
+        raise ConfigError(f"layers must be a list of layers such as [0]; got {shown(layers)}.")
     for layer in layers:
         check_number("layers", layer, low=0, whole=True)
     return tuple(layers)

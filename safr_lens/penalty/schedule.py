@@ -9,6 +9,7 @@ from typing import Any
 
 from safr_lens.checks import check_number, strict_kwargs
 from safr_lens.errors import ConfigError
+from safr_lens.visible import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,6 @@ def as_schedule(name: str, value: Any) -> Schedule:
         try:
             return Schedule(**strict_kwargs(Schedule, value, what=name))
         except TypeError:
-            raise ConfigError(f"{name} as a schedule needs start, end and epochs; got {dict(value)!r}.") from None
+            raise ConfigError(f"{name} as a schedule needs start, end and epochs; got {shown(dict(value))}.") from None
     check_number(name, value, low=0.0)
     return Schedule(start=float(value), end=float(value), epochs=0.0)

@@ -15,6 +15,7 @@ from safr_lens.runs.analyze_run import analyze_run
 from safr_lens.runs.measured_data import MeasuredData, measured_data
 from safr_lens.runs.seen import seen_sentence
 from safr_lens.views.view import View
+from safr_lens.visible import listed
 
 
 def report(
@@ -121,5 +122,5 @@ def _loaded(run: str | Path, baseline: str | Path | None) -> list[ReportedRun]:
         raise ConfigError(f"{run} is run and baseline at once; name two different runs.")
     labels = [one.model.labels for one in loaded]
     if labels[0] != labels[1]:
-        raise ConfigError(f"The runs know other classes: {', '.join(labels[0])} and {', '.join(labels[1])}.")
+        raise ConfigError(f"The runs know other classes: {listed(labels[0])} and {listed(labels[1])}.")
     return loaded

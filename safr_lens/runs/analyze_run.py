@@ -20,6 +20,7 @@ from safr_lens.runs.measured_data import MeasuredData, measured_data
 from safr_lens.runs.record import run_record
 from safr_lens.runs.seen import seen_warnings
 from safr_lens.training.metrics import as_dict
+from safr_lens.visible import listed
 from safr_lens.word_vectors.resolve import Embeddings, vectors_of_texts
 
 
@@ -78,7 +79,7 @@ def analyze_runs(
     models = {run: on_own_device(HookedClassifier.from_pretrained(run)) for run in runs}
     classes = {model.labels for model in models.values()}
     if len(classes) > 1:
-        raise ConfigError(f"The runs know other classes: {' and '.join(', '.join(one) for one in sorted(classes))}.")
+        raise ConfigError(f"The runs know other classes: {' and '.join(listed(one) for one in sorted(classes))}.")
     data = measured_data(
         source,
         split,

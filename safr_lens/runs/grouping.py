@@ -9,6 +9,7 @@ from pathlib import Path
 from safr_lens.documents import read_json
 from safr_lens.errors import ConfigError
 from safr_lens.training.run_folder import METRICS
+from safr_lens.visible import listed
 
 
 def grouped_runs(runs: Sequence[str]) -> dict[str, list[str]]:
@@ -25,7 +26,7 @@ def grouped_runs(runs: Sequence[str]) -> dict[str, list[str]]:
         groups.setdefault(_without_seed(run), []).append(run)
     if len(groups) < 2:
         raise ConfigError(
-            f"A comparison needs at least two runs with different settings; {', '.join(runs)} "
+            f"A comparison needs at least two runs with different settings; {listed(runs)} "
             f"{'is one run' if len(runs) == 1 else 'differ in their seeds alone'}."
         )
     return {

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from safr_lens.visible import listed
+
 STEPS = "steps"
 
 
@@ -68,7 +70,7 @@ class WeightAverage:
         """
         names = {STEPS, *self._parameters}
         if set(state) != names:
-            raise ValueError(f"the mean of the weights lacks {', '.join(sorted(names ^ set(state)))}")
+            raise ValueError(f"the mean of the weights lacks {listed(sorted(names ^ set(state)))}")
         self._steps = int(state[STEPS])
         for name, mean in self._means.items():
             mean.copy_(state[name])

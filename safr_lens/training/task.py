@@ -22,6 +22,7 @@ from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig, uses_words
 from safr_lens.training.metrics import describe
+from safr_lens.visible import listed, shown
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 from safr_lens.word_vectors.table import checksum
 
@@ -99,7 +100,9 @@ def _check_meaning(model: HookedClassifier, data: TextData, config: TrainConfig,
         raise ConfigError('site="embedding" would change the token embedding, which is frozen; use site="neurons".')
     if config.k_epochs is not None and model.top_k is None:
         act_fn = model.config.act_fn
-        raise ConfigError(f"k_epochs has no meaning with act_fn={act_fn!r}. Leave it out, or use act_fn='topk' and k.")
+        raise ConfigError(
+            f"k_epochs has no meaning with act_fn={shown(act_fn)}. Leave it out, or use act_fn='topk' and k."
+        )
     if config.warmup is not None and data.streaming:
         raise ConfigError("warmup needs data whose number of texts is known; leave out warmup, or streaming.")
     if config.gradient_checkpointing and (encoder_of(model.adapter) is None or model.config.freeze == "all"):
@@ -122,9 +125,10 @@ def _check_data(model: HookedClassifier, data: TextData) -> None:
             "Load the data with classes=model.labels, which orders them as the model does."
             if set(data.labels) == set(model.labels)
             else "State what the labels mean when you load the data: labels=model.labels if label 0 is the class "
-            f"{model.labels[0]!r} and so on, else labels={{{data.labels[0]!r}: {model.labels[0]!r}, ...}}."
+            f"{shown(model.labels[0])} and so on, else "
+            f"labels={{{shown(data.labels[0])}: {shown(model.labels[0])}, ...}}."
         )
         raise DataError(
-            f"The data has {len(data.labels)} classes ({', '.join(data.labels)}), but the model has "
-            f"{len(model.labels)} ({', '.join(model.labels)}). {how}"
+            f"The data has {len(data.labels)} classes ({listed(data.labels)}), but the model has "
+            f"{len(model.labels)} ({listed(model.labels)}). {how}"
         )

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import torch
 
-from safr_lens.activations.stream import Data, stream_activations
+from safr_lens.activations.stream import Data
 from safr_lens.analysis import Analysis
 from safr_lens.checks import check_number
 from safr_lens.data.texts import Texts
 from safr_lens.measures.estimate import jackknife
+from safr_lens.measures.finite import finite_activations
 from safr_lens.measures.registry import neuron_measures
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
@@ -152,7 +153,7 @@ def _histogram(model: HookedClassifier, data: Data, number: int, layer: int, hig
     edges = torch.linspace(0.0, high * (1 + 1e-6), N_BINS + 1)
     counts = torch.zeros(len(model.labels) + 1, N_BINS)
     name = model.adapter.readable_neurons(layer)
-    for batch in stream_activations(model, data, name):
+    for batch in finite_activations(model, data, name):
         values = batch.activations[name][:, number].float().cpu()
         labels = batch.labels[batch.rows].cpu()
         for place in range(-1, len(model.labels)):  # -1 stands for texts without a label

@@ -10,6 +10,7 @@ from typing import Any
 from safr_lens.atomic import write_text
 from safr_lens.views.notebook import fragment
 from safr_lens.views.rendering import Rendered, bundle, render, style
+from safr_lens.visible import shown
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class View:
     content: Any = field(repr=False)
 
     def __repr__(self) -> str:
-        return f"View({self.title!r})"
+        return f"View({shown(self.title)})"
 
     def rendered(self, prefix: str, *, heading: str = "h2") -> Rendered:
         """Return the view as a part of a page.

@@ -15,6 +15,7 @@ from safr_lens.data.rows import holds_rows
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import PAD, UNK, TextTokenizer, train_tokenizer, without_surrogates
 from safr_lens.errors import ConfigError, FewWordsError, TextError
+from safr_lens.visible import shown
 from safr_lens.word_vectors.cooccurrence import cooccurrence, positive_pmi
 from safr_lens.word_vectors.singular_vectors import centred_unit_rows
 from safr_lens.word_vectors.vectors import WordVectors
@@ -97,7 +98,7 @@ def word_vectors(
 
 def _check(texts: Iterable[str], **at_least_one: int) -> None:
     if isinstance(texts, str) or not isinstance(texts, Iterable):
-        raise ConfigError(f"Expected a list of texts; got {type(texts).__name__}: {texts!r:.60}")
+        raise ConfigError(f"Expected a list of texts; got {type(texts).__name__}: {shown(texts, 60)}")
     for name, value in at_least_one.items():
         if value < 1:
             raise ConfigError(f"Expected {name} of at least 1; got {value}.")
@@ -115,7 +116,7 @@ def _encode(texts: Iterator[str], tokenizer: TextTokenizer) -> Iterator[list[int
     while part := list(islice(texts, TEXTS_AT_ONCE)):
         for text in part:
             if not isinstance(text, str):
-                raise TextError(f"Expected a text, got {type(text).__name__}: {text!r:.60}")
+                raise TextError(f"Expected a text, got {type(text).__name__}: {shown(text, 60)}")
         # TextTokenizer.encode_batch refuses texts without a word, which are nothing to stop at here
         clean = [unicodedata.normalize("NFC", without_surrogates(text)) for text in part]
         for encoding in tokenizer.tokenizer.encode_batch_fast(clean, add_special_tokens=False):

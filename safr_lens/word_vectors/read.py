@@ -16,6 +16,7 @@ from safr_lens.checks import checked_path
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.documents import parse_json, read_text
 from safr_lens.errors import ConfigError, first_line, near_matches
+from safr_lens.visible import listed, shown
 from safr_lens.word_vectors.from_texts import special_ids
 from safr_lens.word_vectors.unit_rows import unit_rows
 from safr_lens.word_vectors.vectors import WordVectors
@@ -76,10 +77,10 @@ def read_word_vectors(path: str | Path, tokenizer: TextTokenizer, *, centre: boo
         vectors -= vectors[list(kept)].mean(0)
     unit, known = unit_rows(vectors)
     if int(known.sum()) < 2:
-        shown = ", ".join(repr(word) for word in words[2:5])
         raise ConfigError(
             f"{path} knows {int(known.sum())} of the tokenizer's {len(words):,} entries; expected at least two with a "
-            f"finite vector other than zero. Is it of another language? The entries are spelled like {shown}."
+            f"finite vector other than zero. Is it of another language? The entries are spelled like "
+            f"{listed(map(shown, words[2:5]))}."
         )
     unit[~known] = torch.nan
     counts = torch.zeros(len(words), dtype=torch.int64)
@@ -167,7 +168,7 @@ def _array_rows(path: Path) -> Iterator[tuple[str, Row]]:
                 names = list(tensors.keys())
                 name = names[0] if len(names) == 1 else "vectors"
                 if name not in names:
-                    raise ConfigError(f"{path} holds {', '.join(names)}; expected one tensor, or one called vectors.")
+                    raise ConfigError(f"{path} holds {listed(names)}; expected one tensor, or one called vectors.")
                 rows = tensors.get_tensor(name).float().numpy()
     except (OSError, ValueError, SafetensorError) as error:
         raise ConfigError(f"{path} is no array of word vectors: {' '.join(str(error).split())}") from None
@@ -181,16 +182,16 @@ def _array_rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _word_list(path: Path) -> list[str]:
     names = [f"{path.stem}.words.txt", f"{path.stem}.words.json", "words.txt", "words.json"]
-    listed = next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
-    if listed is None:
-        raise ConfigError(f"{path} needs a list of its words beside it; expected one of {', '.join(names)}.")
+    beside = next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
+    if beside is None:
+        raise ConfigError(f"{path} needs a list of its words beside it; expected one of {listed(names)}.")
     try:
-        text = read_text(listed, most=MOST_LIST_BYTES)
-        words = parse_json(text) if listed.suffix == ".json" else text.splitlines()
+        text = read_text(beside, most=MOST_LIST_BYTES)
+        words = parse_json(text) if beside.suffix == ".json" else text.splitlines()
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{listed} is no list of words: {first_line(error)}") from None
+        raise ConfigError(f"{beside} is no list of words: {first_line(error)}") from None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ConfigError(f"{listed}: expected a list of words.")
+        raise ConfigError(f"{beside}: expected a list of words.")
     return words
 
 

@@ -17,6 +17,7 @@ from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError, DataError, FewWordsError
+from safr_lens.visible import shown
 from safr_lens.word_vectors.from_texts import word_vectors
 from safr_lens.word_vectors.read import read_word_vectors
 from safr_lens.word_vectors.table import embedding_table
@@ -35,8 +36,8 @@ def check_one_source(file: object, data: object) -> None:
     """Raise a ConfigError where word vectors are both read from a file and made from texts."""
     if file is not None and data is not None:
         raise ConfigError(
-            f"Word vectors come either from a file (word_vectors, --word-vectors: {str(file)!r:.80}) or from the texts "
-            f"of other data (word_vectors_from, --word-vectors-from: {data!r}); name one of them."
+            f"Word vectors come either from a file (word_vectors, --word-vectors: {shown(str(file), 80)}) or from the "
+            f"texts of other data (word_vectors_from, --word-vectors-from: {shown(data)}); name one of them."
         )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
+from safr_lens.visible import listed, shown
 from safr_lens.word_vectors.unit_rows import unit_rows
 from safr_lens.word_vectors.vectors import WordVectors
 
@@ -56,7 +57,7 @@ def embedding_table(
         )
     n_known = int(unit_rows(table)[1].sum())
     if n_known < 2:
-        entries = ", ".join(repr(tokenizer.word(i)) for i in range(2, min(5, tokenizer.d_vocab)))
+        entries = listed(shown(tokenizer.word(i)) for i in range(2, min(5, tokenizer.d_vocab)))
         raise ConfigError(
             f"The embeddings know {n_known} of the tokenizer's {tokenizer.d_vocab:,} entries; expected at least two "
             f"with a finite vector other than zero. The entries are spelled like {entries}."
@@ -84,14 +85,15 @@ def _from_rows(rows: Tensor | np.ndarray, tokenizer: TextTokenizer) -> Float[Ten
 
 def _from_mapping(vectors: Mapping[str, Any], tokenizer: TextTokenizer) -> Float[Tensor, "d_vocab d_embed"]:
     words = {i: word for i in range(tokenizer.d_vocab) if (word := tokenizer.word(i)) in vectors}
-    by_id = {i: _numbers(vectors[word], f"The vector of {word!r}", ndim=1) for i, word in words.items()}
+    by_id = {i: _numbers(vectors[word], f"The vector of {shown(word)}", ndim=1) for i, word in words.items()}
     d_embed = len(next(iter(by_id.values()))) if by_id else 1
     table = torch.full((tokenizer.d_vocab, d_embed), torch.nan)
     for i, vector in by_id.items():
         if len(vector) != d_embed:
             first = next(iter(words.values()))
             raise ConfigError(
-                f"Expected vectors of one length; that of {first!r} is {d_embed} long, of {words[i]!r} {len(vector)}."
+                f"Expected vectors of one length; that of {shown(first)} is {d_embed} long, "
+                f"of {shown(words[i])} {len(vector)}."
             )
         table[i] = vector
     return table
@@ -102,7 +104,9 @@ def _numbers(values: Any, what: str, *, ndim: int) -> Tensor:
     try:
         values = values.detach().cpu() if isinstance(values, Tensor) else torch.from_numpy(np.array(values, order="C"))
     except (TypeError, ValueError):  # words, objects, rows of unequal length
-        raise ConfigError(f"{what}: expected numbers; got {values!r:.60}.") from None
+        raise ConfigError(f"{what}: expected numbers; got {shown(values, 60)}.") from None
     if values.ndim != ndim or not values.numel() or values.is_complex():
-        raise ConfigError(f"{what}: expected {'numbers' if ndim == 2 else 'a list of numbers'}; got {values!r:.60}.")
+        raise ConfigError(
+            f"{what}: expected {'numbers' if ndim == 2 else 'a list of numbers'}; got {shown(values, 60)}."
+        )
     return values.to(torch.float32, copy=True)

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from safr_lens.errors import ConfigError, TextError, near_matches
+from safr_lens.visible import shown
 from safr_lens.word_vectors.unit_rows import unit_rows
 
 
@@ -46,7 +47,7 @@ class WordVectors:
         known = [self.words[i] for i in self.known.nonzero().flatten().tolist()]
         if word not in known:
             close = near_matches(word, known)
-            raise TextError(f"{word!r} is not among the {len(known):,} words that have a vector.{close}")
+            raise TextError(f"{shown(word)} is not among the {len(known):,} words that have a vector.{close}")
         unit, _ = unit_rows(self.vectors[self.known])
         cosines = unit @ unit[known.index(word)]
         order = cosines.argsort(descending=True, stable=True).tolist()

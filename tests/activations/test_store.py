@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import random
@@ -243,7 +244,7 @@ def test_a_shard_that_was_written_but_not_entered_is_written_again(classifier, s
     whole = contents(stored)
     manifest = json.loads(whole["manifest.json"])
     manifest["shards"], manifest["complete"] = manifest["shards"][:1], False
-    del manifest["sha256"]
+    del manifest["xxh3_128"]
     (stored / "manifest.json").write_text(json.dumps(manifest))
     (stored / "activations-00001.safetensors").write_bytes(b"anything")
     save_activations(classifier, DATA, HOOKS, stored, **SIZES)
@@ -258,6 +259,18 @@ def test_own_temporaries_of_a_killed_process_are_removed_and_nothing_else(classi
         (stored / name).write_bytes(b"x")
     save_activations(classifier, DATA, HOOKS, stored, **SIZES)
     assert contents(stored) == {**whole, **dict.fromkeys(kept, b"x")}
+
+
+def test_a_manifest_of_earlier_versions_is_compared_with_its_own_checksum(stored):
+    path = stored / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["xxh3_128"]
+    sha = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({**manifest, "sha256": sha}))
+    assert len(list(load_activations(stored))) > 1
+    path.write_text(json.dumps({**manifest, "sha256": sha, "max_positions": 7}))
+    with pytest.raises(CheckpointError, match="its checksum is another one"):
+        load_activations(stored)
 
 
 KILLED = """
@@ -502,7 +515,7 @@ def first(folder: Path) -> Path:
 def of_an_earlier_version(folder: Path) -> None:
     """Take the checksums of files away, which stores of earlier versions lack."""
     manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["sha256"]
+    del manifest["xxh3_128"]
     for entered in manifest["shards"]:
         del entered["file_checksum"]
     (folder / "manifest.json").write_text(json.dumps(manifest))

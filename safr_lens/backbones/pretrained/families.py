@@ -9,6 +9,7 @@ from safr_lens.backbones.pretrained.family import Family
 from safr_lens.backbones.pretrained.modernbert import MODERNBERT
 from safr_lens.backbones.pretrained.roberta import ROBERTA
 from safr_lens.errors import ConfigError, near_matches
+from safr_lens.visible import shown
 
 FAMILIES = {"bert": BERT, "roberta": ROBERTA, "distilbert": DISTILBERT, "modernbert": MODERNBERT}
 DECODERS = {"gpt2": GPT2, "gpt_neox": GPT_NEOX, "llama": LLAMA, "qwen2": QWEN2, "qwen3": QWEN3}
@@ -36,6 +37,6 @@ def family_of(model_type: object, *, where: str) -> Family:
             f"{where} is a {model_type} model, which does not work here: {why}. Models that do: {listed}."
         )
     raise ConfigError(
-        f"{where} has the model_type {str(model_type)!r}; expected a model of one of the families {listed}."
+        f"{where} has the model_type {shown(str(model_type))}; expected a model of one of the families {listed}."
         f"{near_matches(str(model_type), known)}"
     )

@@ -21,6 +21,7 @@ from safr_lens.checks import check_number, checked_path
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.documents import DocumentError, read_json
 from safr_lens.errors import CheckpointError, ConfigError, first_line, near_matches
+from safr_lens.visible import shown
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 SPECIAL_IDS, PADDING_ID = "special_token_ids", "padding_token_id"  # what we add to a configuration
@@ -77,7 +78,9 @@ def load_classifier(source: str | PathLike[str]) -> tuple[PreTrainedModel, TextT
             "an encoder with HookedClassifier.from_pretrained_backbone or safr-lens train --backbone."
         )
     if config.get("problem_type") not in (None, "single_label_classification"):
-        raise ConfigError(f"{where} has the problem_type {config['problem_type']!r}; expected one label for each text.")
+        raise ConfigError(
+            f"{where} has the problem_type {shown(config['problem_type'])}; expected one label for each text."
+        )
     tokenizer = read_tokenizer(folder, config)
     model = read_weights(folder, family.classifier_class, config)
     _check_vocabulary(folder, tokenizer, model)
@@ -152,7 +155,7 @@ def encoder_folder(source: str | PathLike[str]) -> Path:
         return Path(snapshot_download(source, allow_patterns=list(FILES)))
     except Exception as error:  # many unrelated types for one user-facing fact
         raise CheckpointError(
-            f"{source!r} is no local folder, and the Hub did not give it: {first_line(error)}"
+            f"{shown(source)} is no local folder, and the Hub did not give it: {first_line(error)}"
         ) from error
 
 
@@ -231,7 +234,7 @@ def read_weights(folder: Path, model_class: Any, config: Mapping[str, Any], **op
         raise CheckpointError(f"The weights of {folder} do not load: {first_line(error)}") from error
     missing = sorted(loaded["missing_keys"])
     if missing:
-        raise CheckpointError(f"The weights of {folder} lack {missing[0]!r} and {len(missing) - 1} others.")
+        raise CheckpointError(f"The weights of {folder} lack {shown(missing[0])} and {len(missing) - 1} others.")
     return module.eval()
 
 

@@ -28,8 +28,8 @@ def _rows(file: DataFile, options: ReadOptions, log: ReadLog) -> Iterator[Mappin
             raise DataError(f"{file.where} is empty.")
         if len(head[0].cells) == 1:
             raise DataError(
-                f"{file.where}: its first row is one cell, {head[0].cells[0]!r:.60}; expected text and label separated "
-                "by commas, semicolons, tabs or vertical bars. Save it so."
+                f"{file.where}: its first row is one cell, {shown(head[0].cells[0], 60)}; expected text and label "
+                "separated by commas, semicolons, tabs or vertical bars. Save it so."
             )
         columns, is_header = _columns(file, [record.cells for record in head], options, log)
         for record in itertools.chain(head[int(is_header) :], full):
@@ -86,9 +86,9 @@ def _row(record: Record, columns: list[str], where: str, log: ReadLog) -> dict[s
     if any(map(str.strip, nameless)):
         cell = next(filter(str.strip, nameless))
         raise DataError(
-            f"{where}, line {record.line}: a cell ({cell!r:.40}) stands in a column without a name. It may be the rest "
-            "of a text that holds the separator and is not in quotes. Put such texts in quotes, or name every column "
-            f"in the first line.{NO_HEADER}"
+            f"{where}, line {record.line}: a cell ({shown(cell, 40)}) stands in a column without a name. It may be the "
+            "rest of a text that holds the separator and is not in quotes. Put such texts in quotes, or name every "
+            f"column in the first line.{NO_HEADER}"
         )
     # a first column without a name is the index that pandas writes
     return {name: cell for at, (name, cell) in enumerate(zip(columns, cells, strict=False)) if name or at == 0}

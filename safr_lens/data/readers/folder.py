@@ -11,6 +11,7 @@ from safr_lens.data.files import FORMATS, DataFile, open_file
 from safr_lens.data.packed import PACKED
 from safr_lens.data.sources import SPLIT_NAMES, Part, ReadLog, ReadOptions, Source, quoted, register_source
 from safr_lens.errors import DataError
+from safr_lens.visible import listed, shown
 
 _SHARD = re.compile(r"^(?P<name>.*?)(?:[-_.]?(?P<number>\d+)(?:-of-(?P<of>\d+))?(?:[-.].*)?)?$")
 _PARTS = ("part", "shard", "data")
@@ -96,8 +97,8 @@ def _chained(files: list[DataFile], options: ReadOptions, log: ReadLog) -> Itera
         for at, row in enumerate(file.rows(options, log)):
             if at == 0 and columns not in (None, row.keys()):
                 raise DataError(
-                    f"{file.where} has the columns {', '.join(map(repr, row))}, but {files[0].where} has "
-                    f"{', '.join(map(repr, columns or ()))}. Shards must have the same columns."
+                    f"{file.where} has the columns {listed(map(shown, row))}, but {files[0].where} has "
+                    f"{listed(map(shown, columns or ()))}. Shards must have the same columns."
                 )
             columns = columns or row.keys()
             yield row
@@ -132,7 +133,7 @@ def _nothing(folder: Path) -> str:
     name = f" Name one file: {quoted(data[0])}" if data else ""
     return (
         f"{folder}: expected train, validation or test files ending in {', '.join(FORMATS)}; it holds "
-        f"{', '.join(have[:10]) or 'nothing'}.{name}"
+        f"{listed(have[:10]) or 'nothing'}.{name}"
     )
 
 

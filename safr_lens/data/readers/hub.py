@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from safr_lens.data.files import NO_HUB_SUFFIXES
 from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source, usual_splits
 from safr_lens.errors import DataError, first_line
-from safr_lens.visible import shown
+from safr_lens.visible import listed, shown
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -40,7 +40,7 @@ def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDat
         ) from error
     splits = usual_splits(dataset)
     if not splits:
-        raise DataError(f"{shown(source)} has no train, validation or test split; it has {', '.join(dataset)}.")
+        raise DataError(f"{shown(source)} has no train, validation or test split; it has {listed(dataset)}.")
     return splits
 
 

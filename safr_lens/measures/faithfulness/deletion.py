@@ -16,6 +16,7 @@ from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
 from safr_lens.measures.faithfulness.bounds import Bounds, bounds_search, searched
 from safr_lens.measures.faithfulness.formulas import aopc, bin_sizes, comprehensiveness, sufficiency
+from safr_lens.measures.finite import check_finite
 from safr_lens.models.classifier import GATE, HookedClassifier
 from safr_lens.models.evaluating import evaluating
 from safr_lens.models.vmask import TypeLogOdds
@@ -219,4 +220,5 @@ def _forward(
     deleted = [] if passes.all() else [(GATE, lambda gate: gate * passes.to(gate.device))]
     with evaluating(model), Edits(after=deleted).around(model.hook_dict):
         logits = model(tokens.to(model.device), mask.to(model.device), log_odds=log_odds).logits
+    check_finite("the logits", logits)
     return logits.double().softmax(-1).cpu()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from safr_lens.checks import check_number
 from safr_lens.errors import ConfigError
+from safr_lens.visible import shown
 
 BINS = (0.01, 0.05, 0.1, 0.2, 0.5)
 
@@ -118,7 +119,7 @@ def checked_bins(bins: Any) -> tuple[float, ...]:
     """
     shares = tuple(bins) if isinstance(bins, Iterable) and not isinstance(bins, str) else ()
     if not shares:
-        raise ConfigError(f"bins must be shares of the tokens, such as {BINS}; got {bins!r}.")
+        raise ConfigError(f"bins must be shares of the tokens, such as {BINS}; got {shown(bins)}.")
     for share in shares:
         check_number("each of bins", share, low=0.0, high=1.0)
         if not share:
