@@ -98,7 +98,8 @@ class Bench:
         model, rows = result.model, self.data[options.split]
         with self.encoder_passed_over(model, settings):
             found = analyze(model, rows, embeddings=self.judge, at_init=False, faithfulness_texts=0)
-            concepts = word_concepts(model, rows)
+            # each probe would run an encoder whose token vectors are not kept
+            concepts = word_concepts(model, rows) if options.freeze == "all" else {}
         right = found.statistics.texts.columns["correct"]
         return {
             **{name: getattr(options, name) for name in ("data", "freeze", "split")},
