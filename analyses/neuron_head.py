@@ -189,17 +189,17 @@ def main() -> None:
     options = parser.parse_args()
     changes = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
     rows = read_rows(options.results)
-    done, bench = {key(row) for row in rows}, Bench.of(options)
-    for seed in options.seeds:
-        for method in options.methods:
-            asked = (options.data, options.freeze, options.split, ", ".join([method, *options.set]), seed)
-            if asked in done:
-                continue
-            started = time.perf_counter()
-            rows.append(bench.run(method, changes, seed))
-            with options.results.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-            print(f"{asked[-2]}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
+    done, label = {key(row) for row in rows}, {one: ", ".join([one, *options.set]) for one in options.methods}
+    asked = [(method, seed) for seed in options.seeds for method in options.methods]
+    here = (options.data, options.freeze, options.split)
+    asked = [(method, seed) for method, seed in asked if (*here, label[method], seed) not in done]
+    bench = Bench.of(options) if asked else None
+    for method, seed in asked:
+        started = time.perf_counter()
+        rows.append(bench.run(method, changes, seed))
+        with options.results.open("a") as file:
+            file.write(json.dumps(rows[-1]) + "\n")
+        print(f"{label[method]}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
     rows = [row for row in rows if key(row)[1:3] == (options.freeze, options.split)]
     print(table([row for row in rows if row["data"] == options.data]).to_string())
     if options.figure:

@@ -32,20 +32,21 @@ def head_frontier(rows: list[dict], out: Path) -> None:
         out: a PNG.
     """
     frame = pd.DataFrame(rows)
-    frame["accuracy"] = frame["test" if set(frame["split"]) == {"test"} else "validation"]
+    frame["accuracy"] = frame["test" if set(frame.get("split", ["test"])) == {"test"} else "validation"]
+    measures = {name: title for name, title in MEASURES.items() if name in frame}
     sources = list(dict.fromkeys(frame["data"]))
-    size = {"figsize": (4.3 * len(MEASURES), 3.4 * len(sources) + 0.7), "squeeze": False}
-    figure, panels = plt.subplots(len(sources), len(MEASURES), **size)
+    size = {"figsize": (4.3 * len(measures), 3.4 * len(sources) + 0.7), "squeeze": False}
+    figure, panels = plt.subplots(len(sources), len(measures), **size)
     for source, across in zip(sources, panels, strict=True):
         grouped = frame[frame["data"] == source].groupby("method", sort=False)
-        for panel, (measure, title) in zip(across, MEASURES.items(), strict=True):
+        for panel, (measure, title) in zip(across, measures.items(), strict=True):
             for i, (method, runs) in enumerate(grouped):
                 bars = {"xerr": runs[FEWEST].std(), "yerr": runs[measure].std()} if len(runs) > 1 else {}
                 style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)], "linestyle": "none"}
                 panel.errorbar(runs[FEWEST].mean(), runs[measure].mean(), label=method, capsize=2, **bars, **style)
             panel.axvline(WANTED, color="#999999", linewidth=1, linestyle="--")
             panel.set_xscale("log")
-            ticks = [3, 6, 10, 20, 50]
+            ticks = [2, 3, 6, 10, 20, 50]
             panel.set_xticks(ticks, [str(tick) for tick in ticks])
             panel.minorticks_off()
             panel.set_title(f"{title}\n{Path(source).stem}", fontsize=9)
