@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from safr_lens.backbones.freezing import freeze_encoder
+from safr_lens.backbones.freezing import freeze_encoder, left_alone
 from safr_lens.errors import ConfigError
 from tests.backbones.toy_encoder import ToyEncoder
 
@@ -35,3 +35,15 @@ def test_anything_else_is_an_error(freeze):
 def test_more_blocks_than_there_are_is_an_error():
     with pytest.raises(ConfigError, match="freeze is 3, but the encoder has 2 blocks"):
         freeze_encoder(ToyEncoder(16, 30), 3)
+
+
+def test_what_is_left_alone_is_trained_again_afterwards():
+    encoder = ToyEncoder(16, 30)
+    freeze_encoder(encoder, 1)
+    trained = [parameter.requires_grad for parameter in encoder.module.parameters()]
+    encoder.module.train()
+    with pytest.raises(KeyboardInterrupt), left_alone(encoder):
+        assert not any(parameter.requires_grad for parameter in encoder.module.parameters())
+        assert not any(module.training for module in encoder.module.modules())
+        raise KeyboardInterrupt
+    assert [parameter.requires_grad for parameter in encoder.module.parameters()] == trained and any(trained)
