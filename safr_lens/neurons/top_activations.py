@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import pandas as pd
+from torch import Tensor
 
+from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.stream import Data
 from safr_lens.checks import check_number
 from safr_lens.data.labelled_rows import labelled_rows
@@ -19,11 +21,19 @@ from safr_lens.models.indexing import Neurons, checked_layer, checked_neurons
 from safr_lens.models.words import words_of
 from safr_lens.neurons.top_metric import TopActivations, TopTokens
 
+OnBatch: TypeAlias = Callable[[ActivationBatch, Tensor], None]
 COLUMNS = ("neuron", "activation", "token", "before", "after", "position", "example", "label", "length")
 
 
 def top_activations(
-    model: HookedClassifier, data: Data, neuron: Neurons, k: int = 20, *, layer: int = -1, window: int = 8
+    model: HookedClassifier,
+    data: Data,
+    neuron: Neurons,
+    k: int = 20,
+    *,
+    layer: int = -1,
+    window: int = 8,
+    on_batch: OnBatch | None = None,
 ) -> pd.DataFrame:
     """Return the ``k`` texts in which a neuron is most active, each with its most active token.
 
@@ -39,6 +49,8 @@ def top_activations(
         k: how many texts, at least 1.
         layer: by default the last.
         window: tokens of context on each side.
+        on_batch: called with each batch of the pass, and the activations of the neurons at its tokens, a column each in
+            the order of their numbers; for what else is wanted of the same pass.
 
     Returns:
         One row a text, sorted by ``neuron``, then the strongest ``activation`` first, then by ``example``; fewer than
@@ -68,7 +80,10 @@ def top_activations(
     top = TopActivations(k, len(chosen))
     data = labelled_rows(data, model.labels)
     for batch in finite_activations(model, data, name):
-        top.update(batch.activations[name][:, chosen].cpu(), batch.example[batch.rows].cpu(), batch.positions.cpu())
+        values = batch.activations[name][:, chosen].cpu()
+        top.update(values, batch.example[batch.rows].cpu(), batch.positions.cpu())
+        if on_batch is not None:
+            on_batch(batch, values)
     # torchmetrics makes a number of a tensor with one entry
     strongest = TopTokens(*(part.reshape(k, len(chosen)) for part in top.compute()))
     return _table(model, data, strongest, chosen, window)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from safr_lens.analysis import Analysis, cautions, compare
 from safr_lens.backbones.config import BATCH_TOP_K
 from safr_lens.data.dataset import Split
@@ -19,7 +17,7 @@ from safr_lens.reporting.runs import ReportedRun
 from safr_lens.reporting.tables import compared_rows, grouped, tiles, verdicts
 from safr_lens.views.allocation import allocation
 from safr_lens.views.names import is_doubted
-from safr_lens.views.neuron import neuron
+from safr_lens.views.neuron import dashboards
 from safr_lens.views.view import View
 
 N_NEURONS = 5
@@ -128,22 +126,18 @@ def _neurons(run: ReportedRun, split: Split, analysis: Analysis) -> list[dict[st
         ("The most monosemantic neurons", ordered.head(N_NEURONS)),
         ("The least monosemantic neurons", ordered.iloc[N_NEURONS:].iloc[::-1].head(N_NEURONS)),
     ]
+    groups = [(title, part) for title, part in groups if len(part)]
+    numbers = [int(number) for _, part in groups for number in part["neuron"].head(N_DASHBOARDS)]
+    # all at once, since the model then reads the texts once
+    views = dashboards(run.model, split, numbers, layer=analysis.statistics.layer, k=5, analysis=analysis)
+    content = {number: view.content for number, view in zip(numbers, views, strict=True)}
     return [
         {
             "title": title,
             "rows": [row | {"doubted": is_doubted(row)} for row in part.to_dict("records")],
-            "dashboards": _dashboards(run, split, analysis, part),
+            "dashboards": [content[int(number)] for number in part["neuron"].head(N_DASHBOARDS)],
         }
         for title, part in groups
-        if len(part)
-    ]
-
-
-def _dashboards(run: ReportedRun, split: Split, analysis: Analysis, part: pd.DataFrame) -> list[dict[str, Any]]:
-    layer = analysis.statistics.layer
-    return [
-        neuron(run.model, split, int(number), layer=layer, k=5, analysis=analysis).content
-        for number in part["neuron"].head(N_DASHBOARDS)
     ]
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.stream import Data
 from safr_lens.analysis import Analysis
 from safr_lens.checks import check_number
 from safr_lens.data.texts import Texts
 from safr_lens.measures.estimate import jackknife
-from safr_lens.measures.finite import finite_activations
 from safr_lens.measures.registry import neuron_measures
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
+from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer, checked_neurons
 from safr_lens.models.one_text import text_activations
@@ -74,31 +77,120 @@ def neuron(
     >>> view
     View('Neuron 3 of layer 0')
     """
+    (view,) = dashboards(
+        model, data, [neuron], layer=layer, k=k, window=window, embeddings=embeddings, analysis=analysis, seed=seed
+    )
+    return view
+
+
+def dashboards(
+    model: HookedClassifier,
+    data: Data,
+    neurons: Sequence[int],
+    *,
+    layer: int = -1,
+    k: int = 10,
+    window: int = 12,
+    embeddings: Embeddings | None = None,
+    analysis: Analysis | None = None,
+    seed: int = 0,
+) -> list[View]:
+    """Return what :func:`neuron` returns for each of some neurons, in one pass over the data for all of them."""
     check_number("k", k, low=1, whole=True)
     check_number("window", window, low=0, whole=True)
     layer = checked_layer(model, layer)
-    [number] = checked_neurons(model, neuron)
+    numbers = [number for one in neurons for number in checked_neurons(model, one)]
     statistics, table, in_words = _measured(model, data, layer, embeddings, analysis, seed)
+    firing = _Firing(
+        model, data, {n: table.iloc[n]["max"] for n in numbers if table.iloc[n]["alive"]}, layer, k, window
+    )
+    means = statistics.types.means(null=False)
+    return [_dashboard(model, number, statistics, table, means, in_words, firing) for number in numbers]
+
+
+def _dashboard(
+    model: HookedClassifier,
+    number: int,
+    statistics: NeuronStatistics,
+    table: pd.DataFrame,
+    means: TypeMeans,
+    in_words: Mapping[int, str],
+    firing: _Firing,
+) -> View:
     row = table.iloc[number]
     content = {
         "neuron": number,
-        "layer": layer,
+        "layer": statistics.layer,
         "row": row.to_dict(),
         "doubted": is_doubted(row.to_dict()),
         "n_texts": statistics.corpus.n_texts,
         "n_tokens": statistics.activity.n_tokens,
         "scores": [(measure.title, measure.name) for measure in neuron_measures()],
-        "words": _words(model, statistics, number, in_words),
-        "examples": _examples(model, data, number, layer, k, window) if row["alive"] else [],
-        "histogram": _histogram(model, data, number, layer, float(row["max"])) if row["alive"] else None,
+        "words": _words(model, means, number, in_words),
+        "examples": firing.examples(number) if row["alive"] else [],
+        "histogram": firing.histogram(number) if row["alive"] else None,
         "class_means": _class_means(model, statistics, number),
         "logit_effect": bars({name: row[f"logit_{name}"] for name in model.labels}, label="logits at activation 1"),
         "labels": model.labels,
         "scaled": model.adapter.readout_scale is not None,
         "pieces": model.config.encoder is not None,
-        "nearest": _nearest(model, statistics, table, number),
+        "nearest": _nearest(model, means, table, number, statistics.layer),
     }
-    return View(f"Neuron {number} of {layer_name(model, layer)}", "neuron", content)
+    return View(f"Neuron {number} of {layer_name(model, statistics.layer)}", "neuron", content)
+
+
+class _Firing:
+    """Where some neurons fire: the texts in which they are most active, and how often they are how active.
+
+    Args:
+        model, data: as for :func:`neuron`.
+        highest: the largest activation of each neuron, by its number.
+        layer, k, window: as for :func:`neuron`.
+    """
+
+    def __init__(
+        self, model: HookedClassifier, data: Data, highest: Mapping[int, float], layer: int, k: int, window: int
+    ) -> None:
+        self.model, self.window, self.name = model, window, model.adapter.readable_neurons(layer)
+        self.chosen = sorted(highest)
+        self.edges = [torch.linspace(0.0, float(highest[n]) * (1 + 1e-6), N_BINS + 1) for n in self.chosen]
+        self.counts = torch.zeros(len(self.chosen), len(model.labels) + 1, N_BINS)
+        if not self.chosen:
+            return
+        self.top = top_activations(model, data, self.chosen, k, layer=layer, window=window, on_batch=self._count)
+        wanted = set(self.top["example"])
+        self.texts = {number: text for number, text in enumerate(Texts(data)) if number in wanted}
+
+    def _count(self, batch: ActivationBatch, values: Float[Tensor, "n_tokens n_chosen"]) -> None:
+        labels = batch.labels[batch.rows].cpu()
+        for column, edges in enumerate(self.edges):
+            of_neuron = values[:, column].float()
+            for place in range(-1, len(self.model.labels)):  # -1 stands for texts without a label
+                chosen = of_neuron[(labels == place) & (of_neuron > 0)]
+                self.counts[column, place] += torch.histc(chosen, N_BINS, 0.0, edges[-1].item())
+
+    def examples(self, number: int) -> list[dict[str, Any]]:
+        """Return the texts in which a neuron is most active, each around its most active token."""
+        top = self.top[self.top["neuron"] == number]
+        high = top["activation"].max()
+        examples = []
+        for row in top.to_dict("records"):
+            seen = text_activations(self.model, self.texts[row["example"]], [self.name], truncate=True)
+            start, end = max(0, row["position"] - self.window), row["position"] + self.window + 1
+            values = seen[self.name][0, start:end, number].tolist()
+            unknown = seen.unknown[start:end]
+            heatmap = token_heatmap(seen.words[start:end], values, high=high, color=ACTIVATION, unknown=unknown)
+            examples.append(row | {"excerpt": start > 0 or end < len(seen.words), "heatmap": heatmap})
+        return examples
+
+    def histogram(self, number: int) -> Chart:
+        """Return how often a neuron is how active, by class."""
+        place = self.chosen.index(number)
+        counts = self.counts[place]
+        series = {label: counts[i].tolist() for i, label in enumerate(self.model.labels) if counts[i].any()}
+        if counts[-1].any():
+            series["no label"] = counts[-1].tolist()
+        return histogram(self.edges[place].tolist(), series, label="activation above 0")
 
 
 def _measured(
@@ -118,51 +210,14 @@ def _measured(
 
 
 def _words(
-    model: HookedClassifier, statistics: NeuronStatistics, number: int, in_words: Mapping[int, str]
+    model: HookedClassifier, means: TypeMeans, number: int, in_words: Mapping[int, str]
 ) -> list[tuple[str, float, int]]:
-    means = statistics.types.means(null=False)
     values, order = means.means[:, number].topk(min(N_WORDS, len(means.types)))
     return [
         (in_words.get(token := int(means.types[i])) or model.tokenizer.word(token), value, int(means.counts[i]))
         for value, i in zip(values.tolist(), order.tolist(), strict=True)
         if value > 0
     ]
-
-
-def _examples(
-    model: HookedClassifier, data: Data, number: int, layer: int, k: int, window: int
-) -> list[dict[str, Any]]:
-    """Return the texts in which the neuron is most active, each around its most active token."""
-    top = top_activations(model, data, number, k, layer=layer, window=window)
-    wanted = set(top["example"])
-    texts = {i: text for i, text in enumerate(Texts(data)) if i in wanted}
-    name = model.adapter.readable_neurons(layer)
-    high = top["activation"].max()
-    examples = []
-    for row in top.to_dict("records"):
-        seen = text_activations(model, texts[row["example"]], [name], truncate=True)
-        start, end = max(0, row["position"] - window), row["position"] + window + 1
-        values = seen[name][0, start:end, number].tolist()
-        unknown = seen.unknown[start:end]
-        heatmap = token_heatmap(seen.words[start:end], values, high=high, color=ACTIVATION, unknown=unknown)
-        examples.append(row | {"excerpt": start > 0 or end < len(seen.words), "heatmap": heatmap})
-    return examples
-
-
-def _histogram(model: HookedClassifier, data: Data, number: int, layer: int, high: float) -> Chart:
-    edges = torch.linspace(0.0, high * (1 + 1e-6), N_BINS + 1)
-    counts = torch.zeros(len(model.labels) + 1, N_BINS)
-    name = model.adapter.readable_neurons(layer)
-    for batch in finite_activations(model, data, name):
-        values = batch.activations[name][:, number].float().cpu()
-        labels = batch.labels[batch.rows].cpu()
-        for place in range(-1, len(model.labels)):  # -1 stands for texts without a label
-            chosen = values[(labels == place) & (values > 0)]
-            counts[place] += torch.histc(chosen, N_BINS, 0.0, edges[-1].item())
-    series = {label: counts[i].tolist() for i, label in enumerate(model.labels) if counts[i].any()}
-    if counts[-1].any():
-        series["no label"] = counts[-1].tolist()
-    return histogram(edges.tolist(), series, label="activation above 0")
 
 
 def _class_means(model: HookedClassifier, statistics: NeuronStatistics, number: int) -> Chart | None:
@@ -180,17 +235,16 @@ def _class_means(model: HookedClassifier, statistics: NeuronStatistics, number: 
 
 
 def _nearest(
-    model: HookedClassifier, statistics: NeuronStatistics, table: pd.DataFrame, number: int
+    model: HookedClassifier, means: TypeMeans, table: pd.DataFrame, number: int, layer: int
 ) -> list[tuple[str, float, float]]:
     """Return near neurons with the cosine of mean activations by word, and of output directions."""
-    profiles = statistics.types.means(null=False).means
-    profile = _cosines(profiles.T, number)
-    output = _cosines(model.adapter.w_out(statistics.layer).detach().float().cpu(), number)
+    profile = _cosines(means.means.T, number)
+    output = _cosines(model.adapter.w_out(layer).detach().float().cpu(), number)
     order = [n for n in profile.argsort(descending=True).tolist() if n != number and profile[n] > 0][:N_NEAREST]
-    named = NeuronNames(model, table, layer=statistics.layer).of(order)
+    named = NeuronNames(model, table, layer=layer).of(order)
     return [(name, profile[n].item(), output[n].item()) for n, name in zip(order, named, strict=True)]
 
 
-def _cosines(rows: torch.Tensor, number: int) -> torch.Tensor:
+def _cosines(rows: Tensor, number: int) -> Tensor:
     unit = torch.nn.functional.normalize(rows.double(), dim=1)
     return unit @ unit[number]

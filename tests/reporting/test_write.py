@@ -11,7 +11,7 @@ import pytest
 import safr_lens
 from safr_lens.errors import CheckpointError, ConfigError, DataError
 from safr_lens.measures.registry import MEASURES
-from safr_lens.reporting import build, build_report, load_run
+from safr_lens.reporting import build_report, load_run
 from safr_lens.reporting.run_metadata import run_metadata
 from safr_lens.reporting.write import analyze_reported
 from safr_lens.runs.measured_data import measured_data
@@ -149,18 +149,19 @@ def test_an_unregularised_run_names_the_weights_that_it_used(runs):
     assert "l1_weight 3" in run_metadata(run)["penalty"], "a baseline's weight is part of how a run was made"
 
 
-def test_each_model_reads_each_example_once(runs, monkeypatch):
+def test_a_model_reads_each_text_once_for_all_dashboards_and_each_example_once(runs):
     loaded = [load_run(runs / name) for name in ("plain", "safr")]
     data = measured_data(None, "test", classes=loaded[1].model.labels, runs=[one.record for one in loaded])
     found = analyze_reported(loaded, data, faithfulness_texts=0)
-    # dashboards stream all texts, so they are left out here
-    monkeypatch.setattr(build, "_dashboards", lambda *args: [])
-    passes = [[], []]
-    for one, seen in zip(loaded, passes, strict=True):
-        one.model.adapter.embedder.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
+    read = [[], []]
+    for one, seen in zip(loaded, read, strict=True):
+        one.model.adapter.embedder.register_forward_pre_hook(lambda module, args, seen=seen: seen.extend(args[0]))
     view = build_report(loaded, data.rows, found, measured={"data": "the test split"})
-    assert len(view.content["texts"]) > 0
-    assert [len(seen) for seen in passes] == [len(view.content["texts"])] * 2
+    shown = len(view.content["texts"])
+    boards = [board for group in view.content["neurons"] for board in group["dashboards"]]
+    n_rows, n_examples = len(data.rows), sum(len(board["examples"]) for board in boards)
+    assert shown > 0 and len(boards) > 1 and n_examples > 1
+    assert [len(seen) for seen in read] == [shown, n_rows + n_examples + shown]
 
 
 @pytest.fixture
