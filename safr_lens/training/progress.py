@@ -18,9 +18,12 @@ from rich.progress import (
 from safr_lens.training.history import EpochRecord
 from safr_lens.visible import visible
 
+WIDE = 120
+"""Columns from which the terms of an epoch stand in its line, and not below it."""
+
 
 class TrainProgress:
-    """A progress bar on standard error, and one line an epoch.
+    """A progress bar on standard error, and one line an epoch, two where the terminal is narrow.
 
     The estimate is for the epochs that are still certain or allowed: early stopping may end the training sooner.
     """
@@ -63,8 +66,7 @@ class TrainProgress:
         # information is 0 without VMASK
         terms = "  ".join(f"{name} {value:.3f}" for name, value in record.terms.items() if value)
         mark = "  [green]best so far[/green]" if record.best else ""
-        self.console.print(
-            f"  {self.title}  epoch {record.epoch:>2}  {terms}  "
-            f"[bold]validation accuracy {record.validation_accuracy:.3f}[/bold]  {record.seconds:.0f} s{mark}",
-            highlight=False,
-        )
+        accuracy = f"[bold]validation accuracy {record.validation_accuracy:.3f}[/bold]"
+        line = f"  {self.title}  epoch {record.epoch:>2}  {accuracy}"
+        between = "  " if self.console.width >= WIDE else "\n      "
+        self.console.print(f"{line}  {record.seconds:.0f} s{mark}{between}{terms}", highlight=False)

@@ -84,6 +84,7 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
         axes.axvline(0, color=SOFT, linewidth=0.8)
         axes.set_yticks(range(len(names)), labels)
         axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.locator_params(axis="x", nbins=5)  # of more, long numbers run into each other
         axes.set_xlabel(label)
         said = ", ".join(f"{name} {_said(value)}" for name, value in values.items())
         return chart(figure, f"Bars of {label}: {said}.")
