@@ -62,14 +62,14 @@ def read_json(path: Path) -> Any:
 
 def read_json_lines(path: Path) -> list[Any]:
     """Return the values of a file with one JSON value a line; raises as :func:`read_json`, with the line."""
-    found = []
+    values = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             try:
-                found.append(parse_json(line))
+                values.append(parse_json(line))
             except DocumentError as error:
                 raise DocumentError(f"line {number:,}: {error}") from None
-    return found
+    return values
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -131,11 +131,11 @@ def checked(schema: type[Schema], value: Any) -> Schema:
 
 def distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return key-value pairs as a dictionary, or raise a DocumentError for a key that is named twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise DocumentError(f"{shown(twice)} is named twice")
-    return found
+    return unique
 
 
 class _DistinctKeys(yaml.SafeLoader):

@@ -48,5 +48,5 @@ class RunningMeans:
         if shared:
             n_tokens = int(summed(torch.tensor(n_tokens)))
             parts = {name: gathered(sums.get(name, torch.empty(0, dtype=torch.float64))) for name in self.names}
-            sums = {name: torch.stack([one for one in found if len(one)]).sum(0) for name, found in parts.items()}
+            sums = {name: torch.stack([one for one in values if len(one)]).sum(0) for name, values in parts.items()}
         return {name: (total / n_tokens).float() for name, total in sums.items()}

@@ -111,8 +111,8 @@ class TokenVectors:
         places = [self._places.get(digest(ids[real])) for ids, real in zip(tokens.cpu(), text.cpu(), strict=True)]
         if any(place is None for place in places):
             return None
-        found = torch.cat([place[0][place[1]] for place in places if place is not None])
-        return at_text(found, text, self.part.adapter.embedding)
+        vectors = torch.cat([place[0][place[1]] for place in places if place is not None])
+        return at_text(vectors, text, self.part.adapter.embedding)
 
     def used(self) -> AbstractContextManager[None]:
         """Let the model's forward passes read them instead of running that part, for the length of a block."""

@@ -24,13 +24,13 @@ def read_whole(folder: Path, read: Callable[[], Read]) -> Read:
         settle(folder)
         before = _manifest(folder)
         try:
-            found = read()
+            content = read()
         except (SafrLensError, OSError):
             if _manifest(folder) == before:
                 raise
         else:
             if _manifest(folder) == before:
-                return found
+                return content
     return read()
 
 

@@ -45,12 +45,12 @@ def stated(pairs: Sequence[str] | None) -> dict[str, str] | None:
         raise ConfigError(
             f"--labels takes pairs LABEL=CLASS, as in --labels 0=negative 1=positive; got {shown(wrong[0])}."
         )
-    found = [(label.strip(), name.strip()) for label, _, name in (pair.partition("=") for pair in pairs)]
-    labels = [label for label, _ in found]
+    meanings = [(label.strip(), name.strip()) for label, _, name in (pair.partition("=") for pair in pairs)]
+    labels = [label for label, _ in meanings]
     twice = [label for label in labels if labels.count(label) > 1]
     if twice:
         raise ConfigError(f"--labels states {shown(twice[0])} twice; a label means one class.")
-    return dict(found)
+    return dict(meanings)
 
 
 def say_labels(mapping: Mapping[str, str]) -> None:

@@ -76,8 +76,8 @@ def _separator(head: list[str], usual: str, *, tsv: bool) -> str:
 
 
 def _sample(head: list[str], separator: str, *, quoted: bool) -> list[list[str]]:
-    found = csv.reader(head, delimiter=separator, quoting=quoting(marks=quoted))
-    rows = [row for row in found if any(map(str.strip, row))]
+    reader = csv.reader(head, delimiter=separator, quoting=quoting(marks=quoted))
+    rows = [row for row in reader if any(map(str.strip, row))]
     return rows if len(head) < SAMPLE or len(rows) == 1 else rows[:-1]  # the last may go on below the sample
 
 

@@ -161,14 +161,14 @@ def open_file(path: Path) -> DataFile:
         form = FORMATS[PurePosixPath(member).suffix.lower()]
         return DataFile(f"{path}, {member}", PurePosixPath(member).name, form, lambda: zipped_bytes(path, member))
     name = path.stem if suffix == ".gz" else path.name
-    found = FORMATS.get(Path(name).suffix.lower())
-    if found is None:
+    format = FORMATS.get(Path(name).suffix.lower())
+    if format is None:
         raise DataError(_unknown(path, name))
-    if suffix == ".gz" and not found.text:
+    if suffix == ".gz" and not format.text:
         raise DataError(
-            f"{path}: a {found.suffixes[0]} file is compressed already. Unpack it: python -m gzip -d {quoted(path)}"
+            f"{path}: a {format.suffixes[0]} file is compressed already. Unpack it: python -m gzip -d {quoted(path)}"
         )
-    return DataFile(str(path), name, found, lambda: gunzipped(path) if suffix == ".gz" else path.open("rb"))
+    return DataFile(str(path), name, format, lambda: gunzipped(path) if suffix == ".gz" else path.open("rb"))
 
 
 def _unknown(path: Path, name: str) -> str:

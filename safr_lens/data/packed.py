@@ -40,12 +40,12 @@ def zipped_name(path: Path, suffixes: Container[str]) -> str:
     if len(data) != 1:
         have = ", ".join(one.filename for one in (data or members)[:10]) or "nothing"
         raise DataError(f"{path}: expected a zip with exactly one data file; it has {have}. To use it, {unpack}")
-    [found] = data
-    if found.flag_bits & 1:
+    [member] = data
+    if member.flag_bits & 1:
         raise DataError(f"{path} is locked with a password. To use it, {unpack}")
-    if found.file_size > max(HARMLESS, MOST_EXPANSION * found.compress_size):
-        raise DataError(f"{path}: {found.filename} would expand to {_bomb(found.file_size)}, {unpack}")
-    return found.filename
+    if member.file_size > max(HARMLESS, MOST_EXPANSION * member.compress_size):
+        raise DataError(f"{path}: {member.filename} would expand to {_bomb(member.file_size)}, {unpack}")
+    return member.filename
 
 
 def zipped_bytes(path: Path, name: str) -> BinaryIO:
@@ -68,14 +68,14 @@ class _Limited(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        found = self.file.readinto(buffer)
-        self.count += found
+        n_read = self.file.readinto(buffer)
+        self.count += n_read
         if self.count > self.limit:
             raise DataError(
                 f"{self.path} expands to more than {_bomb(self.limit)}, unpack it "
                 f"(python -m gzip -d {quoted(self.path)}) and name the file."
             )
-        return found
+        return n_read
 
     def close(self) -> None:
         self.file.close()

@@ -156,8 +156,8 @@ def find_parts(data: Any, options: ReadOptions) -> dict[str, Part]:
 def usual_splits(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the train, validation and test splits among those of some data, whatever their spelling."""
     by_name = {str(name).lower(): part for name, part in data.items()}
-    found = {split: [by_name[n] for n in names if n in by_name] for split, names in SPLIT_NAMES.items()}
-    return {split: parts[0] for split, parts in found.items() if parts}
+    candidates = {split: [by_name[n] for n in names if n in by_name] for split, names in SPLIT_NAMES.items()}
+    return {split: parts[0] for split, parts in candidates.items() if parts}
 
 
 def missing_file(path: Path) -> DataError:

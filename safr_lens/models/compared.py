@@ -92,7 +92,7 @@ def load_compared(folder: Path, *, d_vocab: int) -> ComparedPairs | None:
         with safe_open(verified(path), "pt") as file:
             said = checked(Said, parse_json(file.metadata()["compared"]))
             vectors = file.get_tensor("vectors") if "vectors" in file.keys() else None  # noqa: SIM118  (no mapping)
-        found = ComparedPairs(said["pairs"], said["threshold"], said["word_vectors"], vectors)
+        pairs = ComparedPairs(said["pairs"], said["threshold"], said["word_vectors"], vectors)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path} is damaged: {first_line(error)}. Remove it; the model loads without it."
@@ -101,7 +101,7 @@ def load_compared(folder: Path, *, d_vocab: int) -> ComparedPairs | None:
         raise CheckpointError(f"{path} is damaged: its vectors are {vectors.dtype} of shape {list(vectors.shape)}.")
     if vectors is not None and len(vectors) != d_vocab:
         raise CheckpointError(f"{path} has vectors of {len(vectors):,} token ids; the tokenizer has {d_vocab:,}.")
-    return found
+    return pairs
 
 
 def _from_settings(folder: Path) -> ComparedPairs | None:

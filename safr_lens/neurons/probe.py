@@ -30,7 +30,7 @@ class Probe:
     """A classifier of a concept on a few neurons, and how well it does on texts that it has not seen.
 
     Attributes:
-        neurons: the neurons it reads, the most telling first.
+        neurons: the neurons it reads, the most discriminative first.
         weights: of each, on activations standardised on the training side; negative where the neuron is more active
             without the concept.
         threshold: of the scores; above it a sample is called positive.
@@ -95,7 +95,7 @@ class Fit:
     """A logistic regression on a few standardised neurons.
 
     Attributes:
-        neurons: their numbers, the most telling first.
+        neurons: their numbers, the most discriminative first.
         mean, deviation: of each on the training side.
         weights, bias: of the standardised activations.
         threshold: of the scores; above it a sample is called positive.

@@ -71,8 +71,8 @@ def neuron_importance(
     o = overlap(neurons) if overlaps is None else overlaps
     shared = (uncorrelated * o.square()).sum(-1) / uncorrelated.sum(-1).clamp_min(TINY)
     weights = importance.float() * mask
-    found = _weighted_mean(shared, weights)
-    return found + l1_ratio * _weighted_mean(density(neurons), weights) if l1_ratio else found
+    separation = _weighted_mean(shared, weights)
+    return separation + l1_ratio * _weighted_mean(density(neurons), weights) if l1_ratio else separation
 
 
 def _weighted_mean(values: Float[Tensor, "batch pos"], weights: Float[Tensor, "batch pos"]) -> Float[Tensor, ""]:

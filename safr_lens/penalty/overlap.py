@@ -24,16 +24,16 @@ class _Cosine(torch.autograd.Function):
         gram = x @ x.transpose(-2, -1)
         squared = gram.diagonal(dim1=-2, dim2=-1)
         scale = squared.clamp_min(TINY**2).rsqrt()
-        found = gram.mul_(scale.unsqueeze(-1)).mul_(scale.unsqueeze(-2))
-        ctx.save_for_backward(x, scale, found)
-        return found
+        cosines = gram.mul_(scale.unsqueeze(-1)).mul_(scale.unsqueeze(-2))
+        ctx.save_for_backward(x, scale, cosines)
+        return cosines
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        x, scale, found = ctx.saved_tensors
+        x, scale, cosines = ctx.saved_tensors
         both = gradient + gradient.transpose(-2, -1)
-        along = (both * found).sum(-1) * scale.square() * (scale < 1 / TINY)
+        along = (both * cosines).sum(-1) * scale.square() * (scale < 1 / TINY)
         both = both.mul_(scale.unsqueeze(-1)).mul_(scale.unsqueeze(-2))
         both.diagonal(dim1=-2, dim2=-1).sub_(along)
         return both @ x

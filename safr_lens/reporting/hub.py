@@ -40,6 +40,6 @@ def push_to_hub(run: str | Path, repo_id: str, *, private: bool = True, base_mod
         hub.check_hub_id(base_model, owned=False)
     if not Path(run).is_dir():
         raise CheckpointError(f"{run} is no folder; expected that of a run on this machine.")
-    found = load_run(run)
-    card = model_card(found, Path(run) / "analysis" / MEASURES_FILE, repo_id=repo_id, base_model=base_model)
-    return hub.push_to_hub(found.model, repo_id, private=private, card=card)
+    loaded = load_run(run)
+    card = model_card(loaded, Path(run) / "analysis" / MEASURES_FILE, repo_id=repo_id, base_model=base_model)
+    return hub.push_to_hub(loaded.model, repo_id, private=private, card=card)

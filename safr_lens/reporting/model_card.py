@@ -122,8 +122,8 @@ def _card_data(data: str | None, test: dict[str, Any] | None, repo_id: str, base
 
 def _interval(test: dict[str, Any]) -> tuple[float, float]:
     """Return Wilson's interval of an accuracy."""
-    found = stats.binomtest(round(test["accuracy"] * test["n"]), test["n"]).proportion_ci(0.95, method="wilson")
-    return found.low, found.high
+    interval = stats.binomtest(round(test["accuracy"] * test["n"]), test["n"]).proportion_ci(0.95, method="wilson")
+    return interval.low, interval.high
 
 
 def _vectors(run: ReportedRun, data: str | None) -> str | None:
@@ -134,18 +134,18 @@ def _vectors(run: ReportedRun, data: str | None) -> str | None:
 
 def _measured(run: ReportedRun, path: Path) -> dict[str, Any]:
     """Return what the card says of an analysis; nothing where there is none."""
-    found: dict[str, Any] = recorded(path, read_json, Measures, {})
-    if not found:
+    analysis: dict[str, Any] = recorded(path, read_json, Measures, {})
+    if not analysis:
         return {}
     try:
-        own = found["data"] is None or found["data"] in _sources(run)
-        _check_weights(run, found, path, own=own)
-        named = found["data"] in (*REVIEWS, public_data(run.record))
+        own = analysis["data"] is None or analysis["data"] in _sources(run)
+        _check_weights(run, analysis, path, own=own)
+        named = analysis["data"] in (*REVIEWS, public_data(run.record))
         return {
-            "measured": found["data"] if found["data"] and named else "the same data" if own else UNNAMED,
-            "split": found["split"],
-            "n_texts": int(found["n_texts"]),
-            "figures": [_row(name, one) for name, one in found["figures"].items() if name in MEASURES],
+            "measured": analysis["data"] if analysis["data"] and named else "the same data" if own else UNNAMED,
+            "split": analysis["split"],
+            "n_texts": int(analysis["n_texts"]),
+            "figures": [_row(name, one) for name, one in analysis["figures"].items() if name in MEASURES],
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is no analysis ({error}). Analyze the run again, or remove the file.") from None
@@ -155,12 +155,12 @@ def _sources(run: ReportedRun) -> list[Any]:
     return [(run.record.origin or {}).get("source"), run.metrics.get("settings", {}).get("data", {}).get("source")]
 
 
-def _check_weights(run: ReportedRun, found: dict[str, Any], path: Path, *, own: bool) -> None:
+def _check_weights(run: ReportedRun, analysis: dict[str, Any], path: Path, *, own: bool) -> None:
     """Raise a CheckpointError where an analysis of the rows that the training tested on found another accuracy."""
     test = run.metrics.get("test")
-    if not own or test is None or (found["split"], found["n_texts"]) != ("test", test["n"]):
+    if not own or test is None or (analysis["split"], analysis["n_texts"]) != ("test", test["n"]):
         return
-    accuracy = found["figures"]["accuracy"]["value"]
+    accuracy = analysis["figures"]["accuracy"]["value"]
     if abs(accuracy - test["accuracy"]) * test["n"] > 1.5:  # a tie may fall differently
         raise CheckpointError(
             f"{path} is of other weights than the run: its accuracy is {accuracy:.4f}, the run's "

@@ -143,9 +143,9 @@ def _recorded(data: TextData, split: str, run: RunRecord, *, complete: bool = Tr
         return data[split]
     # fewer rows than there are where it was trained with a limit; others where splits are cut by another rule
     every = concatenate_datasets(list(data.values()))
-    found = split_fingerprint(every)
-    inside = np.isin(found.texts, kept.texts)
-    changes = kept.changes(found.only(inside))
+    fingerprint = split_fingerprint(every)
+    inside = np.isin(fingerprint.texts, kept.texts)
+    changes = kept.changes(fingerprint.only(inside))
     if complete and changes:
         raise DataError(
             f"{data.source} has changed since {run.run} was trained on it ({split}: {changes}). Restore it, or name "

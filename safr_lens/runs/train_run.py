@@ -125,10 +125,10 @@ def finished_run(
     record = run_record(folder)
     if "settings" not in record.metrics:
         raise CheckpointError(f"{path} is damaged (it lacks its settings). Remove {folder}, or use --overwrite.")
-    found = record.metrics["settings"]
+    kept = record.metrics["settings"]
     asked = Task(settings_model(settings, data), data, settings.train, settings.penalty, word_vectors).settings
-    check_same_rows(record.rows, fingerprints(data), folder, columns=other_columns(found, asked))
-    check_same(found, asked, folder, same_rows=record.rows is not None)
+    check_same_rows(record.rows, fingerprints(data), folder, columns=other_columns(kept, asked))
+    check_same(kept, asked, folder, same_rows=record.rows is not None)
     return HookedClassifier.from_pretrained(folder)
 
 

@@ -56,8 +56,8 @@ class BestEpoch:
 
     def improves(self, records: Sequence[EpochRecord], *, epoch: int, accuracy: float, loss: float) -> bool:
         """Whether an epoch is better than all before it; of equals the earlier one stays."""
-        found = self._rank(epoch, accuracy, loss)
-        return all(found > self._rank(r.epoch, r.validation_accuracy, r.validation_loss) for r in records)
+        rank = self._rank(epoch, accuracy, loss)
+        return all(rank > self._rank(r.epoch, r.validation_accuracy, r.validation_loss) for r in records)
 
     def patience_ended(self, records: Sequence[EpochRecord]) -> bool:
         """Whether as many epochs as patience allows have passed since the best one."""

@@ -95,9 +95,9 @@ def final_metrics(
     }
 
 
-def as_dict(found: Evaluation) -> dict[str, float | int]:
+def as_dict(evaluation: Evaluation) -> dict[str, float | int]:
     """Return an evaluation as JSON holds it."""
-    return dataclasses.asdict(found)
+    return dataclasses.asdict(evaluation)
 
 
 def _version(package: str) -> str:

@@ -52,14 +52,14 @@ def estimate_thresholds(model: HookedClassifier, batches: Iterable[Batch]) -> No
     if top_k is None or not top_k.over_batch:
         return
     names = [model.adapter.neurons(layer) for layer in range(model.config.n_layers)]
-    found: list[list[torch.Tensor]] = [[] for _ in names]
+    by_layer: list[list[torch.Tensor]] = [[] for _ in names]
     with evaluating(model):
         for batch in itertools.islice(batches, THRESHOLD_BATCHES):
             batch = batch.to(model.device)
             seen = model(batch.tokens, batch.mask, capture=names, k=model.config.k).activations
-            for smallest, name in zip(found, names, strict=True):
+            for smallest, name in zip(by_layer, names, strict=True):
                 active = seen[name][seen[name] > 0]
                 smallest += [active.min()] if len(active) else []
-    for layer, smallest in enumerate(found):
+    for layer, smallest in enumerate(by_layer):
         if smallest:
             top_k.thresholds[layer] = torch.stack(smallest).mean()

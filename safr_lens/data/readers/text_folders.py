@@ -23,16 +23,16 @@ TEXT = FileFormat((".txt", ""), _one_text)
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
     """Return the texts of each class; empty where the folder holds something else."""
-    found: dict[str, list[Path]] = {}
+    by_class: dict[str, list[Path]] = {}
     inner = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
     if any(path.suffix.lower() in FORMATS and path.is_file() for path in inner):
-        return found
+        return by_class
     for sub in (path for path in inner if path.is_dir()):
         texts = sorted(path for path in sub.iterdir() if path.is_file() and path.suffix.lower() in TEXT.suffixes)
         texts = [path for path in texts if not path.name.startswith(".")]
         if texts:
-            found[sub.name] = texts
-    return found if len(found.keys() - set(UNLABELLED)) > 1 else {}
+            by_class[sub.name] = texts
+    return by_class if len(by_class.keys() - set(UNLABELLED)) > 1 else {}
 
 
 def _splits(folder: Path) -> dict[str, Path]:

@@ -30,10 +30,10 @@ def concentration(inputs: Inputs, tokens: str) -> Measurement | None:
 
     The null is no part of what models are compared by: fewer neurons are easier to read, whatever makes them few.
     """
-    found: EvidenceCounts | None = inputs.statistics.more.get(NAME)
-    if found is None:
+    by_text: EvidenceCounts | None = inputs.statistics.more.get(NAME)
+    if by_text is None:
         return None
-    counts = getattr(found, tokens).double()
+    counts = getattr(by_text, tokens).double()
     silent = int(counts[:, 0, 0].sum())
     counts[:, :, 0] = 0
     value, null = (_median(counts[:, i], inputs.seed) for i in (0, 1))
