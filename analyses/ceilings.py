@@ -79,7 +79,7 @@ def measured(tokens: torch.Tensor, code: torch.Tensor, judge: torch.Tensor) -> d
     return {
         "token sel.": values[defined].mean().item(),
         "above null": above.item(),
-        "of what is left above the null": (above / left).item(),
+        "chance-normalised": (above / left).item(),
         "MS above null": (meant[0] - torch.stack(meant[1:]).nanmean(0)).nanmean().item(),
         "neurons with an MS": int(meant[0].isfinite().sum()),
     }

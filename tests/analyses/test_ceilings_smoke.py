@@ -35,7 +35,7 @@ def test_a_neuron_for_each_word_is_perfectly_selective_and_says_nothing_of_meani
     tokens = torch.arange(4).repeat(200)[torch.randperm(800, generator=torch.Generator().manual_seed(0))]
     found = measured(tokens, torch.arange(4), torch.eye(4))
     assert found["token sel."] == pytest.approx(1)
-    assert found["of what is left above the null"] == pytest.approx(1)
+    assert found["chance-normalised"] == pytest.approx(1)
     assert found["neurons with an MS"] == 0
     # two words of four, alike two by two: half of the entropy, and a cosine of 1
     pairs = measured(tokens, torch.tensor([0, 0, 1, 1]), torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]]))
