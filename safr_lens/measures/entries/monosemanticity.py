@@ -23,12 +23,12 @@ def meaning_scores(inputs: Inputs) -> Scorer | None:
         return None
 
     def scores(without: int | None) -> Scores:
-        means = statistics.types.means(without=without)
+        means = statistics.types.means(without=without, null=False)
         rows = embeddings[means.types]
         if int(rows.isfinite().all(1).sum()) < 2:
             return Scores.undefined(statistics)
-        measured, *permuted = [monosemanticity_score(one, rows) for one in (means.means, *means.null)]
-        return Scores.against_null(measured, permuted)
+        permuted = [monosemanticity_score(one, rows) for one in statistics.types.nulls(without=without)]
+        return Scores.against_null(monosemanticity_score(means.means, rows), permuted)
 
     return scores
 

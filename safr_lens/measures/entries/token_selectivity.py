@@ -13,10 +13,12 @@ def token_scores(inputs: Inputs) -> Scorer:
     statistics = inputs.statistics
 
     def scores(without: int | None) -> Scores:
-        means = statistics.types.means(without=without)
+        means = statistics.types.means(without=without, null=False)
         if len(means.types) < 2:
             return Scores.undefined(statistics)
-        return Scores.against_null(token_selectivity(means.means), [token_selectivity(one) for one in means.null])
+        return Scores.against_null(
+            token_selectivity(means.means), [token_selectivity(one) for one in statistics.types.nulls(without=without)]
+        )
 
     return scores
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -73,21 +73,27 @@ class TypeSums:
 
         Args:
             without: the group that is left out.
-            null: whether to make the means under permutations too, which take most of the time and memory.
+            null: whether to make the means under permutations too (:meth:`nulls`).
         """
+        kept, met = self._kept(without)
+        counts = kept["sizes"][met]
+        means = (kept["sums"][met] / counts.unsqueeze(1)).float()
+        nulls = torch.stack(list(self.nulls(without=without))) if null else means.new_empty(0, *means.shape)
+        return TypeMeans(self.types[met], counts, means, nulls)
+
+    def nulls(self, *, without: int | None = None) -> Iterator[Float[Tensor, "n_met d_mlp"]]:
+        """Yield the means under each permutation, one after the other: together they would be many times as large."""
+        kept, met = self._kept(without)
+        yield self._by_neuron(kept["null_sums"] / kept["null_sizes"].unsqueeze(2))[met]
+        for one in self.more if without is None else ():
+            yield self._by_neuron(one)[met].div_(kept["sizes"][met].unsqueeze(1))
+
+    def _kept(self, without: int | None) -> tuple[dict[str, Tensor], Bool[Tensor, " n_types"]]:
+        """Return the sums without a group, and which types are met in them and under the permutation."""
         kept = self._totals
         if without is not None:
             kept = {name: total - getattr(self, name)[without] for name, total in kept.items()}
-        counts, by_block = kept["sizes"], kept["null_sizes"]
-        met = (counts > 0) & (by_block > 0).all(0)
-        means = (kept["sums"][met] / counts[met].unsqueeze(1)).float()
-        more = self.more if null and without is None else self.more[:0]
-        nulls = means.new_empty(int(null) + len(more), *means.shape)
-        if null:
-            nulls[0] = self._by_neuron(kept["null_sums"] / by_block.unsqueeze(2))[met]
-        for place, one in enumerate(more, start=1):
-            nulls[place] = self._by_neuron(one)[met].div_(counts[met].unsqueeze(1))
-        return TypeMeans(self.types[met], counts[met], means, nulls)
+        return kept, (kept["sizes"] > 0) & (kept["null_sizes"] > 0).all(0)
 
     def _by_neuron(self, table: Float[Tensor, "n_blocks n_types width"]) -> Float[Tensor, "n_types d_mlp"]:
         blocks = blocks_of(self.sums.shape[2])
