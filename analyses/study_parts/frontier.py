@@ -14,6 +14,7 @@ from safr_lens.atomic import replacing
 from study_parts.figures import COLOURS, MARKERS
 
 FEWEST, WANTED = "evidence_concentration_important", 6
+TICKS = (3, 6, 12, 25, 50, 100)
 MEASURES = {
     "accuracy": "accuracy",
     "monosemanticity_by_effect": "monosemanticity by effect, above its null",
@@ -43,6 +44,8 @@ def frontier(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
                     panel.annotate(weight if weight != "-" else "", (row[FEWEST], row[measure]), **place)
             panel.axvline(WANTED, color="#999999", linewidth=1, linestyle="--")
             panel.set_xscale("log")
+            panel.set_xticks(TICKS, [str(tick) for tick in TICKS])
+            panel.minorticks_off()
             panel.set_xlabel("neurons for half of an important token's evidence")
             panel.set_title(title, fontsize=9)
         handles, names = panels[0].get_legend_handles_labels()

@@ -84,10 +84,6 @@ def _late(weight: float) -> dict[str, float]:
     return {"start": 0.0, "end": weight, "delay": 1.0, "epochs": 1.0}
 
 
-def _rising(weight: float) -> dict[str, float]:
-    return {"start": 0.0, "end": weight, "delay": 0.0, "epochs": 2.0}
-
-
 def _late_pair(importance: float, interaction: float) -> dict[str, dict[str, float]]:
     return {name: _late(weight) for name, weight in _pair(importance, interaction).items()}
 
@@ -127,38 +123,17 @@ EVIDENCE = {"overlap_of": "evidence"}
 # few neurons of a token: searched with averaged weights on validation
 FEW = (
     Method(BASELINE, UNREGULARISED, {"-": {}}),
-    Method("unregularised, d_mlp", UNREGULARISED, _weights("d_mlp", 64, 128, 256)),
-    Method("TopK", {**UNREGULARISED, **TOP}, _weights("k", 8, 16, 32, 64)),
+    Method("TopK", {**UNREGULARISED, **TOP}, _weights("k", 16, 32, 64)),
     Method("SAFR, strong", DENSE, {"6/3": _pair(6, 3)}),
-    Method("strong, d_mlp", {**DENSE, **_pair(6, 3)}, _weights("d_mlp", 64, 128, 256)),
-    Method("strong, evidence", {**DENSE, **EVIDENCE}, {"6/3": _pair(6, 3)}),
-    Method("strong, k", {**DENSE, **TOP, **_pair(6, 3)}, _weights("k", 16, 32, 64)),
     Method("strong, k, evidence", {**DENSE, **TOP, **EVIDENCE, **_pair(6, 3)}, _weights("k", 16, 32, 64)),
-    Method("k 16, evidence", {**DENSE, **TOP, **EVIDENCE, "k": 16}, _pairs((20, 5), (20, 10))),
-    Method("strong, k annealed over 2 epochs", {**DENSE, **TOP, **_pair(6, 3), "k_epochs": 2.0}, _weights("k", 16, 32)),
-    Method("strong, d_mlp 256, k", {**DENSE, **TOP, **SMALL, **_pair(6, 3)}, _weights("k", 16, 32)),
-    Method("d_mlp 256", {**DENSE, **SMALL}, _pairs((2, 1), (4, 2), (10, 5))),
-    Method(
-        "later start, d_mlp 256",
-        {**DENSE, **SMALL},
-        {"6/3": _late_pair(6, 3), "20/10": _late_pair(20, 10), "60/30": _late_pair(60, 30)},
-    ),
-    Method(
-        "rising over 2 epochs, d_mlp 256",
-        {**DENSE, **SMALL},
-        {"20/10": {name: _rising(weight) for name, weight in _pair(20, 10).items()}},
-    ),
-    Method(
-        "later start, d_mlp 128",
-        {**DENSE, "d_mlp": 128},
-        {"6/3": _late_pair(6, 3), "20/10": _late_pair(20, 10)},
-    ),
+    Method("strong, d_mlp", {**DENSE, **_pair(6, 3)}, _weights("d_mlp", 128, 256)),
+    Method("later start, d_mlp 256", {**DENSE, **SMALL}, {"20/10": _late_pair(20, 10), "60/30": _late_pair(60, 30)}),
+    Method("later start, d_mlp 128", {**DENSE, "d_mlp": 128}, {"20/10": _late_pair(20, 10)}),
 )
 # what came of that search, and what it is compared to: measured on test
 CRISP = (
     Method("TopK", {**UNREGULARISED, **TOP}, {"32": {"k": 32}}),
     Method("unregularised, 256 neurons", {**UNREGULARISED, **SMALL}, {"-": {}}),
-    Method("SAFR, light, 256 neurons", {**DENSE, **SMALL}, {"2/1": _pair(2, 1)}),
     Method("SAFR, strong, 256 neurons", {**DENSE, **SMALL}, {"6/3": _pair(6, 3)}),
     Method("SAFR, late, 256 neurons", {**DENSE, **SMALL}, {"20/10": _late_pair(20, 10)}),
     Method("SAFR + TopK", {**DENSE, **TOP, **EVIDENCE}, {"32": {"k": 32, **_pair(6, 3)}}),

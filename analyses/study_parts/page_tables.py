@@ -26,7 +26,7 @@ ROWS = {
     "reliance (MLP at its mean), points": "reliance_mean",
     "silent tokens, %": "silent_tokens",
     "alive neurons, %": "alive_neurons",
-    "active neurons per token, of 1,024": "active_per_token",
+    "active neurons per token": "active_per_token",
     "capacity": "capacity",
     "token selectivity above null": "token_selectivity",
     "chance-normalised token selectivity": "token_selectivity_of_what_is_left",
@@ -41,7 +41,7 @@ ROWS = {
     "neurons that carry the decision": "carrying_neurons",
     "share of neurons with the most common top token, %": "largest_share",
     "distinct top tokens": "favourite_words",
-    "k = 1, nine word concepts: F1 above null": "probe f1, words",
+    "k = 1, ten word concepts: F1 above null": "probe f1, words",
     "k = 1, polarity: AUC above null": "probe auc, polarity",
     "class selectivity above null": "class_selectivity",
     "comprehensiveness above random": "comprehensiveness",
@@ -59,12 +59,22 @@ NOT_IN_README = (
     "class selectivity above null",
     "sufficiency against random (lower is better)",
 )
-PRESETS = (BASELINE, "L1", "SAFR, light", "SAFR, strong")
-COMPARED = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "SAFR, light", "SAFR, strong")
+STRONG = "SAFR, strong, 256 neurons"
+PRESETS = (BASELINE, "L1", "TopK", "SAFR, light", STRONG)
+COMPARED = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "TopK", "SAFR, light", "SAFR, strong")
+COMPARED = (*COMPARED, "unregularised, 256 neurons", STRONG, "SAFR, late, 256 neurons")
 EARLIER = (BASELINE, "L1", "MonoLoss", "SAFR, sparse, light", "SAFR, light", "SAFR, strong")
+BEFORE_AND_AFTER = (BASELINE, "L1", "SAFR, light", "SAFR, strong")
 ALONE = tuple(method.name for method in grid.ALONE)
 SHOWN = dict(zip(ALONE, ("no penalty", "`SafrPenalty()`", "the same, strong"), strict=True))
-SHORT = {BASELINE: "no penalty", "SAFR, light": "`light`", "SAFR, strong": "`strong`"}
+SHORT = {
+    BASELINE: "no penalty",
+    "SAFR, light": "`light`",
+    "SAFR, strong": "`strong`, 1,024 neurons",
+    STRONG: "`strong`",
+    "unregularised, 256 neurons": "no penalty, 256 neurons",
+    "SAFR, late, 256 neurons": "from epoch 2 on",
+}
 DATA_NAMES = {"rotten_tomatoes": "`rotten_tomatoes`", "sst2": "SST-2", "imdb": "imdb"}
 SENTENCES = ("rotten_tomatoes", "sst2")
 
@@ -145,7 +155,7 @@ def averaging_table(wide: pd.DataFrame) -> Iterator[str]:
     yield "| | seeds | " + " | ".join(AVERAGED) + " |"
     yield "|---" * (len(AVERAGED) + 2) + "|"
     for data in DATA:
-        for method in (*PRESETS, *ALONE):
+        for method in (*BEFORE_AND_AFTER, *ALONE):
             of_method = wide[(wide["data"] == data) & (wide["method"] == method)].set_index("seed")
             before, after = (of_method[of_method["stage"] == stage] for stage in ("last_step", "final"))
             both = before.index.intersection(after.index)
@@ -161,7 +171,34 @@ def _change(before: pd.DataFrame, after: pd.DataFrame, name: str) -> str:
     return " → ".join(mean_of(rows.loc[paired, name], name) for rows in (before, after))
 
 
+FEW = {
+    "accuracy, %": "accuracy",
+    "neurons for half of an important token": "evidence_concentration_important",
+    "name fidelity, by effect": "name_fidelity_by_effect",
+    "MS, by effect": "monosemanticity_by_effect",
+    "k = 1 words, F1": "probe f1, words",
+    "comprehensiveness": "comprehensiveness",
+    "silent, %": "silent_tokens",
+    "alive, %": "alive_neurons",
+}
+
+
+def few_table(wide: pd.DataFrame) -> Iterator[str]:
+    """Yield the search for few neurons of a token: one row a setting, in the order of the grid."""
+    seen = wide[wide["stage"] == "few"]
+    yield "| | setting | seeds | " + " | ".join(FEW) + " |"
+    yield "|---" * (len(FEW) + 3) + "|"
+    for method in grid.FEW:
+        for label in method.weights:
+            rows = seen[(seen["method"] == method.name) & (seen["weight"] == label)]
+            if len(rows):
+                cells = [spread(rows[name], name) for name in FEW.values()]
+                name = SHORT.get(method.name, method.name)
+                yield f"| {name} | {label} | {_seeds(rows['seed'])} | " + " | ".join(cells) + " |"
+
+
 TABLES = {
+    "few": few_table,
     "presets": PageTable("final", SENTENCES, PRESETS, SHORT, NOT_IN_README),
     **{f"final {data}": PageTable("final", (data,), COMPARED, SHORT) for data in DATA},
     "final alone": PageTable("final", SENTENCES, ALONE, SHOWN),

@@ -7,7 +7,7 @@ import pandas as pd
 from study_parts.grid import baseline_of
 from study_parts.spread import accuracy_lost, points_lost
 
-BASELINES = ("L1", "SoLU", "MonoLoss", "release")
+BASELINES = ("L1", "SoLU", "MonoLoss", "release", "TopK")
 
 
 def target_rows(rows: pd.DataFrame, chosen: dict[str, str]) -> str:

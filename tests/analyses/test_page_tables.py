@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "analyses"))
 
 from study_parts.grid import BASELINE
-from study_parts.page_tables import PAGES, TABLES, PageTable, averaging_table, fill_pages, filled
+from study_parts.page_tables import FEW, PAGES, TABLES, PageTable, averaging_table, few_table, fill_pages, filled
 from study_parts.spread import accuracy_lost, spread
 from study_parts.store import read_cells
 from study_parts.table import judged, tidy
@@ -106,3 +106,15 @@ def test_averaging_compares_the_seeds_that_know_the_measure_before_and_after():
 def test_one_value_has_no_spread():
     assert spread(pd.Series([0.5, float("nan")]), "accuracy") == "50.0"
     assert spread(pd.Series([float("nan")]), "accuracy") == "–"
+
+
+def test_the_search_has_one_row_a_setting_in_the_order_of_the_grid():
+    known = {FEW[name]: 0.5 for name in FEW}
+    rows = [{**row(method, 10, "few", **known), "weight": "32"} for method in ("strong, k, evidence", "TopK")]
+    rows.append({**row("TopK", 11, "few", **known | {"accuracy": 0.7}), "weight": "32"})
+    _, _, *lines = few_table(pd.DataFrame(rows))
+    assert [line.split(" | ")[:3] for line in lines] == [
+        ["| TopK", "32", "10 to 11"],
+        ["| strong, k, evidence", "32", "10"],
+    ]
+    assert lines[0].split(" | ")[3] == "60.0 ± 14.1"
