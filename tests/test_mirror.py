@@ -46,7 +46,6 @@ TESTED_THROUGH = {
     "measures/scores": "measures/test_statistics",
     "measures/streams/dataclass_metric": "measures/streams/test_activity",
     "measures/streams/registered": "measures/test_statistics",
-    "models/backbone": "models/test_classifier",
     "models/config": "models/test_checkpoint",
     "models/evaluating": "models/test_classifier",
     "models/gate": "models/test_classifier",
@@ -54,7 +53,6 @@ TESTED_THROUGH = {
     "models/loadable": "models/test_checkpoint",
     "models/one_text": "views/test_components",
     "models/output": "models/test_classifier",
-    "models/pooling": "models/test_classifier",
     "models/untrained": "analysis/test_analyze_comparison",
     "neurons/rounding": "neurons/test_top_metric",
     "runs/analyze_run": "browser/test_hostile_names",
@@ -105,6 +103,12 @@ def test_every_module_has_its_test_file():
     missing = {path for path in missing if str(Path(path).parent) not in TESTED_THROUGH}
     assert not missing, "add the test file, or name the tests that cover the module"
     assert all((TESTS / f"{path}.py").is_file() for path in TESTED_THROUGH.values())
+
+
+def test_what_is_tested_through_others_exists_and_has_no_test_file_of_its_own():
+    for path in TESTED_THROUGH:
+        assert (PACKAGE / f"{path}.py").is_file() or (PACKAGE / path).is_dir(), path
+    assert not mirrored() & TESTED_THROUGH.keys()
 
 
 def test_every_test_file_has_its_module():

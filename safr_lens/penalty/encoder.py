@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from safr_lens.penalty.presets import PRESETS
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.penalty.schedule import Schedule, as_schedule
 
@@ -35,7 +36,7 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, head_epochs: int 
         base["word_threshold"] = SafrPenalty.preset(PRESET).to_dict()["word_threshold"]
     if not vmask:
         base |= {"information_weight": 0.0} | ({} if penalty.pairs is None else {"gates": "shared"})
-    elif preset in (None, PRESET, "sparse"):
+    elif PRESETS[preset or PRESET].without_vmask:
         del base["information_weight"], base["gates"]
     for name in ("importance_weight", "interaction_weight") if head_epochs else ():
         weight = as_schedule(name, base[name]).start

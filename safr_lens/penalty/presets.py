@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-# for classifiers on pretrained encoders, whose token embeddings say which words are related; without VMASK
+
+@dataclass(frozen=True)
+class Preset:
+    """All that the name of a preset stands for.
+
+    Attributes:
+        penalty: fields of :class:`~safr_lens.SafrPenalty`.
+        model: settings of the model that it is for, where those chosen leave them open.
+        small: and of a model without a pretrained encoder.
+        head_rate: learning rate of a neuron head on a frozen encoder.
+        without_vmask: whether ``penalty`` is meant for a classifier on a pretrained encoder that has no VMASK.
+    """
+
+    penalty: Mapping[str, Any]
+    model: Mapping[str, Any] = field(default_factory=dict)
+    small: Mapping[str, Any] = field(default_factory=dict)
+    head_rate: float = 1e-3
+    without_vmask: bool = False
+
+
+# the encoder's token embeddings say which words are related
 PRETRAINED: dict[str, Any] = {
     "importance_weight": 20.0,
     "interaction_weight": 10.0,
@@ -13,34 +34,49 @@ PRETRAINED: dict[str, Any] = {
     "information_weight": 0.0,
     "gates": "shared",  # there are none, so all texts are compared
 }
-PRESETS: dict[str, dict[str, Any]] = {
+# with fewer neurons a token's evidence lies in fewer of them
+FEW_NEURONS = {"d_mlp": 256}
+PRESETS = {
     # the authors' release has no information term
-    "release": {"site": "embedding", "importance_weight": 1.0, "interaction_weight": 1.0, "information_weight": 0.0},
+    "release": Preset(
+        {"site": "embedding", "importance_weight": 1.0, "interaction_weight": 1.0, "information_weight": 0.0}
+    ),
     # the paper's text on neurons: pairs that attend to each other, within a text; needs no word vectors
-    "attention": {
-        "pairs": "attention",
-        "scope": "text",
-        "counted_pairs": "tokens",
-        "gates": "shared",
-        "l1_ratio": 0.5,
-        "importance_weight": 0.5,
-        "interaction_weight": 0.1,
-    },
-    "light": {"importance_weight": 2.0, "interaction_weight": 1.0},
-    "strong": {"importance_weight": 6.0, "interaction_weight": 3.0},
+    "attention": Preset(
+        {
+            "pairs": "attention",
+            "scope": "text",
+            "counted_pairs": "tokens",
+            "gates": "shared",
+            "l1_ratio": 0.5,
+            "importance_weight": 0.5,
+            "interaction_weight": 0.1,
+        }
+    ),
+    "light": Preset({"importance_weight": 2.0, "interaction_weight": 1.0}),
+    "strong": Preset({"importance_weight": 6.0, "interaction_weight": 3.0}, small=FEW_NEURONS),
     # VMASK learns what the classes need before the SAFR terms start
-    "faithful": {
-        "importance_weight": {"start": 0.0, "end": 20.0, "delay": 1.0, "epochs": 1.0},
-        "interaction_weight": {"start": 0.0, "end": 10.0, "delay": 1.0, "epochs": 1.0},
-    },
-    "pretrained": PRETRAINED,
-    # beside act_fn="topk": neurons are few by construction, and the terms see to what those say that decide
-    "sparse": {**PRETRAINED, "interaction_weight": 5.0, "overlap_of": "evidence", "batch_tokens": 256},
+    "faithful": Preset(
+        {
+            "importance_weight": {"start": 0.0, "end": 20.0, "delay": 1.0, "epochs": 1.0},
+            "interaction_weight": {"start": 0.0, "end": 10.0, "delay": 1.0, "epochs": 1.0},
+        },
+        small=FEW_NEURONS,
+    ),
+    "pretrained": Preset(PRETRAINED, without_vmask=True),
+    # neurons are few by construction, and the terms see to what those say that decide
+    "sparse": Preset(
+        {**PRETRAINED, "interaction_weight": 5.0, "overlap_of": "evidence", "batch_tokens": 256},
+        model={"act_fn": "topk", "k": 8},
+        head_rate=1e-2,  # few neurons of a token get a gradient: at 1e-3 their meaning still grows after 8 epochs
+        without_vmask=True,
+    ),
 }
-# of the model that a preset is for, where its settings leave it open
-MODELS: dict[str, dict[str, Any]] = {"sparse": {"act_fn": "topk", "k": 8}}
-# and of a model without a pretrained encoder: with fewer neurons a token's evidence lies in fewer of them
-SMALL: dict[str, dict[str, Any]] = {"strong": {"d_mlp": 256}, "faithful": {"d_mlp": 256}}
+
+
+def named_preset(name: Any) -> Preset:
+    """Return a preset; of no name, or of one that is yet to be refused, that which sets nothing."""
+    return PRESETS.get(name, Preset({})) if isinstance(name, str) else Preset({})
 
 
 def preset_fields(name: str) -> dict[str, Any]:
@@ -49,7 +85,7 @@ def preset_fields(name: str) -> dict[str, Any]:
     >>> preset_fields("release")["site"]
     'embedding'
     """
-    return dict(PRESETS[name])
+    return dict(PRESETS[name].penalty)
 
 
 def preset_model(name: str | None, chosen: Mapping[str, Any], *, encoder: bool = False) -> dict[str, Any]:
@@ -63,9 +99,8 @@ def preset_model(name: str | None, chosen: Mapping[str, Any], *, encoder: bool =
     >>> preset_model("sparse", {}), preset_model("sparse", {"act_fn": "relu"}), preset_model("strong", {})
     ({'act_fn': 'topk', 'k': 8}, {}, {'d_mlp': 256})
     """
-    if not isinstance(name, str):
-        return {}
-    fields = MODELS.get(name, {}) | ({} if encoder else SMALL.get(name, {}))
+    preset = named_preset(name)
+    fields = {**preset.model, **({} if encoder else preset.small)}
     if "act_fn" in fields and chosen.get("act_fn") not in (None, fields["act_fn"]):
         return {}
     return {setting: value for setting, value in fields.items() if setting not in chosen}
