@@ -23,7 +23,12 @@ def peak_mib(act: Callable[[], object]) -> float:
         Path("/proc/self/clear_refs").write_text("5")  # forgets how much memory the loading took for a moment
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     act()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / MIB
+    return largest_mib() - before / MIB
+
+
+def largest_mib() -> float:
+    """Return the largest resident set of this process so far, or since :func:`peak_mib` began."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
 
 
 def in_new_process(function: Callable[..., Any], *args: Any) -> Any:

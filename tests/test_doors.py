@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tempfile
 from pathlib import Path
@@ -298,10 +299,12 @@ def test_anything_else_is_one_error_of_load_data(kind):
         safr_lens.load_data(REFUSED[kind][0])
 
 
-def test_a_generator_is_read_once_and_then_refused(model):
+def test_a_generator_is_read_once(model):
     assert safr_lens.evaluate(model, iter(ROWS)).n == len(ROWS)
+    found, expected = (safr_lens.analyze(model, data).to_dict() for data in (iter(ROWS), ROWS))
+    assert json.dumps(found) == json.dumps(expected)
     with pytest.raises(DataError, match="only once"):
-        safr_lens.analyze(model, iter(ROWS))
+        safr_lens.neuron_table(model, iter(ROWS))
 
 
 ONE_TEXT = {

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TIMEOUT = 300  # seconds; about 10 on an idle machine
+TIMEOUT = 900  # seconds; about 15 on idle cores, and over 300 beside fifteen other processes
+STACKS = f"import faulthandler; faulthandler.dump_traceback_later({TIMEOUT - 30})  # says where it waits\n"
 
 
 def run_in_two_processes(script: str, folder: Path, *words: object, succeeds: bool = True) -> str:
@@ -16,7 +17,7 @@ def run_in_two_processes(script: str, folder: Path, *words: object, succeeds: bo
 
     It must succeed, or, where a test wants it to fail, stop by itself.
     """
-    (folder / "script.py").write_text(script)
+    (folder / "script.py").write_text(STACKS + script)
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),

@@ -172,8 +172,8 @@ def analyze(
 
     Args:
         model: a classifier.
-        data: rows with ``text`` and ``label``, as for :func:`safr_lens.stream_activations`; read several times; where
-            it has a length, its token ids are kept.
+        data: rows with ``text`` and ``label``, as for :func:`safr_lens.stream_activations`; read several
+            times; its token ids are kept, those of what has no length on disk, with its rows.
         embeddings: for monosemanticity and name fidelity, as in :func:`safr_lens.neurons.neuron_table`; by default word
             vectors of texts.
         vector_texts: which texts give them; by default those of the data. Where their words are too few for word

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import IterableDataset
 from jaxtyping import Bool, Int
@@ -16,6 +17,8 @@ from safr_lens.data.tokenizer import TextTokenizer
 
 POOL_BATCHES = 50
 STREAM_BUFFER = 10_000
+TOKEN_IDS = "safr_lens token ids"
+"""Column of rows that were tokenised ahead: 4 bytes a token, uncut and without special tokens."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def batches(
         generator: shuffles; without it the batches come in the order of the data.
     """
     for pool in _pools(split, pool_size or batch_size * POOL_BATCHES, generator):
-        encoded = tokenizer.ids_batch([row["text"] for _, row in pool], n_ctx=n_ctx)
+        encoded = _encoded([row for _, row in pool], tokenizer, n_ctx=n_ctx)
         by_length = sorted(range(len(pool)), key=lambda i: len(encoded[i][0]))
         limit = max_positions or batch_size * n_ctx
         chunks = _chunks(by_length, [len(encoded[i][0]) for i in by_length], batch_size, limit)
@@ -112,6 +115,12 @@ def batches(
                 n_cut=sum(encoded[i][1] > 0 for i in chunk),
                 special_ids=tokenizer.special_ids,
             )
+
+
+def _encoded(rows: list[dict[str, Any]], tokenizer: TextTokenizer, *, n_ctx: int) -> list[tuple[list[int], int]]:
+    if TOKEN_IDS not in rows[0]:
+        return tokenizer.ids_batch([row["text"] for row in rows], n_ctx=n_ctx)
+    return [tokenizer.cut(np.frombuffer(row[TOKEN_IDS], np.int32).tolist(), n_ctx=n_ctx) for row in rows]
 
 
 def _chunks(items: list[int], lengths: list[int], batch_size: int, max_positions: int) -> list[list[int]]:

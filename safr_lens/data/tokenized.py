@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from safr_lens.data.batching import Batch, batches
+from safr_lens.data.kept_rows import kept_rows
 from safr_lens.data.tokenizer import TextTokenizer
 
 
@@ -48,6 +49,14 @@ class TokenizedTexts:
         self._kept[key] = whole
 
 
+class KeptTexts(TokenizedTexts):
+    """Rows of :func:`~safr_lens.data.kept_rows.kept_rows`, of which nothing is kept in memory."""
+
+    def batches(self, **sizes: Any) -> Iterator[Batch]:
+        """Yield what :func:`~safr_lens.data.batching.batches` yields for these sizes."""
+        return batches(self.data, self.tokenizer, **sizes)
+
+
 @dataclass(frozen=True)
 class _Kept:
     tokens: Int[Tensor, "batch pos"]
@@ -69,6 +78,7 @@ class _Kept:
 
 
 def tokenized_once(data: Any, tokenizer: TextTokenizer) -> Any:
-    """Return data whose texts are tokenised once; a stream as it is, since its token ids may not fit into memory."""
-    known = isinstance(data, Sized) and not isinstance(data, (str, Mapping))
-    return TokenizedTexts(data, tokenizer) if known else data
+    """Return data whose texts are tokenised once: token ids are kept, those of a stream with its rows on disk."""
+    if hasattr(data, "__len__"):
+        return TokenizedTexts(data, tokenizer)
+    return KeptTexts(kept_rows(data, tokenizer), tokenizer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,15 +102,18 @@ class TextTokenizer:
         Raises:
             TextError: a text without any token.
         """
-        encoded = []
-        clean = _clean(texts)
+        encoded = self.all_ids(texts)
+        check_tokens(texts, encoded)
+        return [self.cut(ids, n_ctx=n_ctx) for ids in encoded]
+
+    def all_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of several texts, uncut and without special ones; none for a text without a word."""
+        return [raw.ids for raw in self.tokenizer.encode_batch_fast(_clean(texts), add_special_tokens=False)]
+
+    def cut(self, ids: list[int], *, n_ctx: int) -> tuple[list[int], int]:
+        """Return the token ids of a text cut to ``n_ctx``, with special ones, and how many were cut off."""
         room = self.room(n_ctx)
-        for text, raw in zip(clean, self.tokenizer.encode_batch_fast(clean, add_special_tokens=False), strict=True):
-            ids = raw.ids
-            if not ids:
-                raise TextError(_no_token(text))
-            encoded.append((self.with_special(ids[:room]), max(0, len(ids) - room)))
-        return encoded
+        return self.with_special(ids[:room]), max(0, len(ids) - room)
 
     def encode_batch(self, texts: Sequence[str], *, n_ctx: int, truncate: bool = False) -> list[Encoding]:
         """Encode several texts; see :meth:`encode`."""
@@ -198,6 +201,13 @@ def _clean(texts: Sequence[str]) -> list[str]:
             raise TextError(f"Expected a text, got {type(text).__name__}: {shown(text, 60)}")
     # composed here and not by the tokenizer alone, whose offsets would lose the accents of decomposed letters
     return [unicodedata.normalize("NFC", without_surrogates(text)) for text in texts]
+
+
+def check_tokens(texts: Sequence[str], encoded: Sequence[Sized]) -> None:
+    """Raise a TextError where a text has no token."""
+    for text, ids in zip(texts, encoded, strict=True):
+        if not len(ids):
+            raise TextError(_no_token(*_clean([text])))
 
 
 def _no_token(text: str) -> str:

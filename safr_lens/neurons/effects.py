@@ -42,8 +42,8 @@ def ablation_effects(
     dead neuron has 0 in all columns. A few hundred texts; effects of single neurons do not add up to that of all.
 
     **Slow**: the model really runs without the neuron, in any layer, which costs one pass over the data a neuron. Texts
-    are tokenised once and kept as token ids (4 bytes a token); a stream, such as an ``IterableDataset``, is read anew
-    at each pass, and takes no memory that grows with it.
+    are tokenised once and kept as token ids (4 bytes a token); a stream, such as an ``IterableDataset``, is kept on
+    disk with its token ids, and takes no memory that grows with it.
 
     Args:
         model: a classifier.

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from safr_lens.artefacts import locked
 from safr_lens.data.dataset import TextData
+from safr_lens.data.kept_rows import kept_streams
 from safr_lens.data.rows import Data
 from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.models.classifier import HookedClassifier
@@ -116,7 +117,7 @@ def train(
     penalty = penalty or _default_penalty(model, config)
     join()
     with nullcontext() if out is None else locked(out):  # ahead of all work: it may be another's, or not writable
-        data = checked_data(model, data, config, penalty)
+        data = kept_streams(checked_data(model, data, config, penalty), model.tokenizer)
         warnings = _said_warnings(model, data, config, shown=progress)
         task = Task(model, data, config, penalty, task_words(model, data, config, penalty, given=word_vectors))
         folder = None

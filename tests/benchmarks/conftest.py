@@ -27,7 +27,7 @@ def benchmark(tmp_path) -> Callable[..., list[dict]]:
     def run(name: str, *words: object) -> list[dict]:
         out = tmp_path / "found.json"
         command = [sys.executable, "-m", "benchmarks", name, "--json", "--out", str(out), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, cwd=ROOT)
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)
         assert json.loads(out.read_text()) == found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from safr_lens.data.batching import batches
-from safr_lens.data.tokenized import TokenizedTexts, tokenized_once
+from safr_lens.data.tokenized import tokenized_once
 from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
 
 ROWS = [{"text": text, "label": i % 2} for i, text in enumerate(["a good film", "a bad film , bad", "film", "a film"])]
@@ -44,10 +44,3 @@ def test_a_reading_that_was_broken_off_is_not_taken_for_the_whole():
     data = tokenized_once(ROWS, tokenizer)
     next(data.batches(**SIZES))
     assert sum(len(batch.labels) for batch in data.batches(**SIZES)) == 4
-
-
-def test_what_has_no_length_stays_as_it_is():
-    tokenizer = train_tokenizer([row["text"] for row in ROWS], min_frequency=1)
-    stream = (row for row in ROWS)
-    assert tokenized_once(stream, tokenizer) is stream
-    assert isinstance(tokenized_once(ROWS, tokenizer), TokenizedTexts)

@@ -28,6 +28,7 @@ import torch
 from safetensors.torch import save_file
 
 from safr_lens import train
+from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import TrainingError
 from safr_lens.training import loop, progress
 from tests.training.corpus import tiny_classifier
@@ -81,7 +82,11 @@ torch.distributed.barrier()
 resumed = train(tiny_classifier(), DATA, **settings(), out=folder / "stopped", resume=True)
 same = {n: torch.equal(t, result.model.state_dict()[n]) for n, t in resumed.model.state_dict().items()}
 
-of_stream = train(tiny_classifier(), streamed(DATA), **settings(epochs=1))
+tokenised = []
+all_ids = TextTokenizer.all_ids
+TextTokenizer.all_ids = lambda self, texts: tokenised.extend(texts) or all_ids(self, texts)
+of_stream = train(tiny_classifier(), streamed(DATA), **settings(epochs=2))
+TextTokenizer.all_ids = all_ids
 
 if rank == 1:
     loop.batch_terms = not_a_number
@@ -97,7 +102,8 @@ noted = {
     "processes": int(os.environ["WORLD_SIZE"]),
     "metrics": {**result.metrics, "seconds": None},
     "history": [{**vars(record), "seconds": None} for record in result.history],
-    "streamed": of_stream.history[0].terms,
+    "streamed": [record.terms for record in of_stream.history],
+    "tokenised": tokenised,
     "resumed": all(same.values()),
     "stopped": stopped,
 }
@@ -146,10 +152,14 @@ def test_two_processes_learn_what_one_does_that_accumulates_two_batches(noted):
     assert noted[0]["metrics"]["test"] == pytest.approx(alone.metrics["test"], abs=1e-4)
 
 
-def test_two_processes_learn_the_same_from_a_stream(noted):
-    alone = train(tiny_classifier(), streamed(DATA), **settings(epochs=1, gradient_accumulation_steps=2))
+def test_two_processes_learn_the_same_from_a_stream_of_which_each_tokenises_half(noted):
+    alone = train(tiny_classifier(), streamed(DATA), **settings(epochs=2, gradient_accumulation_steps=2))
     for one in noted:
-        assert one["streamed"] == pytest.approx(alone.history[0].terms, abs=1e-4)
+        for found, expected in zip(one["streamed"], alone.history, strict=True):
+            assert found == pytest.approx(expected.terms, abs=1e-4)
+    for process, one in enumerate(noted):
+        halves = [split["text"][process::2] for split in DATA.values()]
+        assert one["tokenised"] == [text for half in halves for text in half]
 
 
 def test_all_batches_are_trained_on_and_none_by_two_processes(noted):

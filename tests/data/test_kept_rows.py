@@ -1,0 +1,100 @@
+"""Streams are read and tokenised once, give the batches that they give without, and leave nothing behind."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+
+import pytest
+import torch
+from datasets import IterableDataset
+
+from safr_lens import TextData
+from safr_lens.data import kept_rows as module
+from safr_lens.data.batching import batches
+from safr_lens.data.kept_rows import kept_rows, kept_streams
+from safr_lens.data.load import load_data
+from safr_lens.data.tokenized import tokenized_once
+from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
+from safr_lens.errors import TextError
+from tests.data.test_tokenized import assert_same
+from tests.training.corpus import LABELS, rows
+
+ROWS = rows(60, seed=1)
+SIZES = {"n_ctx": 6, "batch_size": 4, "pool_size": 20}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The folder for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(module, "TEXTS_AT_ONCE", 7)  # several writes, the last one short
+    return tmp_path
+
+
+@pytest.fixture
+def tokenizer():
+    return train_tokenizer([row["text"] for row in ROWS], min_frequency=1)
+
+
+def stream(asked: list, given: list = ROWS):
+    def read():
+        for row in given:
+            asked.append(row["text"])
+            yield row
+
+    return read
+
+
+def test_rows_are_read_once_and_batches_are_the_same(folder, tokenizer, monkeypatch):
+    expected, asked = list(batches(ROWS, tokenizer, **SIZES)), []
+    data = tokenized_once(stream(asked)(), tokenizer)
+    monkeypatch.setattr(TextTokenizer, "ids_batch", None)
+    for _ in range(2):
+        for one, other in zip(data.batches(**SIZES), expected, strict=True):
+            assert_same(one, other)
+    assert asked == [row["text"] for row in ROWS] == [row["text"] for row in data]
+    assert list(folder.iterdir()) == []
+
+
+def test_special_tokens_stand_around_cut_texts(folder, tokenizer):
+    tokenizer.prefix, tokenizer.suffix = [1], [2]
+    for one, other in zip(
+        tokenized_once(iter(ROWS), tokenizer).batches(**SIZES), batches(ROWS, tokenizer, **SIZES), strict=True
+    ):
+        assert_same(one, other)
+        assert (one.tokens[:, 0] == 1).all() and one.n_cut
+
+
+def test_a_shuffled_stream_has_the_order_that_it_has_without(folder, tokenizer, tmp_path):
+    (tmp_path / "data.tsv").write_text("text\tlabel\n" + "".join(f"{r['text']}\t{r['label']}\n" for r in ROWS))
+    data = load_data(tmp_path / "data.tsv", streaming=True)
+    kept = kept_streams(data, tokenizer)
+    (tmp_path / "data.tsv").unlink()
+    assert kept.streaming and replace(kept, splits={}) == replace(data, splits={})
+    assert kept["train"].features["label"] == data["train"].features["label"]
+    (tmp_path / "data.tsv").write_text("text\tlabel\n" + "".join(f"{r['text']}\t{r['label']}\n" for r in ROWS))
+    for seed in (0, 1):
+        found, expected = (
+            list(batches(one["train"], tokenizer, **SIZES, generator=torch.Generator().manual_seed(seed)))
+            for one in (kept, data)
+        )
+        assert len(found) > 5
+        for one, other in zip(found, expected, strict=True):
+            assert_same(one, other)
+
+
+def test_streams_of_several_shards_stay_as_they_are(folder, tokenizer):
+    sharded = IterableDataset.from_generator(lambda parts: iter(ROWS), gen_kwargs={"parts": [0, 1]})
+    data = TextData(source="shards", labels=LABELS, splits={"train": sharded})
+    assert kept_streams(data, tokenizer)["train"] is sharded
+
+
+def test_a_text_without_a_word_is_an_error_and_leaves_nothing(folder, tokenizer):
+    with pytest.raises(TextError, match="no token: '   '"):
+        kept_rows([*ROWS, {"text": "   ", "label": 0}], tokenizer)
+    assert list(folder.iterdir()) == []
+
+
+def test_no_rows_are_no_rows(folder, tokenizer):
+    assert len(kept_rows([], tokenizer)) == 0
