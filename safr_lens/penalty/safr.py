@@ -102,10 +102,11 @@ class SafrPenalty:
         """Return the penalty of a preset, with changes of your own.
 
         ``"light"`` is the default, ``"strong"`` three times its weights, and ``"faithful"`` ten times, from the second
-        epoch on, which keeps VMASK's importance faithful. They are meant for ``TrainConfig(embedding_start="words")``
-        and ``word_vectors`` of many texts, the last two for ``ModelConfig(d_mlp=256)`` too; as a setting or option of
-        ``safr-lens train``, ``preset`` sees to all of these. ``"pretrained"`` is for classifiers on a pretrained
-        encoder, ``"sparse"`` for those whose neuron head keeps few neurons of a token (``act_fn="topk"``).
+        epoch on, which leaves VMASK's importance more faithful. They are meant for
+        ``TrainConfig(embedding_start="words")`` and ``word_vectors`` of many texts, the last two for
+        ``ModelConfig(d_mlp=256)`` too; as a setting or option of ``safr-lens train``, ``preset`` sees to all of these.
+        ``"pretrained"`` is for classifiers on a pretrained encoder, ``"sparse"`` for those whose neuron head keeps few
+        neurons of a token (``act_fn="topk"``).
         ``"attention"``: pairs that attend to each other within a text, as the paper has it, on neurons. ``"release"``:
         the authors' formulas on embeddings.
 
