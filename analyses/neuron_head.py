@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, help="of all methods, where theirs differ")
     parser.add_argument("--vectors-folder", type=Path, help="as for safr-lens train")
     parser.add_argument("--results", type=Path, default=Path("neuron_head.jsonl"), help="file the runs are appended to")
-    parser.add_argument("--figure", type=Path, help="a PNG of all runs of the file on this split")
+    parser.add_argument("--figure", type=Path, help="a PNG of all runs of the file on this data and split")
     options = parser.parse_args()
     changes = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
     rows = read_rows(options.results)
@@ -200,10 +200,10 @@ def main() -> None:
         with options.results.open("a") as file:
             file.write(json.dumps(rows[-1]) + "\n")
         print(f"{label[method]}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
-    rows = [row for row in rows if key(row)[1:3] == (options.freeze, options.split)]
-    print(table([row for row in rows if row["data"] == options.data]).to_string())
+    shown = [row for row in rows if key(row)[:3] == here]
+    print(table(shown).to_string())
     if options.figure:
-        head_frontier(rows, options.figure)
+        head_frontier(shown, options.figure)
 
 
 if __name__ == "__main__":

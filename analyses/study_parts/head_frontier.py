@@ -18,7 +18,7 @@ MEASURES = {
     "accuracy": "accuracy",
     "monosemanticity_by_effect": "MS by effect, above its null",
     "name_fidelity_by_effect": "name fidelity by effect, above its null",
-    "word_concepts": "nine word concepts: F1 above null",
+    "word_concepts": "ten word concepts: F1 above null",
 }
 
 
@@ -32,8 +32,8 @@ def head_frontier(rows: list[dict], out: Path) -> None:
         out: a PNG.
     """
     frame = pd.DataFrame(rows)
-    frame["accuracy"] = frame["test" if set(frame.get("split", ["test"])) == {"test"} else "validation"]
-    measures = {name: title for name, title in MEASURES.items() if name in frame}
+    frame["accuracy"] = frame["test"] if "test" in frame else frame["validation"]
+    measures = {name: title for name, title in MEASURES.items() if name in frame and frame[name].notna().all()}
     sources = list(dict.fromkeys(frame["data"]))
     size = {"figsize": (4.3 * len(measures), 3.4 * len(sources) + 0.7), "squeeze": False}
     figure, panels = plt.subplots(len(sources), len(measures), **size)
