@@ -32,6 +32,7 @@ from safr_lens.reporting.runs import load_run
 from safr_lens.runs.grouping import grouped_runs
 from safr_lens.runs.settings import DataConfig, make_settings, read_settings
 from safr_lens.word_vectors import read_word_vectors
+from tests.backbones.pretrained.encoders import write_small_bert
 from tests.reliability.bad_values import ARGUMENTS, OBJECTS, SCALARS, TEXTS, VALUES, changed_json, damaged
 from tests.training.corpus import LABELS, rows
 
@@ -76,6 +77,7 @@ class Place:
         self.model = HookedClassifier.from_pretrained(self.run)
         self.loaded = load_data(self.data)
         save_activations(self.model, self.loaded["test"], ["blocks.0.mlp.hook_post"], self.store)
+        self.encoder = write_small_bert(folder / "encoder")
 
     def copy(self, source: Path, name: str, content: bytes) -> Path:
         """Return a copy of a folder in which one file holds something else."""
@@ -186,7 +188,30 @@ def _artefacts(place: Place) -> list[Door]:
         for _ in load_activations(place.copy(place.store, *drawn)):
             pass
 
-    return [Door("files of a run", written | histories | raw, enter), Door("activation stores", stored, enter_store)]
+    encoder = _encoder_files(place.encoder)
+
+    def enter_encoder(drawn: tuple[str, bytes]) -> None:
+        model = HookedClassifier.from_pretrained_backbone(place.copy(place.encoder, *drawn), labels=LABELS)
+        explain(model, "a dull film", truncate=True)
+
+    return [
+        Door("files of a run", written | histories | raw, enter),
+        Door("activation stores", stored, enter_store),
+        Door("files of an encoder", encoder, enter_encoder),
+    ]
+
+
+def _encoder_files(folder: Path) -> st.SearchStrategy[tuple[str, bytes]]:
+    """Draw a damaged file of an encoder: other values in its settings, other bytes in its tokenizer and weights."""
+    names = ("config.json", "tokenizer_config.json")
+    raw = st.sampled_from(["config.json", "tokenizer.json", "model.safetensors"]).flatmap(
+        lambda name: st.tuples(st.just(name), damaged((folder / name).read_bytes()))
+    )
+    settings = st.sampled_from(names).flatmap(
+        lambda name: st.tuples(st.just(name), changed_json((folder / name).read_text()))
+    )
+    header = st.binary(max_size=40).map(lambda drawn: ("model.safetensors", len(drawn).to_bytes(8, "little") + drawn))
+    return settings | settings | raw | header
 
 
 def _options(place: Place) -> list[Door]:

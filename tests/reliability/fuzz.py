@@ -24,6 +24,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from jaxtyping import TypeCheckError
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from safr_lens.errors import SafrLensError
 from tests.reliability.doors import Door, Place, Refused, doors
 
