@@ -1,17 +1,20 @@
-"""Streams read and tokenised once, into a file that is read through a memory map and has no name any more."""
+"""Streams read and tokenised once, into a file without a name that is read through a memory map."""
 
 from __future__ import annotations
 
 import itertools
+import mmap
 import tempfile
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 from datasets import Dataset, Features, IterableDataset, Value
 from datasets.arrow_writer import ArrowWriter
+from datasets.table import InMemoryTable
 
 from safr_lens.data.batching import TOKEN_IDS
 from safr_lens.data.dataset import TextData
@@ -25,7 +28,7 @@ def kept_rows(rows: Iterable[Mapping[str, Any]], tokenizer: TextTokenizer, label
     """Return rows with their ``text``, ``label`` and token ids on disk, in the folder for temporary files.
 
     The disk holds the texts, 4 bytes a token and about 30 a row; memory does not grow with the rows. The file has no
-    name once it is open, so that nothing is left behind, however the process ends.
+    name, so that nothing is left behind, however the process ends.
 
     In several processes all must call it with the same rows; each tokenises its share and keeps all rows.
 
@@ -45,15 +48,16 @@ def kept_rows(rows: Iterable[Mapping[str, Any]], tokenizer: TextTokenizer, label
     """
     features = Features({"text": Value("string"), "label": label or Value("int64"), TOKEN_IDS: Value("binary")})
     at_once, left = TEXTS_AT_ONCE * process_share()[1], iter(rows)
-    # a file without a name frees its place when its last reader ends; where it cannot be removed so, it stays
-    with tempfile.TemporaryDirectory(prefix="safr_lens_", ignore_cleanup_errors=True) as folder:
-        path = str(Path(folder) / "rows.arrow")
-        with ArrowWriter(features=features, path=path) as writer:
+    with tempfile.TemporaryFile() as file:
+        with ArrowWriter(features=features, stream=file) as writer:
             while part := list(itertools.islice(left, at_once)):
                 texts, labels = [row["text"] for row in part], [row["label"] for row in part]
                 writer.write_batch({"text": texts, "label": labels, TOKEN_IDS: _shared_ids(texts, tokenizer)})
-            writer.finalize()
-        return Dataset.from_file(path)
+            writer.finalize(close_stream=False)
+        file.flush()
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # which outlives the open file
+    # a fingerprint, since else the whole file would be read for one
+    return Dataset(InMemoryTable.from_buffer(pa.py_buffer(mapped)), fingerprint=uuid.uuid4().hex)
 
 
 def kept_streams(data: TextData, tokenizer: TextTokenizer) -> TextData:

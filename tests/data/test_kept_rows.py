@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from safr_lens.data.tokenized import tokenized_once
 from safr_lens.data.tokenizer import TextTokenizer, train_tokenizer
 from safr_lens.errors import TextError
 from tests.data.test_tokenized import assert_same
+from tests.reliability.points import in_child
 from tests.training.corpus import LABELS, rows
 
 ROWS = rows(60, seed=1)
@@ -93,6 +95,26 @@ def test_streams_of_several_shards_stay_as_they_are(folder, tokenizer):
 def test_a_text_without_a_word_is_an_error_and_leaves_nothing(folder, tokenizer):
     with pytest.raises(TextError, match="no token: '   '"):
         kept_rows([*ROWS, {"text": "   ", "label": 0}], tokenizer)
+    assert list(folder.iterdir()) == []
+
+
+def test_the_file_has_no_name_while_it_is_written(folder, tokenizer):
+    def read():
+        for row in ROWS:
+            yield row
+            assert list(folder.iterdir()) == []
+
+    assert len(kept_rows(read(), tokenizer)) == len(ROWS) > 2 * module.TEXTS_AT_ONCE
+
+
+def test_a_full_disk_is_an_error(folder, tokenizer, tmp_path_factory):
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        with pytest.raises(OSError, match="File too large"):
+            kept_rows(ROWS, tokenizer)
+
+    log = tmp_path_factory.mktemp("log") / "log"
+    assert in_child(limited, log=log) == 0, log.read_text()
     assert list(folder.iterdir()) == []
 
 
