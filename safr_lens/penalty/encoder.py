@@ -17,7 +17,7 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, head_epochs: int 
 
     Words are related by the encoder's token embeddings, whatever the preset, with the threshold that fits them. Without
     VMASK there is no information term, and no half of the texts that teaches it alone. Where a head is trained alone
-    at first, importance and interaction weigh 0.3 times as much afterwards.
+    at first, importance and interaction weigh 0.3 times as much afterwards, and a delay of theirs is left out.
 
     Args:
         preset: its name.
@@ -39,6 +39,6 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, head_epochs: int 
     elif PRESETS[preset or PRESET].without_vmask:
         del base["information_weight"], base["gates"]
     for name in ("importance_weight", "interaction_weight") if head_epochs else ():
-        weight = as_schedule(name, base[name]).start
+        weight = as_schedule(name, base[name]).end
         base[name] = Schedule(start=weight, end=TUNED * weight, epochs=0.0, delay=head_epochs)
     return SafrPenalty(**base).changed(**changes)

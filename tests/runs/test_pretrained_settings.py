@@ -39,6 +39,8 @@ def test_a_head_is_trained_alone_at_first_where_its_encoder_is_trained_too():
     own = make_settings({**SOURCE, "freeze": "4", "preset": "sparse", "head_epochs": 2, "importance_weight": 1.0})
     assert [own.penalty.weights(at)["importance"] for at in (0.0, 2.0)] == [1.0, 1.0]
     assert [own.penalty.weights(at)["interaction"] for at in (1.9, 2.0)] == [5.0, 1.5]
+    late = make_settings({**SOURCE, "freeze": "none", "preset": "faithful"}).penalty
+    assert [late.weights(at)["importance"] for at in (4.9, 5.0)] == [20.0, 6.0]
 
 
 @pytest.mark.parametrize("named", [{}, {"freeze": "none", "readout": "neurons"}, {"freeze": "none", "head_epochs": 0}])
