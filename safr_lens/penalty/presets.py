@@ -15,14 +15,12 @@ class Preset:
         penalty: fields of :class:`~safr_lens.SafrPenalty`.
         model: settings of the model that it is for, where those chosen leave them open.
         small: and of a model without a pretrained encoder.
-        head_rate: learning rate of a neuron head on a frozen encoder.
         without_vmask: whether ``penalty`` is meant for a classifier on a pretrained encoder that has no VMASK.
     """
 
     penalty: Mapping[str, Any]
     model: Mapping[str, Any] = field(default_factory=dict)
     small: Mapping[str, Any] = field(default_factory=dict)
-    head_rate: float = 1e-3
     without_vmask: bool = False
 
 
@@ -67,8 +65,7 @@ PRESETS = {
     # neurons are few by construction, and the terms see to what those say that decide
     "sparse": Preset(
         {**PRETRAINED, "interaction_weight": 5.0, "overlap_of": "evidence", "batch_tokens": 256},
-        model={"act_fn": "topk", "k": 8},
-        head_rate=1e-2,  # few neurons of a token get a gradient: at 1e-3 their meaning still grows after 8 epochs
+        model={"act_fn": "topk", "k": 16},
         without_vmask=True,
     ),
 }
@@ -97,7 +94,7 @@ def preset_model(name: str | None, chosen: Mapping[str, Any], *, encoder: bool =
         encoder: whether the model stands on a pretrained encoder.
 
     >>> preset_model("sparse", {}), preset_model("sparse", {"act_fn": "relu"}), preset_model("strong", {})
-    ({'act_fn': 'topk', 'k': 8}, {}, {'d_mlp': 256})
+    ({'act_fn': 'topk', 'k': 16}, {}, {'d_mlp': 256})
     """
     preset = named_preset(name)
     fields = {**preset.model, **({} if encoder else preset.small)}

@@ -13,7 +13,6 @@ from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 from safr_lens.models.pooling import POOLINGS
 from safr_lens.models.pretrained import BACKBONE_READOUTS, check_act_fn
-from safr_lens.penalty.presets import named_preset
 from safr_lens.visible import shown
 
 HEAD = "neuron_head"
@@ -97,15 +96,14 @@ def pretrained_config(values: Mapping[str, Any], model_settings: Mapping[str, An
     return PretrainedConfig(**{name: value for name, value in values.items() if name in known})
 
 
-def training_defaults(config: PretrainedConfig, preset: str | None = None) -> dict[str, Any]:
+def training_defaults(config: PretrainedConfig) -> dict[str, Any]:
     """Return the settings of a training that differ from those of a small classifier.
 
-    >>> config = PretrainedConfig(backbone="folder")
-    >>> training_defaults(config)["learning_rate"], training_defaults(config, "sparse")["learning_rate"]
-    (0.001, 0.01)
+    >>> training_defaults(PretrainedConfig(backbone="folder"))["learning_rate"]
+    0.001
     """
     if config.frozen:
-        return {"learning_rate": named_preset(preset).head_rate, "epochs": 20}
+        return {"learning_rate": 1e-3, "epochs": 20}
     fine_tuning = {"backbone_learning_rate": 5e-5, "warmup": 0.1, "weight_decay": 0.01, "average_weights": False}
     alone = {"head_epochs": 5} if config.readout == HEAD else {}
     return {"learning_rate": 1e-3, "epochs": 3, **alone, **fine_tuning}

@@ -127,7 +127,7 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     values = {**preset_model(values.get("preset"), values, encoder=encoder), **values}
     if encoder:
         model = pretrained_config({**of(DataConfig), **of(ModelConfig), **of(TrainConfig)}, of(ModelConfig))
-        values = {**training_defaults(model, values.get("preset")), **values}
+        values = {**training_defaults(model), **values}
         alone = values.get("head_epochs", 0)
         penalty = encoder_penalty(values.get("preset"), vmask=model.d_vmask > 0, head_epochs=alone, **of(SafrPenalty))
     else:

@@ -46,7 +46,7 @@ def test_tables_mark_them_too(make_model):
     assert token_table(model, TEXT)["unknown"].tolist() == [False, False, True, False]
     seen = explain(model, TEXT)
     assert (seen.unknown_tokens, seen.lacking) == (0.25, "zygotic")
-    assert 'zygotic <span class="soft small">3, unknown</span>' in html(views.allocation(model, TEXT))
+    assert 'zygotic <span class="soft small">3, unknown<br>' in html(views.allocation(model, TEXT))
     assert 'zygotic <span class="soft small">unknown</span>' in html(views.tokens(model, TEXT))
 
 
