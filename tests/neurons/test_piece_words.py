@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from safr_lens import HookedClassifier, ModelConfig, neuron_table, train_tokenizer, views
 from safr_lens.data.tokenizer import TextTokenizer
@@ -40,6 +40,22 @@ def test_later_texts_are_not_read(tokenizer):
 
 def test_words_are_no_pieces():
     assert pieces_in_words(train_tokenizer(["a ( film )"] * 2), ["a ( film )"], n_ctx=16) == {}
+
+
+def test_unknown_pieces_and_parts_of_a_character_are_in_no_word():
+    made = train_tokenizer(["good film bad"] * 3, kind="bpe")
+    assert pieces_in_words(made, ["gööd f世lm 世"], n_ctx=32) == {}
+    alphabet = {sign: number for number, sign in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    raw = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    pretrained = TextTokenizer(raw, pad_id=0, add_special_tokens=True)
+    found = pieces_in_words(pretrained, ["ab c 好"], n_ctx=32)
+    assert found == {alphabet["a"]: "a(b)", alphabet["b"]: "(a)b", alphabet["c"]: "c"}
+
+
+def test_a_long_word_is_cut_beside_the_piece(tokenizer):
+    assert found(tokenizer, "un" + 30 * "fit")["un"] == "un(fitfitfi…tfitfit)"
 
 
 def test_neuron_table_and_dashboard_show_them():
