@@ -54,7 +54,7 @@ def test_the_table_breaks_no_word_or_number_in_80_columns(monkeypatch, capsys):
     }
     print_table("a run", [*FOLDED, AT_INIT], folded(measure_rows(measured, measured)))
     lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 80
     words = {word for line in lines for word in line.split()}
     assert {word for entry in MEASURES.values() for word in entry.title.split()} <= words
     intervals = sum(len(re.findall(r"\S+ to [-+.,\d]+", line)) for line in lines)
