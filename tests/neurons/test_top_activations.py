@@ -90,9 +90,9 @@ def test_table_does_not_depend_on_batches(make_model, texts, monkeypatch, max_po
     data = [*texts, *texts, texts[3].upper()]
     expected = top_activations(model, data, range(32), k=5)
     assert len(expected[expected["neuron"] == expected["neuron"][0]]) == 5
-    stream = top_activations.__globals__["stream_activations"]
+    stream = top_activations.__globals__["finite_activations"]
     monkeypatch.setitem(
-        top_activations.__globals__, "stream_activations", lambda *a: stream(*a, max_positions=max_positions)
+        top_activations.__globals__, "finite_activations", lambda *a: stream(*a, max_positions=max_positions)
     )
     found = top_activations(model, data, range(32), k=5)
     columns = [name for name in found if name != "activation"]

@@ -62,7 +62,7 @@ def test_the_sparse_preset_is_for_a_head_that_keeps_its_largest_neurons():
     assert make_settings({**SOURCE, "preset": "sparse", "act_fn": "batch_topk", "k": 8}).model.act_fn == "batch_topk"
     assert make_settings({**SOURCE, "preset": "sparse", "act_fn": "relu"}).model.k is None
     baseline = make_settings({**SOURCE, "preset": "sparse", "site": "none"})
-    assert baseline.model.k == 8 and baseline.penalty.pairs is None
+    assert baseline.model.k == 16 and baseline.penalty.pairs is None
     assert make_settings({**SOURCE, "preset": "sparse", "d_vmask": 8}).penalty.gates == "apart"
 
 
