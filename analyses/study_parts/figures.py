@@ -61,11 +61,16 @@ def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
         )
         figure.tight_layout(rect=(0, 0.08, 1, 1))
         path = out / f"pareto_{stage}_{data}.png"
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=90)
-        plt.close(figure)
+        save_figure(figure, path)
         written.append(path)
     return written
+
+
+def save_figure(figure: plt.Figure, path: Path) -> None:
+    """Write a figure as PNG and close it."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=90)
+    plt.close(figure)
 
 
 def _panel(panel: plt.Axes, part: pd.DataFrame, measure: str, title: str) -> None:

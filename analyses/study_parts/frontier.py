@@ -10,8 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from safr_lens.atomic import replacing
-from study_parts.figures import COLOURS, MARKERS
+from study_parts.figures import COLOURS, MARKERS, save_figure
 
 FEWEST, WANTED = "evidence_concentration_important", 6
 TICKS = (3, 6, 12, 25, 50, 100)
@@ -54,8 +53,6 @@ def frontier(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
         figure.suptitle(f"{data}, {split} split, means over seeds: upper left is better; dashed: {WANTED} neurons")
         figure.tight_layout(rect=(0, 0.14, 1, 1))
         path = out / f"frontier_{stage}_{data}.png"
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=90)
-        plt.close(figure)
+        save_figure(figure, path)
         written.append(path)
     return written
