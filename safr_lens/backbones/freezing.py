@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from safr_lens.backbones.encoder import Encoder
+from safr_lens.backbones.protocol import Encoder
 from safr_lens.checks import check_number
 from safr_lens.errors import ConfigError
 from safr_lens.visible import shown

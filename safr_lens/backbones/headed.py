@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from safr_lens.backbones.encoder import Encoder
 from safr_lens.backbones.freezing import Freeze, freeze_encoder
 from safr_lens.backbones.lower_blocks import run_encoder
+from safr_lens.backbones.protocol import Encoder
 
 
 class HeadedEncoder(nn.Module):

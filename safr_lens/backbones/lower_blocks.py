@@ -11,7 +11,7 @@ from typing import Any
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from safr_lens.backbones.encoder import Encoder
+from safr_lens.backbones.protocol import Encoder
 
 # gives what the lower blocks make of a batch, or None where it does not know that and they have to run
 KnownOutputs = Callable[[Tensor, Tensor], Tensor | None]

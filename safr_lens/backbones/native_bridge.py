@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
-from safr_lens.backbones.hook_points import HookPoint
-from safr_lens.backbones.native_network import ATTENTION_POINTS, make_bridge
+from safr_lens.backbones.hook_points import ATTENTION_POINTS, HookPoint
+from safr_lens.backbones.native_network import make_bridge
 from safr_lens.backbones.native_weights import initialize, name_as_hooked_transformer
 from safr_lens.backbones.pre_norm import PreNormAdapter, may_be_padded
 from safr_lens.backbones.readout import Readout

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.fused_attention import fused_attention, is_watched
-from safr_lens.backbones.hook_points import HookPoint
+from safr_lens.backbones.hook_points import ATTENTION_POINTS, HookPoint
 from safr_lens.backbones.pre_norm import common_settings
 
 with warnings.catch_warnings():
@@ -22,8 +22,6 @@ with warnings.catch_warnings():
     from transformer_lens.config import TransformerBridgeConfig
     from transformer_lens.model_bridge.sources import build_bridge_from_module
     from transformer_lens.model_bridge.sources.native import NativeAttention, NativeBlock, NativeModel
-
-ATTENTION_POINTS = ("hook_q", "hook_k", "hook_v", "hook_attn_scores", "hook_pattern", "hook_z")
 
 
 class HookedAttention(NativeAttention):

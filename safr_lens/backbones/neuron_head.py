@@ -11,12 +11,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
-from safr_lens.backbones.encoder import Encoder
 from safr_lens.backbones.freezing import Freeze
 from safr_lens.backbones.headed import HeadedAdapter, HeadedEncoder
 from safr_lens.backbones.hook_points import HookPoint
-from safr_lens.backbones.protocol import Capabilities
+from safr_lens.backbones.pretrained.load import make_encoder
+from safr_lens.backbones.protocol import Capabilities, Encoder
 from safr_lens.backbones.readout import Readout
 
 KnownVectors = Callable[[Tensor, Tensor], Tensor | None]
@@ -100,6 +101,13 @@ class NeuronHeadAdapter(HeadedAdapter):
         for name, point in points.items():
             point.name = name
         self.hook_points, self.hookable = {**encoder.hook_points, **points}, {**encoder.hookable, **points}
+
+    @classmethod
+    def from_config(cls, config: BackboneConfig, *, d_vocab: int, n_classes: int) -> NeuronHeadAdapter:
+        """Return a head of ``config.d_mlp`` neurons, with random weights, on the encoder of ``config.encoder``."""
+        encoder = make_encoder(config.encoder or {})
+        head = NeuronHead(encoder.d_model, config.d_mlp, n_classes)
+        return cls(encoder, head, freeze="all" if config.freeze is None else config.freeze)
 
     @property
     def known_vectors(self) -> KnownVectors | None:

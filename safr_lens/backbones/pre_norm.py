@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
+from safr_lens.backbones.hook_points import BlockNames
 from safr_lens.backbones.protocol import Capabilities
 from safr_lens.backbones.readout import mlp_alone
 
@@ -40,7 +41,7 @@ def may_be_padded(mask: Bool[Tensor, "batch pos"]) -> bool:
     return mask.device.type != "cpu" or not bool(mask.all())
 
 
-class PreNormAdapter:
+class PreNormAdapter(BlockNames):
     """A pre-norm transformer, under the hook names of ``HookedTransformer``, as a backbone.
 
     Args:
@@ -69,15 +70,6 @@ class PreNormAdapter:
     def embedding(self) -> Float[Tensor, "d_vocab d_model"]:
         return self.module.embed.W_E
 
-    def attention_scores(self, layer: int) -> str:
-        return f"blocks.{layer}.attn.hook_attn_scores"
-
-    def attention_pattern(self, layer: int) -> str:
-        return f"blocks.{layer}.attn.hook_pattern"
-
-    def neurons(self, layer: int) -> str:
-        return f"blocks.{layer}.mlp.hook_post"
-
     def readable_neurons(self, layer: int) -> str:
         """As :meth:`neurons`, but for ``"solu_ln"``.
 
@@ -90,15 +82,9 @@ class PreNormAdapter:
     def attention_output(self, layer: int) -> str:
         return f"blocks.{layer}.hook_attn_out"
 
-    def mlp_output(self, layer: int) -> str:
-        return f"blocks.{layer}.hook_mlp_out"
-
     @property
     def dropout_points(self) -> list[str]:
         return [at(layer) for layer in range(self.n_layers) for at in (self.attention_output, self.mlp_output)]
-
-    def residual(self, layer: int) -> str:
-        return f"blocks.{layer}.hook_resid_post"
 
     def residual_writers(self) -> Mapping[str, str]:
         writers = {self.token_embedding: "token embedding"}

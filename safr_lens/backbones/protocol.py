@@ -1,4 +1,4 @@
-"""All that the rest of the package may ask of a backbone."""
+"""All that the rest of the package may ask of a backbone and of a pretrained encoder."""
 
 from __future__ import annotations
 
@@ -6,12 +6,60 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from safr_lens.backbones.edits import Edits
-from safr_lens.backbones.network import Network
 from safr_lens.backbones.readout import Readout
+
+
+class Network(Protocol):
+    """A network of blocks of attention and MLP over tokens, and where in it things are.
+
+    Names are those of hook points, all of them keys of ``hook_points``; layers count from 0.
+
+    Attributes:
+        module: the network; its weights are a checkpoint's.
+        hook_points: by name, the modules whose outputs can be read and edited.
+        hookable: by name, all modules at which TransformerLens's hook API may add hooks.
+        n_layers, d_model, n_ctx: sizes; ``n_ctx`` counts special tokens.
+        token_embedding: where the token embedding is, ahead of positions and norms.
+        embedder: the module that looks tokens up.
+    """
+
+    module: nn.Module
+    n_layers: int
+    d_model: int
+    n_ctx: int
+    token_embedding: str
+
+    @property
+    def hook_points(self) -> Mapping[str, nn.Module]: ...
+
+    @property
+    def hookable(self) -> Mapping[str, nn.Module]: ...
+
+    @property
+    def embedder(self) -> nn.Module: ...
+
+    @property
+    def embedding(self) -> Float[Tensor, "d_vocab d_model"]:
+        """The matrix of token embeddings; writing to it in place changes the network."""
+
+    def attention_scores(self, layer: int) -> str:
+        """Return where attention scores are, [batch head query key], ahead of the softmax."""
+
+    def attention_pattern(self, layer: int) -> str:
+        """Return where attention patterns are, [batch head query key]."""
+
+    def text_positions(
+        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
+    ) -> Bool[Tensor, "batch pos"]:
+        """Return which of the real tokens are of the text, and not special ones such as ``[CLS]``."""
+
+    def moved_to(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Note where the weights are now and what they are made of."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +133,35 @@ class BackboneAdapter(Network, Protocol):
             mask: True at real tokens; no token attends to another position.
             through_neurons: read out the last MLP's output alone, not the whole residual stream.
         """
+
+
+@runtime_checkable
+class Encoder(Network, Protocol):
+    """A pretrained network that turns tokens into token vectors, under TransformerLens's hook names.
+
+    A neuron head reads its token vectors; a pretrained backbone reads its blocks too.
+
+    Attributes:
+        blocks: the network's blocks, the lowest first.
+        editable_patterns, editable_scores: a hook's change of attention patterns or scores reaches the token vectors.
+    """
+
+    blocks: Sequence[nn.Module]
+    editable_patterns: bool
+    editable_scores: bool
+
+    def attention_pattern(self, layer: int) -> str:
+        """Return where attention patterns are, [batch head query key]; rows sum to 1, in training too."""
+
+    def residual(self, layer: int) -> str:
+        """Return where the output of a block is, [batch pos d_model]; of the last, what :meth:`run` returns."""
+
+    def run(
+        self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """Return the token vectors; padding changes none of those at real tokens."""
+
+
+def encoder_of(adapter: object) -> Encoder | None:
+    """Return the pretrained encoder that a backbone stands on, if it does."""
+    return getattr(adapter, "encoder", None)

@@ -16,8 +16,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, GradientAccumulationPlugin
 
-from safr_lens.backbones.encoder import encoder_of
 from safr_lens.backbones.freezing import left_alone
+from safr_lens.backbones.protocol import encoder_of
 from safr_lens.data.batching import Batch, batches
 from safr_lens.data.dataset import TextData
 from safr_lens.errors import DataError, TrainingError

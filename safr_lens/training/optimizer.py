@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from safr_lens.backbones.encoder import encoder_of
+from safr_lens.backbones.protocol import encoder_of
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.training.config import TrainConfig
 

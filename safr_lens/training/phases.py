@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from safr_lens.backbones.checkpointing import checkpointed
-from safr_lens.backbones.encoder import encoder_of
+from safr_lens.backbones.protocol import encoder_of
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.encoder_vectors import kept_vectors
 from safr_lens.training.loop import Trainer

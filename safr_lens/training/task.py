@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.backbones import NeuronHeadAdapter
-from safr_lens.backbones.encoder import encoder_of
+from safr_lens.backbones.protocol import encoder_of
 from safr_lens.data.dataset import TextData
 from safr_lens.data.labelled_rows import advised
 from safr_lens.data.load import load_data

@@ -11,6 +11,7 @@ from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.freezing import Freeze
 from safr_lens.backbones.headed import HeadedAdapter, HeadedEncoder
+from safr_lens.backbones.hook_points import BlockNames
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.backbones.pretrained.load import make_encoder
 from safr_lens.backbones.protocol import Capabilities
@@ -18,7 +19,7 @@ from safr_lens.backbones.readout import Readout, mlp_alone
 from safr_lens.errors import ConfigError
 
 
-class EncoderAdapter(HeadedAdapter):
+class EncoderAdapter(BlockNames, HeadedAdapter):
     """What all backbones on an encoder's own blocks have in common.
 
     Args:
@@ -40,19 +41,7 @@ class EncoderAdapter(HeadedAdapter):
             signed_neurons=encoder.act_fn != "relu" or encoder.family.gated,
         )
 
-    def attention_scores(self, layer: int) -> str:
-        return self.encoder.attention_scores(layer)
-
-    def attention_pattern(self, layer: int) -> str:
-        return self.encoder.attention_pattern(layer)
-
-    def neurons(self, layer: int) -> str:
-        return f"blocks.{layer}.mlp.hook_post"
-
-    readable_neurons = neurons
-
-    def mlp_output(self, layer: int) -> str:
-        return f"blocks.{layer}.hook_mlp_out"
+    readable_neurons = BlockNames.neurons
 
     def w_in(self, layer: int) -> Float[Tensor, "d_model d_mlp"]:
         """Return the weights that neurons read with; of gated ones, TransformerLens's ``W_in``, not its ``W_gate``."""
@@ -97,7 +86,7 @@ class PretrainedAdapter(EncoderAdapter):
         return cls(encoder, unembed, freeze="none" if config.freeze is None else config.freeze)
 
     def residual(self, layer: int) -> str:
-        return "ln_final.hook_in" if layer == self.n_layers - 1 else self.encoder.residual(layer)
+        return "ln_final.hook_in" if layer == self.n_layers - 1 else super().residual(layer)
 
     def readout(self) -> Readout:
         norm, unembed = self.encoder.final_norm, self.module.head

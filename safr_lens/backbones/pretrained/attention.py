@@ -11,15 +11,14 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
 from safr_lens.backbones.fused_attention import is_watched
-from safr_lens.backbones.hook_points import HookPoint
+from safr_lens.backbones.hook_points import ATTENTION_POINTS, HookPoint
 
 NAME = "safr_lens_hooked"
-POINTS = ("hook_q", "hook_k", "hook_v", "hook_attn_scores", "hook_pattern", "hook_z")
 
 
 def add_attention_points(attention: nn.Module) -> dict[str, HookPoint]:
     """Give an attention module the points that :func:`hooked_attention` passes through."""
-    attention.hooked = nn.ModuleDict({name: HookPoint() for name in POINTS})
+    attention.hooked = nn.ModuleDict({name: HookPoint() for name in ATTENTION_POINTS})
     return dict(attention.hooked.items())
 
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from safr_lens.backbones.config import BackboneConfig
 from safr_lens.backbones.edits import Edits
 from safr_lens.backbones.pretrained.adapter import EncoderAdapter
-from safr_lens.backbones.pretrained.family import Family
+from safr_lens.backbones.pretrained.families import Family
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.backbones.pretrained.load import SPECIAL_IDS, make_classifier
 from safr_lens.backbones.readout import Readout
@@ -61,9 +61,6 @@ class HFClassifierAdapter(EncoderAdapter):
         if model.config.num_labels != n_classes:
             raise ConfigError(f"The classifier has {model.config.num_labels} labels; got {n_classes}.")
         return cls(model, family, tuple(described.get(SPECIAL_IDS, ())))
-
-    def residual(self, layer: int) -> str:
-        return f"blocks.{layer}.hook_resid_post"
 
     def readout(self) -> Readout:
         raise ConfigError("This classifier reads the text as a whole: no residual of a token becomes logits by itself.")

@@ -10,13 +10,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from safr_lens.backbones.hook_points import HookPoint
+from safr_lens.backbones.hook_points import BlockNames, HookPoint
 from safr_lens.backbones.pretrained.attention import NAME, add_attention_points
-from safr_lens.backbones.pretrained.family import Family
+from safr_lens.backbones.pretrained.families import Family
 from safr_lens.data.batching import text_mask
 
 
-class HookedEncoder:
+class HookedEncoder(BlockNames):
     """An encoder of ``transformers``, unmodified but for its attention function; implements ``Encoder``.
 
     Where blocks end with a norm (BERT, RoBERTa, DistilBERT), ``hook_resid_mid`` and ``hook_resid_post`` are what the
@@ -97,14 +97,8 @@ class HookedEncoder:
         """Return the linear layer ahead of a block's neurons (``"w_in"``) or behind them (``"w_out"``)."""
         return self.blocks[layer].get_submodule(getattr(self.family, name))
 
-    def attention_scores(self, layer: int) -> str:
-        return f"blocks.{layer}.attn.hook_attn_scores"
-
-    def attention_pattern(self, layer: int) -> str:
-        return f"blocks.{layer}.attn.hook_pattern"
-
     def residual(self, layer: int) -> str:
-        return "ln_final.hook_out" if layer == self.n_layers - 1 else f"blocks.{layer}.hook_resid_post"
+        return "ln_final.hook_out" if layer == self.n_layers - 1 else super().residual(layer)
 
     def run(
         self, tokens: Int[Tensor, "batch pos"], mask: Bool[Tensor, "batch pos"]

@@ -13,10 +13,9 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
-from safr_lens.backbones.pretrained.families import FAMILIES, family_of
-from safr_lens.backbones.pretrained.family import Family
+from safr_lens.backbones.pretrained.families import FAMILIES, Family, family_of
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
-from safr_lens.backbones.pretrained.size import check_fits_files
+from safr_lens.backbones.pretrained.size import PADDING_ID, SPECIAL_IDS, check_fits_files, configuration, explained
 from safr_lens.checks import check_number, checked_path
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.documents import DocumentError, read_json
@@ -24,7 +23,6 @@ from safr_lens.errors import CheckpointError, ConfigError, first_line, near_matc
 from safr_lens.visible import shown
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
-SPECIAL_IDS, PADDING_ID = "special_token_ids", "padding_token_id"  # what we add to a configuration
 FILES = (
     CONFIG,
     TOKENIZER,
@@ -123,13 +121,8 @@ def make_encoder(config: Mapping[str, Any]) -> HookedEncoder:
 
 
 def _made(model_class: type[PreTrainedModel], config: Mapping[str, Any], **options: bool) -> PreTrainedModel:
-    plain = {name: value for name, value in config.items() if name not in (SPECIAL_IDS, PADDING_ID)}
-    try:
-        return model_class(model_class.config_class.from_dict(plain), **options).eval()
-    except Exception as error:  # of many unrelated types
-        raise ConfigError(
-            f"The configuration of the encoder makes no {config.get('model_type')} model: {error}"
-        ) from None
+    with explained(config):
+        return model_class(configuration(model_class, config), **options).eval()
 
 
 def _lowest(config: dict[str, Any], family: Family, layers: int) -> dict[str, Any]:

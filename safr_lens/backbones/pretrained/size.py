@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from safr_lens.backbones.pretrained.families import family_of
 from safr_lens.documents import check_regular
 from safr_lens.errors import ConfigError, first_line
 
 MOST_LAYERS, SLACK = 10_000, 2**20
+SPECIAL_IDS, PADDING_ID = "special_token_ids", "padding_token_id"  # what we add to a configuration
+
+
+def configuration(model_class: type[PreTrainedModel], config: Mapping[str, Any]) -> PreTrainedConfig:
+    """Return the configuration of a model of ``transformers``, from the contents of a ``config.json``."""
+    plain = {name: value for name, value in config.items() if name not in (SPECIAL_IDS, PADDING_ID)}
+    return model_class.config_class.from_dict(plain)
+
+
+@contextmanager
+def explained(config: Mapping[str, Any]) -> Iterator[None]:
+    """Raise a ConfigError where a block does not make a model of a configuration."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:  # of many unrelated types
+        raise ConfigError(
+            f"The configuration of the encoder makes no {config.get('model_type')} model: {first_line(error)}"
+        ) from None
 
 
 def encoder_weights(config: Mapping[str, Any], *, most_layers: int | None = None) -> int:
@@ -28,21 +50,14 @@ def encoder_weights(config: Mapping[str, Any], *, most_layers: int | None = None
         ConfigError: a family that does not work here, a configuration that makes no model, or too many layers.
     """
     family = family_of(config.get("model_type"), where="The configuration of the encoder")
-    plain = {name: value for name, value in config.items() if name not in ("special_token_ids", "padding_token_id")}
-    try:
-        sizes = family.model_class.config_class.from_dict(plain)
+    with explained(config):
+        sizes = configuration(family.model_class, config)
         layers = getattr(sizes, family.sizes[0])
         most = min(MOST_LAYERS, MOST_LAYERS if most_layers is None else most_layers)
         if not 1 <= layers <= most:
             raise ConfigError(f"it describes {layers:,} layers; expected 1 to {most:,}.")
         with torch.device("meta"):
             encoder = family.model_class(sizes, **family.without)
-    except ConfigError:
-        raise
-    except Exception as error:  # of many unrelated types
-        raise ConfigError(
-            f"The configuration of the encoder makes no {config.get('model_type')} model: {first_line(error)}"
-        ) from None
     return sum(parameter.numel() for parameter in encoder.parameters())
 
 

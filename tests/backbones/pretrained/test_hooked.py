@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import BertModel
 
-from safr_lens.backbones.encoder import Encoder
 from safr_lens.backbones.pretrained import DECODERS, FAMILIES, HookedEncoder, load_encoder, make_encoder
+from safr_lens.backbones.protocol import Encoder
 from safr_lens.data.batching import pad
 from tests.backbones.pretrained.encoders import MINILM, noisy, small_configs
 
