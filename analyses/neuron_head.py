@@ -7,6 +7,7 @@ its training texts (``--set word_vectors_from=imdb``) and has seen none of the j
 
 Examples: python analyses/neuron_head.py --backbone DIRECTORY --seeds 0 1 2 --results head.jsonl
 python analyses/neuron_head.py --backbone DIRECTORY --freeze none --epochs 1 --results fine_tuning.jsonl
+python analyses/neuron_head.py --backbone DIRECTORY --freeze none --readout residual --epochs 1
 python analyses/neuron_head.py --backbone DIRECTORY --methods "SAFR + TopK" --set k=8 --split validation --seeds 10
 """
 
@@ -36,6 +37,7 @@ from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.texts import Texts
 from safr_lens.measures.estimate import bootstrap_ratio
+from safr_lens.models.pretrained import BACKBONE_READOUTS
 from safr_lens.runs.settings import Settings, make_settings
 from safr_lens.runs.train_run import run_vectors, train_run
 from safr_lens.training.encoder_vectors import kept_part
@@ -51,7 +53,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},
 }
-KEY = ("data", "freeze", "split", "method", "seed")
+SHARED = ("data", "freeze", "readout", "split")
+KEY = (*SHARED, "method", "seed")
 NOT_SHOWN = {*KEY, "right", "concepts", "threads", "learning_rate"}
 
 
@@ -91,7 +94,7 @@ class Bench:
         """Train one head and return its measurements."""
         options = self.options
         chosen = {name: value for name in ("epochs", "learning_rate") if (value := getattr(options, name))}
-        chosen |= {"backbone": options.backbone, "freeze": options.freeze, "seed": seed}
+        chosen |= {"backbone": options.backbone, "freeze": options.freeze, "readout": options.readout, "seed": seed}
         settings = make_settings(chosen | METHODS[method] | changes)
         kept = {"vectors_folder": options.vectors_folder, "progress": False}
         result = train_run(settings, out=None, data=self.data, word_vectors=self.words_of(settings), **kept)
@@ -102,11 +105,12 @@ class Bench:
             concepts = word_concepts(model, rows) if options.freeze == "all" else {}
         right = found.statistics.texts.columns["correct"]
         return {
-            **{name: getattr(options, name) for name in ("data", "freeze", "split")},
+            **{name: getattr(options, name) for name in SHARED},
             "method": ", ".join([method, *options.set]),
             "seed": seed,
             "validation": result.metrics["validation"]["accuracy"],
             **({"test": right.mean().item()} if options.split == "test" else {}),
+            "loss": found.measurements["loss"].estimate.value,
             "reliance": found.measurements["reliance_mean"].estimate.value,
             **head_scores(model, found, self.second),
             "word_concepts": concepts.pop("word_concepts", float("nan")),
@@ -164,7 +168,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def key(row: dict[str, Any]) -> tuple:
     """Return what tells one run from another."""
-    return tuple(({"freeze": "all", "split": "test"} | row)[name] for name in KEY)
+    return tuple(({"freeze": "all", "readout": "neuron_head", "split": "test"} | row)[name] for name in KEY)
 
 
 def main() -> None:
@@ -181,6 +185,7 @@ def main() -> None:
     parser.add_argument("--split", default="test", choices=["validation", "test"], help="which is measured")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--freeze", default="all", help="as for safr-lens train")
+    parser.add_argument("--readout", default="neuron_head", choices=BACKBONE_READOUTS, help="as for safr-lens train")
     parser.add_argument("--epochs", type=int, help="at most so many")
     parser.add_argument("--learning-rate", type=float, help="of all methods, where theirs differ")
     parser.add_argument("--vectors-folder", type=Path, help="as for safr-lens train")
@@ -191,7 +196,7 @@ def main() -> None:
     rows = read_rows(options.results)
     done, label = {key(row) for row in rows}, {one: ", ".join([one, *options.set]) for one in options.methods}
     asked = [(method, seed) for seed in options.seeds for method in options.methods]
-    here = (options.data, options.freeze, options.split)
+    here = tuple(getattr(options, name) for name in SHARED)
     asked = [(method, seed) for method, seed in asked if (*here, label[method], seed) not in done]
     bench = Bench.of(options) if asked else None
     for method, seed in asked:
@@ -200,7 +205,7 @@ def main() -> None:
         with options.results.open("a") as file:
             file.write(json.dumps(rows[-1]) + "\n")
         print(f"{label[method]}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
-    shown = [row for row in rows if key(row)[:3] == here]
+    shown = [row for row in rows if key(row)[: len(here)] == here]
     print(table(shown).to_string())
     if options.figure:
         head_frontier(shown, options.figure)

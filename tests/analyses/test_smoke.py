@@ -77,6 +77,16 @@ def test_neuron_head_appends_runs_and_does_not_repeat_them(corpus, encoder, tmp_
     assert "test" not in found  # nobody chooses by it
 
 
+def test_neuron_head_measures_the_encoders_own_neurons_too(corpus, encoder, tmp_path):
+    results = tmp_path / "readouts.jsonl"
+    arguments = ("--data", corpus, "--vector-data", corpus, "--backbone", encoder, "--freeze", "none", "--epochs", 1)
+    arguments += ("--readout", "residual", "--methods", "SAFR", "--seeds", 3, "--results", results)
+    run("neuron_head.py", *arguments)
+    found = json.loads(results.read_text())
+    assert found["readout"] == "residual"
+    assert 1 <= found["evidence_concentration"] <= 32  # of 32 neurons in the encoder's MLP
+
+
 def test_importance_prints_quantiles_and_words(corpus):
     printed = run("importance.py", "--data", corpus, "--epochs", 1)
     assert "quantiles" in printed
