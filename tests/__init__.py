@@ -19,8 +19,6 @@ CHECKED = (
     "safr_lens.models.pooling",
     "safr_lens.models.vmask",
     "safr_lens.penalty.correlation",
-    "safr_lens.penalty.embedding_importance",
-    "safr_lens.penalty.embedding_interaction",
     "safr_lens.penalty.importance",
     "safr_lens.penalty.information",
     "safr_lens.penalty.interaction",
@@ -28,6 +26,7 @@ CHECKED = (
     "safr_lens.penalty.monosemanticity",
     "safr_lens.penalty.overlap",
     "safr_lens.penalty.relatedness",
+    "safr_lens.penalty.release",
 )
 
 install_import_hook(CHECKED, "tests.typechecker")

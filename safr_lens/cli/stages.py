@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
 from safr_lens.launch import speaks
+from safr_lens.progress import progress_bar
 from safr_lens.visible import visible
 
 
@@ -18,16 +18,7 @@ def stages(title: str, *, shown: bool) -> Callable[[str], AbstractContextManager
 
     @contextmanager
     def stage(name: str) -> Iterator[Callable[[int, int], None]]:
-        bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True, quiet=not (shown and speaks())),
-            transient=True,
-        )
-        with bar:
+        with progress_bar(TaskProgressColumn(), TimeRemainingColumn(), shown=shown and speaks()) as bar:
             task = bar.add_task(escape(visible(f"{title}  {name}")), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -129,21 +129,3 @@ def jackknife(statistic: Callable[[int | None], float], n_groups: int) -> Estima
     """
     replicates = torch.tensor([statistic(group) for group in range(n_groups)], dtype=torch.float64)
     return Estimate(statistic(None), replicates, "jackknife")
-
-
-def over_seeds(values: list[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Return mean and confidence interval over runs that differ in their seed alone, by Student's t.
-
-    A bootstrap of three or five values would be too narrow: of the mean of 3, a 95 % percentile interval holds the
-    truth in about 3 cases of 4.
-
-    >>> mean, low, high = over_seeds([1.0, 2.0, 3.0])
-    >>> mean, round(low, 2), round(high, 2)
-    (2.0, -0.48, 4.48)
-    """
-    n, mean = len(values), sum(values) / len(values)
-    if n < 2:
-        return mean, math.nan, math.nan
-    sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
-    return mean, mean - half, mean + half

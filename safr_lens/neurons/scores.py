@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from scipy.stats import rankdata
 from torch import Tensor
 
 from safr_lens.checks import check_seed
@@ -46,15 +47,7 @@ def column_aucs(
 
 
 def _mean_ranks(values: Float[Tensor, "n_samples n_columns"]) -> Float[Tensor, "n_samples n_columns"]:
-    ordered, order = values.sort(0)
-    starts = torch.ones_like(ordered, dtype=torch.bool)
-    starts[1:] = ordered[1:] != ordered[:-1]
-    ends = torch.cat([starts[1:], starts[:1]])
-    place = torch.arange(len(values), device=values.device).unsqueeze(1).expand_as(order)
-    first = place.where(starts, 0).cummax(0).values
-    last = place.where(ends, len(values)).flip(0).cummin(0).values.flip(0)
-    ranks = (first + last).double() / 2 + 1
-    return torch.empty_like(ranks).scatter_(0, order, ranks)
+    return torch.from_numpy(rankdata(values.cpu().numpy(), axis=0)).to(values.device)
 
 
 def best_threshold(scores: Float[Tensor, " n_samples"], labels: Bool[Tensor, " n_samples"]) -> float:

@@ -17,13 +17,8 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, head_epochs: int 
 
     Words are related by the encoder's token embeddings, whatever the preset, with the threshold that fits them. Without
     VMASK there is no information term, and no half of the texts that teaches it alone. Where a head is trained alone
-    at first, importance and interaction weigh 0.3 times as much afterwards, and a delay of theirs is left out.
-
-    Args:
-        preset: its name.
-        vmask: whether the classifier has VMASK.
-        head_epochs: epochs in which a neuron head is trained alone, ahead of its encoder.
-        **changes: settings of your own.
+    at first, for ``head_epochs``, importance and interaction weigh 0.3 times as much afterwards, and a delay of theirs
+    is left out. ``changes`` are settings of one's own.
 
     >>> encoder_penalty(vmask=True).weights(epoch=0.0)
     {'information': 1.0, 'importance': 20.0, 'interaction': 10.0}

@@ -18,9 +18,6 @@ def class_effects(backbone: BackboneAdapter) -> Float[Tensor, " d_mlp"]:
     :math:`\bar d_n` its mean over classes. An activation times it is the size of the neuron's evidence at a token. The
     gradient reaches what neurons write, but not the readout.
 
-    Args:
-        backbone: of the classifier.
-
     Returns:
         At least 0, in logits per unit of activation.
 

@@ -71,32 +71,16 @@ PRESETS = {
 }
 
 
-def named_preset(name: Any) -> Preset:
-    """Return a preset; of no name, or of one that is yet to be refused, that which sets nothing."""
-    return PRESETS.get(name, Preset({})) if isinstance(name, str) else Preset({})
-
-
-def preset_fields(name: str) -> dict[str, Any]:
-    """Return the fields of :class:`~safr_lens.SafrPenalty` that a preset sets; a copy.
-
-    >>> preset_fields("release")["site"]
-    'embedding'
-    """
-    return dict(PRESETS[name].penalty)
-
-
-def preset_model(name: str | None, chosen: Mapping[str, Any], *, encoder: bool = False) -> dict[str, Any]:
+def preset_model(name: Any, chosen: Mapping[str, Any], *, encoder: bool = False) -> dict[str, Any]:
     """Return the settings of the model that a preset is for, where those chosen leave them open.
 
-    Args:
-        name: of the preset, if there is one.
-        chosen: settings that are known.
-        encoder: whether the model stands on a pretrained encoder.
+    A name that is none, or is yet to be refused, stands for no settings; ``encoder`` says whether the model stands on a
+    pretrained encoder.
 
     >>> preset_model("sparse", {}), preset_model("sparse", {"act_fn": "relu"}), preset_model("strong", {})
     ({'act_fn': 'topk', 'k': 16}, {}, {'d_mlp': 256})
     """
-    preset = named_preset(name)
+    preset = PRESETS.get(name, Preset({})) if isinstance(name, str) else Preset({})
     fields = {**preset.model, **({} if encoder else preset.small)}
     if "act_fn" in fields and chosen.get("act_fn") not in (None, fields["act_fn"]):
         return {}

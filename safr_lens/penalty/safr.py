@@ -21,7 +21,7 @@ from safr_lens.penalty.evidence import check_has_evidence, class_effects
 from safr_lens.penalty.inputs import TermInputs, TokenWords
 from safr_lens.penalty.meaning import check_meaning, meaningless, schedules
 from safr_lens.penalty.pairs import Pairs
-from safr_lens.penalty.presets import PRESETS, preset_fields
+from safr_lens.penalty.presets import PRESETS
 from safr_lens.penalty.registry import own_settings, registered_terms, sites
 from safr_lens.penalty.schedule import Schedule
 from safr_lens.penalty.term import Term
@@ -117,7 +117,7 @@ class SafrPenalty:
         'embedding'
         """
         check_choice("preset", name, tuple(PRESETS))
-        return _changed(preset_fields(name), changes)
+        return _changed(PRESETS[name].penalty, changes)
 
     def compared(
         self, vectors: Float[Tensor, "d_vocab d_embed"] | None = None, source: str | None = None

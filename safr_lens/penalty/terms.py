@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from safr_lens.penalty.embedding_importance import EmbeddingImportance
-from safr_lens.penalty.embedding_interaction import EmbeddingInteraction
 from safr_lens.penalty.importance import NeuronImportance
 from safr_lens.penalty.information import Information
 from safr_lens.penalty.interaction import NeuronInteraction
 from safr_lens.penalty.l1 import ActivationL1
 from safr_lens.penalty.monosemanticity import Monosemanticity
 from safr_lens.penalty.registry import register_term
+from safr_lens.penalty.release import EmbeddingImportance, EmbeddingInteraction
 
 # in the order in which histories list them
 for term in (

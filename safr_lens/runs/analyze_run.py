@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from safr_lens.processes import on_own_device
 from safr_lens.runs.measured_data import MeasuredData, measured_data
 from safr_lens.runs.record import run_record
 from safr_lens.runs.seen import seen_warnings
-from safr_lens.training.metrics import as_dict
 from safr_lens.visible import listed
 from safr_lens.word_vectors.resolve import Embeddings, vectors_of_texts
 
@@ -29,7 +28,7 @@ def evaluate_run(model: HookedClassifier, split: Split) -> dict[str, Any]:
     test = evaluate(model, split)
     warning = corpus_warning(test.unknown_tokens)
     return {
-        "test": as_dict(test),
+        "test": asdict(test),
         "reliance": reliance(model, split, intact=test).to_dict(),
         "warnings": [warning] if warning else [],
     }

@@ -7,16 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from accelerate import Accelerator
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, TaskID, TimeRemainingColumn
 from rich.text import Text
 
 from safr_lens.activations.token_vectors import KeptPart, TokenVectors, keep_token_vectors, vectors_folder
@@ -25,6 +16,7 @@ from safr_lens.backbones.headed import HeadedAdapter
 from safr_lens.data.dataset import TextData
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.penalty.safr import SafrPenalty
+from safr_lens.progress import progress_bar
 from safr_lens.visible import visible
 
 
@@ -70,8 +62,8 @@ def kept_vectors(
         return
     what = "token vectors" if part.n_blocks is None else f"outputs of the {part.n_blocks} lowest blocks"
     inside = vectors_folder() if folder is None else Path(folder)
-    console = Console(stderr=True, quiet=not (shown and accelerator.is_main_process))
-    with accelerator.main_process_first(), _progress(console) as bar:
+    bar = progress_bar(MofNCompleteColumn(), TimeRemainingColumn(), shown=shown and accelerator.is_main_process)
+    with accelerator.main_process_first(), bar:
         stores = []
         for name, split in data.items():
             task = bar.add_task(f"{what}, {name} split", total=len(split))
@@ -82,18 +74,6 @@ def kept_vectors(
             stores.append(keep_token_vectors(model, split, inside, part=part, progress=told))
     size = sum(path.stat().st_size for store in stores for path in store.folder.iterdir())
     said = f"  {what} of the encoder: {size / 1e6:,.0f} MB in {inside}, for further trainings"
-    console.print(Text(visible(said)))
+    bar.console.print(Text(visible(said)))
     with TokenVectors(stores, part).used():
         yield
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )

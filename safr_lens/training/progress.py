@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from safr_lens.progress import progress_bar
 from safr_lens.training.history import EpochRecord
 from safr_lens.visible import visible
 
@@ -32,18 +25,8 @@ class TrainProgress:
         self.epochs = epochs
         self.done = done
         self.title = escape(visible(title))
-        self.console = Console(stderr=True, quiet=not shown)
-        self.bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("at most"),
-            TimeRemainingColumn(),
-            TextColumn("left  {task.fields[terms]}"),
-            console=self.console,
-            transient=True,
-        )
+        left = TextColumn("at most"), TimeRemainingColumn(), TextColumn("left  {task.fields[terms]}")
+        self.bar = progress_bar(MofNCompleteColumn(), *left, shown=shown)
         self.task = self.bar.add_task(self.title, total=None, terms="")
 
     def __enter__(self) -> TrainProgress:
@@ -68,5 +51,5 @@ class TrainProgress:
         mark = "  [green]best so far[/green]" if record.best else ""
         accuracy = f"[bold]validation accuracy {record.validation_accuracy:.3f}[/bold]"
         line = f"  {self.title}  epoch {record.epoch:>2}  {accuracy}"
-        between = "  " if self.console.width >= WIDE else "\n      "
-        self.console.print(f"{line}  {record.seconds:.0f} s{mark}{between}{terms}", highlight=False)
+        between = "  " if self.bar.console.width >= WIDE else "\n      "
+        self.bar.console.print(f"{line}  {record.seconds:.0f} s{mark}{between}{terms}", highlight=False)

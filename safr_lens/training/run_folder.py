@@ -32,7 +32,6 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.learned import learned_state, load_learned
 from safr_lens.training.averaging import WeightAverage
-from safr_lens.training.begun import is_begun
 from safr_lens.training.config import TrainConfig
 from safr_lens.training.history import EpochRecord, write_history
 from safr_lens.training.trained_rows import ROWS, Fingerprints, check_same_rows, read_rows, write_rows
@@ -95,7 +94,6 @@ class RunFolder:
         path: the folder; it need not exist.
         settings: of this training, which a resumed one must share.
         rows: fingerprints of its data, which a resumed one must share too.
-        model: that is trained.
         resume: resume an unfinished training.
         overwrite: replace what is there.
 
@@ -109,7 +107,6 @@ class RunFolder:
         path: Path,
         settings: dict[str, Any],
         rows: Fingerprints,
-        model: HookedClassifier,
         *,
         resume: bool,
         overwrite: bool,
@@ -132,8 +129,6 @@ class RunFolder:
         elif (unfinished or restarted) and not (resume or overwrite):
             raise CheckpointError(f"{path} holds an unfinished training. Pass --resume to resume it, or --overwrite.")
         there = [] if restarted else [name for name in RUN_FILES if (path / name).exists()]
-        if resume and not self.resumed and is_begun(path, there, model):
-            there = []
         if there and not (self.resumed or overwrite):
             what = "a model" if there[0] == WEIGHTS else there[0]
             raise CheckpointError(f"{path} holds {what} of something else. Name another folder, or use --overwrite.")

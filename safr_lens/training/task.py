@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,6 @@ from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.encoder_words import encoder_word_vectors
 from safr_lens.penalty.safr import SafrPenalty
 from safr_lens.training.config import TrainConfig, uses_words
-from safr_lens.training.metrics import describe
 from safr_lens.visible import listed, shown
 from safr_lens.word_vectors import WordVectors, embedding_table, training_vectors
 from safr_lens.word_vectors.table import checksum
@@ -52,8 +54,21 @@ class Task:
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
         """What a run keeps of it, as JSON holds it; trainings with the same settings give the same model."""
-        used = None if self.words is None else checksum(self.words, self.table)
-        return describe(self.model.config, self.data, self.config, self.penalty, used, self.model.tokenizer)
+        data, tokenizer = self.data, self.model.tokenizer
+        sha = hashlib.sha256(tokenizer.tokenizer.to_str().encode()).hexdigest()
+        described = {
+            "model": dataclasses.asdict(self.model.config),
+            "train": dataclasses.asdict(self.config),
+            "penalty": self.penalty.to_dict(),
+            "data": {
+                "source": data.source,
+                "rows": {} if data.streaming else {name: len(split) for name, split in data.items()},
+                **{name: (data.origin or {}).get(name) for name in ("text_column", "label_column")},
+                "tokenizer": f"{tokenizer.d_vocab:,} token ids, sha256 {sha[:16]}",
+                **({} if self.words is None else {"word_vectors": checksum(self.words, self.table)}),
+            },
+        }
+        return json.loads(json.dumps(described))
 
 
 def task_words(

@@ -123,7 +123,7 @@ def train(
         folder = None
         if out is not None:
             launched = task.settings | {"launch": {"processes": process_share()[1]}}
-            folder = RunFolder(Path(out), launched, fingerprints(data), model, resume=resume, overwrite=overwrite)
+            folder = RunFolder(Path(out), launched, fingerprints(data), resume=resume, overwrite=overwrite)
         source = None if task.words is None else task.words.source
         model.compared = penalty.compared(task.table, source)
         trainer = Trainer(model, data, config, penalty, folder, task.table)

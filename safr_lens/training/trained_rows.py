@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -69,24 +69,15 @@ def check_same_rows(
     now: Fingerprints,
     folder: Path,
     *,
-    splits: Iterable[str] = SPLITS,
     columns: str = "",
 ) -> None:
     """Raise a CheckpointError that names what differs between the data of a run and the data now.
 
-    Args:
-        kept: of the run.
-        now: of the data now.
-        folder: of the run.
-        splits: which are compared.
-        columns: how the columns differ, where they may be the reason.
-
-    Raises:
-        CheckpointError: other texts or labels; a run that keeps no rows passes.
+    A run that keeps no rows passes; ``columns`` says how the columns differ, where they may be the reason.
     """
     if kept is None:
         return
-    differences = {s: kept[s].difference(now[s]) for s in splits if s in kept and s in now}
+    differences = {s: kept[s].difference(now[s]) for s in SPLITS if s in kept and s in now}
     said = "; ".join(f"{split}: {difference}" for split, difference in differences.items() if difference)
     if said:
         said = f"{said}; {columns}" if columns else said

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from safr_lens.measures import estimate as estimates
-from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, no_interval, over_seeds
+from safr_lens.measures.estimate import Estimate, bootstrap_ratio, jackknife, no_interval
 
 
 def values(n, *, seed=0):
@@ -118,27 +118,3 @@ def test_what_is_undefined_has_no_interval():
         Estimate(1.0, values(1)),
     ):
         assert all(math.isnan(end) for end in estimate.interval())
-
-
-def test_the_interval_over_seeds_is_students_t():
-    found = [1.0, 4.0, 2.5, 2.0]
-    mean, low, high = over_seeds(found)
-    assert mean == np.mean(found)
-    assert (low, high) == pytest.approx(stats.t.interval(0.95, 3, loc=mean, scale=stats.sem(found)))
-
-
-def test_one_seed_has_no_interval():
-    assert over_seeds([2.0])[0] == 2.0 and math.isnan(over_seeds([2.0])[1])
-
-
-def test_students_t_covers_three_seeds_where_a_percentile_bootstrap_does_not():
-    rng = np.random.default_rng(0)
-    by_t = by_bootstrap = 0
-    for _ in range(1000):
-        found = rng.normal(size=3)
-        _, low, high = over_seeds(found.tolist())
-        by_t += low <= 0 <= high
-        again = rng.choice(found, (200, 3)).mean(1)
-        by_bootstrap += np.quantile(again, 0.025) <= 0 <= np.quantile(again, 0.975)
-    assert 0.93 <= by_t / 1000 <= 0.97
-    assert by_bootstrap / 1000 < 0.80

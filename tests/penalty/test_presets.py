@@ -6,12 +6,12 @@ import pytest
 
 from safr_lens import SafrPenalty
 from safr_lens.errors import ConfigError
-from safr_lens.penalty.presets import PRESETS, preset_fields
+from safr_lens.penalty.presets import PRESETS
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_a_preset_is_a_penalty(name):
-    assert SafrPenalty.preset(name) == SafrPenalty(**preset_fields(name))
+    assert SafrPenalty.preset(name) == SafrPenalty(**PRESETS[name].penalty)
 
 
 def test_the_release_is_without_an_information_term():
@@ -30,8 +30,8 @@ def test_own_settings_win_over_a_preset():
     assert SafrPenalty.preset("strong", l1_ratio=0.1).to_dict()["l1_ratio"] == 0.1
 
 
-def test_changing_what_a_preset_gave_does_not_change_the_preset():
-    preset_fields("light")["site"] = "none"
+def test_own_settings_do_not_change_the_preset():
+    SafrPenalty.preset("light", site="none", l1_weight=1.0)
     assert SafrPenalty.preset("light").site == "neurons"
 
 
