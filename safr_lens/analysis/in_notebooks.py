@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from safr_lens.measures.measure_rows import AT_INIT, COLUMNS, measure_rows
+from safr_lens.measures.cells import AT_INIT, COLUMNS, measure_rows
 from safr_lens.measures.measurement import Measurement
 
 

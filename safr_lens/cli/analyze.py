@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import points, print_json, print_table, say
-from safr_lens.cli.seen import say_seen
+from safr_lens.cli.output import points, print_json, print_table, say, say_data
 from safr_lens.cli.stages import stages
 from safr_lens.launch import speaks
+
+if TYPE_CHECKING:
+    from safr_lens.analysis import Analysis
+    from safr_lens.runs.measured_data import MeasuredData
 
 FOLDED = ("measure", "value\n95 % interval", "null", "above null\n95 % interval")
 
@@ -66,7 +68,6 @@ def analyze(
     """
     from safr_lens import HookedClassifier
     from safr_lens.analysis import NEURONS_FILE, checked_folder
-    from safr_lens.measures.measure_rows import AT_INIT, measure_rows
     from safr_lens.processes import on_own_device
     from safr_lens.runs.analyze_run import analyze_run
     from safr_lens.runs.measured_data import measured_data
@@ -75,14 +76,8 @@ def analyze(
     if out is not None:
         checked_folder(out, overwrite=overwrite)
     model = on_own_device(HookedClassifier.from_pretrained(run))
-    chosen = measured_data(
-        data,
-        split,
-        classes=model.labels,
-        runs=[run_record(run)],
-        **vars(vectors),
-        **reading.settings(),
-    )
+    runs = [run_record(run)]
+    chosen = measured_data(data, split, classes=model.labels, runs=runs, **vars(vectors), **reading.settings())
     analysis = analyze_run(
         model,
         chosen,
@@ -99,16 +94,20 @@ def analyze(
     if as_json:
         print_json(described | analysis.to_dict())
         return
+    _show(run, chosen, analysis)
+    if out is not None:
+        say(f"One row a neuron: {out / NEURONS_FILE}")
+
+
+def _show(run: str, chosen: MeasuredData, analysis: Analysis) -> None:
+    from safr_lens.measures.cells import AT_INIT, measure_rows
+
     facts = analysis.facts
     print_table(
         f"{run} on {facts['n_texts']:,} texts of {chosen.name}, {facts['n_tokens']:,} tokens "
         f"({points(facts['unknown_tokens'])} % unknown), layer {facts['layer']}",
-        [*FOLDED, AT_INIT] if at_init else FOLDED,
+        [*FOLDED, AT_INIT] if analysis.at_init else FOLDED,
         folded(measure_rows(analysis.measurements, analysis.at_init)),
     )
     say(f"Word vectors of MS and name fidelity: {chosen.vectors_name}.")
-    say_labels(chosen.label_mapping)
-    say_seen(chosen.seen)
-    say(*(f"Warning: {warning}" for warning in analysis.warnings))
-    if out is not None:
-        say(f"One row a neuron: {out / NEURONS_FILE}")
+    say_data(chosen.label_mapping, chosen.seen, analysis.warnings)

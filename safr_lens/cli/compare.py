@@ -8,10 +8,8 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import points, print_json, print_table, say
-from safr_lens.cli.seen import say_seen
+from safr_lens.cli.output import points, print_differences, print_json, print_table, say, say_data
 from safr_lens.cli.stages import stages
 
 if TYPE_CHECKING:
@@ -44,9 +42,7 @@ def compare(
     """
     from safr_lens.analysis import compare as compare_groups
     from safr_lens.analysis import to_dict
-    from safr_lens.cli.difference_rows import print_differences
-    from safr_lens.runs.analyze_run import analyze_runs
-    from safr_lens.runs.grouping import grouped_runs
+    from safr_lens.runs.analyze_run import analyze_runs, grouped_runs
 
     groups = grouped_runs(runs)
     analyses, measured = analyze_runs(
@@ -73,8 +69,7 @@ def compare(
         )
         return
     _show_runs(analyses, measured.name)
-    say_labels(measured.label_mapping)
-    say_seen(measured.seen)
+    say_data(measured.label_mapping, measured.seen)
     baseline = next(iter(groups))
     for name, rows in differences.items():
         print_differences(name, baseline, rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,8 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import print_json, say
+from safr_lens.cli.output import print_differences, print_json, say, say_data
 from safr_lens.cli.stages import stages
 
 
@@ -48,7 +46,6 @@ def demo(
     Takes a few minutes on two CPU cores and no network. Prints what SAFR changed, and writes report.html, which shows
     it sentence by sentence. An interrupted demo resumes when started again.
     """
-    from safr_lens.cli.difference_rows import print_differences
     from safr_lens.experiments.demo import run_demo
 
     result = run_demo(
@@ -67,21 +64,9 @@ def demo(
         **reading.settings(),
     )
     if as_json:
-        print_json(
-            {
-                "report": str(result.report),
-                "warnings": result.warnings,
-                "label_mapping": result.label_mapping,
-                "models": {
-                    name: {"metrics": run.metrics, "analysis": result.analyses[name].to_dict()}
-                    for name, run in result.runs.items()
-                },
-                "differences": {one.measure: asdict(one) | {"verdict": one.verdict} for one in result.differences},
-            }
-        )
+        print_json(result.to_dict())
         return
-    baseline, name = result.runs
-    print_differences(name, baseline, result.differences)
-    say_labels(result.label_mapping)
-    say(*(f"Warning: {warning}" for warning in result.warnings))
+    [(name, differences)] = result.differences.items()
+    print_differences(name, next(iter(result.runs)), differences)
+    say_data(result.label_mapping, warnings=result.warnings)
     say(f"Open {result.report} to see it sentence by sentence.")

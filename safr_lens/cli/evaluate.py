@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import print_json, print_table, say
-from safr_lens.cli.seen import say_seen
+from safr_lens.cli.output import print_json, print_table, say_data
 from safr_lens.cli.train import metric_rows
 
 
@@ -35,13 +33,7 @@ def evaluate(
     from safr_lens.runs.seen import seen_warnings
 
     model = on_own_device(HookedClassifier.from_pretrained(run))
-    chosen = measured_split(
-        data,
-        split,
-        classes=model.labels,
-        runs=[run_record(run)],
-        **reading.settings(),
-    )
+    chosen = measured_split(data, split, classes=model.labels, runs=[run_record(run)], **reading.settings())
     metrics = evaluate_run(model, chosen.rows)
     counts = chosen.seen[run]
     metrics |= {"seen": counts, "warnings": [*seen_warnings(counts), *metrics["warnings"]]}
@@ -49,6 +41,4 @@ def evaluate(
         print_json({"run": run, "data": data, **chosen.described, **metrics})
     else:
         print_table(f"{run} on {chosen.name}", ["measure", chosen.split], metric_rows(metrics))
-        say_labels(chosen.label_mapping)
-        say_seen(chosen.seen)
-        say(*(f"Warning: {warning}" for warning in metrics["warnings"]))
+        say_data(chosen.label_mapping, chosen.seen, metrics["warnings"])

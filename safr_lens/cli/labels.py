@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from typer.core import TyperCommand
 
-from safr_lens.cli.output import say
 from safr_lens.visible import shown
 
 OPTION = "--labels"
@@ -51,12 +50,3 @@ def stated(pairs: Sequence[str] | None) -> dict[str, str] | None:
     if twice:
         raise ConfigError(f"--labels states {shown(twice[0])} twice; a label means one class.")
     return dict(meanings)
-
-
-def say_labels(mapping: Mapping[str, str]) -> None:
-    """Print in one line what the labels of the data mean, where they are not the names of the classes."""
-    from safr_lens.data.label_mapping import differing
-
-    pairs = differing(mapping)
-    if pairs:
-        say(f"Labels of the data: {pairs}")

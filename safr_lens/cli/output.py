@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -16,15 +16,18 @@ from safr_lens.json_values import without_nan
 from safr_lens.launch import speaks
 from safr_lens.visible import visible
 
+if TYPE_CHECKING:
+    from safr_lens.analysis.comparison import Difference
+
+WIDEST = 24
+"""Characters up to which a cell, or a word of the first column, is kept on one line where the terminal is narrow."""
+LONGEST_NAME = 13
+
 
 def print_json(value: Any) -> None:
     """Print one JSON value on standard output."""
     if speaks():
         typer.echo(json.dumps(without_nan(value), indent=2, allow_nan=False))
-
-
-WIDEST = 24
-"""Characters up to which a cell, or a word of the first column, is kept on one line where the terminal is narrow."""
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -61,6 +64,54 @@ def say(*lines: str) -> None:
     console = Console(soft_wrap=True, quiet=not speaks())
     for line in lines:
         console.print(Text(visible(line)))
+
+
+def say_data(
+    labels: Mapping[str, str], seen: Mapping[str, Mapping[str, int] | None] | None = None, warnings: Iterable[str] = ()
+) -> None:
+    """Print what a reader must know of the data.
+
+    Args:
+        labels: the class that each label means; said where labels are not the names of the classes.
+        seen: by run, how many of the texts it was trained on; said except where it is among the warnings already.
+        warnings: whatever else.
+    """
+    from safr_lens.data.label_mapping import differing
+    from safr_lens.runs.seen import seen_sentence, seen_warnings
+
+    if pairs := differing(labels):
+        say(f"Labels of the data: {pairs}")
+    for run, counts in (seen or {}).items():
+        if not seen_warnings(counts):
+            say(f"{f'{run}: ' if len(seen or {}) > 1 else ''}{seen_sentence(counts)}")
+    say(*(f"Warning: {warning}" for warning in warnings))
+
+
+def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> None:
+    """Print one row a measure: both values, the difference with its interval below it, and the verdict."""
+    from safr_lens.measures.registry import MEASURES
+
+    table = []
+    for row in rows:
+        measure = MEASURES[row.measure]
+        span = measure.span((row.low, row.high), sign=True)
+        table.append(
+            [
+                measure.title + (" above null" if row.above_null else ""),
+                measure.shown(row.baseline),
+                measure.shown(row.value),
+                measure.shown(row.difference, sign=True) + (f"\n{span}" if span else ""),
+                row.verdict.replace(" ", "\n"),
+            ]
+        )
+    columns = ["measure", _heading(baseline), _heading(name), "difference\n95 % interval", "verdict"]
+    print_table(f"{name} against {baseline}", columns, table)
+
+
+def _heading(name: str) -> str:
+    """Return the last part of a run's path, short; the title has the whole of it."""
+    last = name.rstrip("/").rpartition("/")[2]
+    return last if len(last) <= LONGEST_NAME else f"{last[: LONGEST_NAME - 1]}…"
 
 
 def points(share: float) -> str:

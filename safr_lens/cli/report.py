@@ -9,10 +9,8 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import print_json, say
-from safr_lens.cli.seen import say_seen
+from safr_lens.cli.output import print_json, say, say_data
 from safr_lens.cli.stages import stages
 
 
@@ -71,7 +69,5 @@ def report(
         return
     for verdict, names in content["verdicts"]:
         say(f"{verdict}: {'; '.join(names)}")
-    say_labels(content["label_mapping"])
-    say_seen(content["seen"])
-    say(*(f"Warning: {warning}" for warning in content["warnings"]))
+    say_data(content["label_mapping"], content["seen"], content["warnings"])
     say(f"Open {out}.")

@@ -9,9 +9,8 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import points, print_json, print_table, say
+from safr_lens.cli.output import points, print_json, print_table, say, say_data
 from safr_lens.cli.settings import named_settings
 from safr_lens.visible import shown
 
@@ -87,7 +86,7 @@ def sweep(
         return
     rows = [_row(step, chosen=step == result.chosen) for step in result.steps]
     print_table(f"On the validation split, means over {len(result.seeds)} seed(s)", COLUMNS, rows)
-    say_labels(result.label_mapping)
+    say_data(result.label_mapping)
     if result.chosen is None:
         say(f"Every strength costs more than {budget:g} points. Try weaker ones, or a larger --budget.")
     else:

@@ -10,9 +10,8 @@ import typer
 
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
-from safr_lens.cli.labels import say_labels
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import points, print_json, print_table, say
+from safr_lens.cli.output import points, print_json, print_table, say, say_data
 from safr_lens.cli.settings import named_settings
 from safr_lens.cli.train_options import Model, Penalty, Training
 from safr_lens.data.sources import quoted
@@ -82,8 +81,7 @@ def train(
         print_json(result.metrics)
         return
     print_table("Trained", ["measure", "test"], metric_rows(result.metrics))
-    say_labels(merged(result.metrics["label_mapping"]))
-    say(*(f"Warning: {warning}" for warning in result.metrics["warnings"]))
+    say_data(merged(result.metrics["label_mapping"]), warnings=result.metrics["warnings"])
     say(f'Written to {out}. Next: safr-lens predict {quoted(out)} "your text"')
 
 

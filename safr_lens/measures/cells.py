@@ -1,11 +1,15 @@
-"""A measurement as text, for the tables of commands and reports."""
+"""Measurements as text, for the tables of commands and reports."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from safr_lens.measures.measurement import Measurement
-from safr_lens.measures.registry import Measure
+from safr_lens.measures.registry import MEASURES, Measure
+
+COLUMNS = ("measure", "value", "95 % interval", "null", "above null", "95 % interval")
+AT_INIT = "at random start"
 
 
 @dataclass(frozen=True)
@@ -37,3 +41,13 @@ def cell_of(measure: Measure, measurement: Measurement, at_init: Measurement | N
         above_interval=measure.span(above.interval(), sign=True) if above else "",
         at_init=measure.shown(at_init.judged.value, sign=at_init.above is not None) if at_init else "",
     )
+
+
+def measure_rows(measured: Mapping[str, Measurement], at_init: Mapping[str, Measurement]) -> list[list[str]]:
+    """Return one row a measure; the last column only where there are measurements at random initialisation."""
+    rows = []
+    for name, measurement in measured.items():
+        cell = cell_of(MEASURES[name], measurement, at_init.get(name))
+        row = [MEASURES[name].title, cell.value, cell.interval, cell.null, cell.above, cell.above_interval]
+        rows.append([*row, cell.at_init] if at_init else row)
+    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import Split
 from safr_lens.data.texts import Texts
 from safr_lens.data.unknown import corpus_warning
+from safr_lens.documents import read_json
 from safr_lens.errors import ConfigError
 from safr_lens.measures.predictions import evaluate
 from safr_lens.measures.reliance import reliance
@@ -19,6 +21,7 @@ from safr_lens.processes import on_own_device
 from safr_lens.runs.measured_data import MeasuredData, measured_data
 from safr_lens.runs.record import run_record
 from safr_lens.runs.seen import seen_warnings
+from safr_lens.training.run_folder import METRICS
 from safr_lens.visible import listed
 from safr_lens.word_vectors.resolve import Embeddings, vectors_of_texts
 
@@ -93,3 +96,34 @@ def analyze_runs(
         for run, model in models.items()
     }
     return analyses, data
+
+
+def grouped_runs(runs: Sequence[str]) -> dict[str, list[str]]:
+    """Group runs whose recorded settings differ in the seed alone; a group is named by its first run.
+
+    Raises:
+        ConfigError: fewer than two groups, or a run named twice.
+    """
+    for run in runs:
+        if runs.count(run) > 1:
+            raise ConfigError(f"{run} is named twice; name each run once.")
+    groups: dict[str, list[str]] = {}
+    for run in runs:
+        groups.setdefault(_without_seed(run), []).append(run)
+    if len(groups) < 2:
+        raise ConfigError(
+            f"A comparison needs at least two runs with different settings; {listed(runs)} "
+            f"{'is one run' if len(runs) == 1 else 'differ in their seeds alone'}."
+        )
+    return {
+        f"{members[0]} and {len(members) - 1} more" if members[1:] else members[0]: members
+        for members in groups.values()
+    }
+
+
+def _without_seed(run: str) -> str:
+    try:
+        settings = read_json(Path(run) / METRICS)["settings"]
+        return json.dumps(settings | {"train": settings["train"] | {"seed": None}}, sort_keys=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return run  # a model without its record, as from the Hub: a group of its own

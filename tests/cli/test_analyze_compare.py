@@ -12,10 +12,9 @@ import torch
 
 from safr_lens.analysis import Difference
 from safr_lens.cli.analyze import FOLDED, folded
-from safr_lens.cli.difference_rows import print_differences
-from safr_lens.cli.output import print_table
+from safr_lens.cli.output import print_differences, print_table
+from safr_lens.measures.cells import AT_INIT, measure_rows
 from safr_lens.measures.estimate import Estimate
-from safr_lens.measures.measure_rows import AT_INIT, measure_rows
 from safr_lens.measures.measurement import Measurement
 from safr_lens.measures.registry import MEASURES
 

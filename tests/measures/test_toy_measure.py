@@ -11,7 +11,7 @@ from safr_lens import analyze, neuron_table
 from safr_lens.analysis import compare
 from safr_lens.errors import ConfigError
 from safr_lens.measures import MEASURES, DataclassMetric, Measure, Scores, register_measure, unregister_measure
-from safr_lens.measures.measure_rows import measure_rows
+from safr_lens.measures.cells import measure_rows
 from safr_lens.measures.nulls import shuffled
 from safr_lens.reporting.tables import compared_rows, tiles
 from tests.training.corpus import rows as corpus_rows

@@ -1,4 +1,4 @@
-"""The measures of the package, one file each; every file here is found and registered by itself."""
+"""The measures of the package, by what they are about; every file here is found and registered by itself."""
 
 import importlib
 import pkgutil

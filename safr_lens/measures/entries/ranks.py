@@ -6,6 +6,8 @@ from safr_lens.measures.estimate import no_interval
 from safr_lens.measures.measurement import Inputs, Measurement
 from safr_lens.measures.registry import Measure, register_measure
 
+COMMON = {"better": "neither", "digits": 1, "range": "[1, d_mlp]", "null": "near d_mlp"}
+
 
 def _rank(inputs: Inputs, name: str) -> Measurement | None:
     ranks = inputs.statistics.ranks
@@ -17,13 +19,10 @@ register_measure(
         "effective_rank",
         title="effective rank",
         meaning="Dimensions that the neuron vectors of tokens fill, by entropy.",
-        better="neither",
         compute=lambda inputs: _rank(inputs, "effective_rank"),
-        digits=1,
         formula="effective_rank",
-        range="[1, d_mlp]",
-        null="near d_mlp",
         order=120,
+        **COMMON,
     )
 )
 register_measure(
@@ -31,12 +30,9 @@ register_measure(
         "participation_ratio",
         title="participation ratio",
         meaning="Dimensions that the neuron vectors of tokens fill, by the squared shares of variance.",
-        better="neither",
         compute=lambda inputs: _rank(inputs, "participation_ratio"),
-        digits=1,
         formula="participation_ratio",
-        range="[1, d_mlp]",
-        null="near d_mlp",
         order=121,
+        **COMMON,
     )
 )

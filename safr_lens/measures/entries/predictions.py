@@ -1,4 +1,4 @@
-"""Accuracy."""
+"""Accuracy and loss."""
 
 from safr_lens.measures.registry import Measure, register_measure
 
@@ -17,5 +17,18 @@ register_measure(
         short="accuracy %",
         tile=True,
         order=10,
+    )
+)
+register_measure(
+    Measure(
+        "loss",
+        title="loss, nats",
+        meaning="Mean cross-entropy.",
+        better="lower",
+        compute=lambda inputs: inputs.ratio("loss") if inputs.labelled else None,
+        range="0 and above",
+        null="log of the number of classes",
+        interval="bootstrap over texts",
+        order=20,
     )
 )
