@@ -14,7 +14,7 @@ from safr_lens.measures.formulas.name_fidelity import NameFidelity, name_fidelit
 from safr_lens.measures.measurement import Inputs, Measurement
 from safr_lens.measures.registry import Measure, register_measure
 from safr_lens.measures.scores import Scorer, Scores, over_neurons
-from safr_lens.measures.streams.type_means import TypeSums
+from safr_lens.measures.streams.type_means import TypeSums, means_of
 
 LEAST_SEEN = 3
 SHARED = "the names of all neurons"
@@ -57,10 +57,10 @@ class _Halves:
 
     def means(self, half: int, without: int | None) -> Float[Tensor, "n_types d_mlp"]:
         """Return the means over a half, without a group if it is one of that half."""
-        sums, sizes = self.sums[half], self.sizes[half]
+        sizes, left_out = self.sizes[half], None
         if without is not None and without % 2 == half:
-            sums, sizes = sums - self.types.sums[without], sizes - self.types.sizes[without]
-        return (sums / sizes.unsqueeze(1)).float().masked_fill(sizes.unsqueeze(1) < LEAST_SEEN, torch.nan)
+            sizes, left_out = sizes - self.types.sizes[without], self.types.sums[without]
+        return means_of(self.sums[half], sizes, left_out).masked_fill_(sizes.unsqueeze(1) < LEAST_SEEN, torch.nan)
 
 
 def name_scores(inputs: Inputs) -> Scorer | None:

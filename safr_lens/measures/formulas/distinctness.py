@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.measures.formulas.in_blocks import by_neurons
+
 
 def distinct_neurons(activations: Float[Tensor, "n d_mlp"]) -> float:
     r"""Effective number of different neurons: the participation ratio of the eigenvalues of their correlation matrix.
@@ -30,18 +32,23 @@ def distinct_neurons(activations: Float[Tensor, "n d_mlp"]) -> float:
     >>> distinct_neurons(torch.stack([one, 2 * one + 1, other, -other], 1))
     2.0
     """
-    exact = activations.double()
-    centred = exact - exact.mean(0)
-    # norms along the first dimension are many times slower than this
-    sizes, lengths = (rows.square().sum(0).sqrt() for rows in (centred, exact))
-    varies = sizes > 1e-9 * lengths
-    unit = (centred[:, varies] / sizes[varies]).float()
+    unit = by_neurons(_standardised, activations)
     n_rows, n = unit.shape
     if n == 0:
         return torch.nan
     # the same sum over pairs of neurons and over pairs of rows; the smaller matrix is made
     products = unit.T @ unit if n <= n_rows else unit @ unit.T
     return n**2 / products.double().square().sum().item()
+
+
+def _standardised(activations: Float[Tensor, "n d_mlp"]) -> Float[Tensor, "n d_varying"]:
+    """Return the columns that are not constant, less their mean, at unit length."""
+    exact = activations.double()
+    centred = exact - exact.mean(0)
+    # norms along the first dimension are many times slower than this
+    sizes, lengths = (rows.square().sum(0).sqrt() for rows in (centred, exact))
+    varies = sizes > 1e-9 * lengths
+    return (centred[:, varies] / sizes[varies]).float()
 
 
 def independent_neurons(n: int, n_rows: int) -> float:

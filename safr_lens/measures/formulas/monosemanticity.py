@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.measures.formulas.in_blocks import by_neurons
 from safr_lens.word_vectors.unit_rows import unit_rows
 
 SILENT = 1e-9
@@ -51,11 +52,18 @@ def monosemanticity_score(
     >>> monosemanticity_score(activations, torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]))
     tensor([1., 0., nan])
     """
-    rows, known = known_rows(activations, embeddings)
-    low, largest, second = range_of(rows)
-    weights = (rows - low) / (largest - low)
-    score = pair_mean(weights.T @ known, weights.sum(0), weights.square().sum(0))
-    return where_two_fire(score, low, largest, second).to(activations.dtype)
+    _check_rows(activations, embeddings)
+    unit, known = unit_rows(embeddings)
+    unit = unit[known]
+
+    def score(part: Float[Tensor, "n d_part"]) -> Float[Tensor, " d_part"]:
+        rows = part[known].double()
+        low, largest, second = range_of(rows)
+        weights = rows.sub_(low).div_(largest - low)
+        mean = pair_mean(weights.T @ unit, weights.sum(0), weights.square().sum(0))
+        return where_two_fire(mean, low, largest, second)
+
+    return by_neurons(score, activations).to(activations.dtype)
 
 
 def similarity_baseline(embeddings: Float[Tensor, "n d_embed"]) -> Float[Tensor, ""]:
@@ -83,13 +91,17 @@ def known_rows(
     activations: Float[Tensor, "n d_mlp"], embeddings: Float[Tensor, "n d_embed"]
 ) -> tuple[Float[Tensor, "n_known d_mlp"], Float[Tensor, "n_known d_embed"]]:
     """Return activations and unit embeddings of the rows whose embedding is known, in double precision."""
+    _check_rows(activations, embeddings)
+    unit, known = unit_rows(embeddings)
+    return activations[known].double(), unit[known]
+
+
+def _check_rows(activations: Tensor, embeddings: Tensor) -> None:
     if activations.ndim != 2 or embeddings.ndim != 2 or len(activations) != len(embeddings):
         raise ValueError(
             "The monosemanticity score needs as many rows of activations [n d_mlp] as of embeddings [n d_embed]; "
             f"got {list(activations.shape)} and {list(embeddings.shape)}."
         )
-    unit, known = unit_rows(embeddings)
-    return activations[known].double(), unit[known]
 
 
 def range_of(rows: Float[Tensor, "n d_mlp"]) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from safr_lens.measures.formulas.in_blocks import AT_ONCE, by_neurons
 from safr_lens.word_vectors.unit_rows import unit_rows
 
 N_WORDS = 5
@@ -106,25 +107,18 @@ def name_fidelity(
     who = (centre.norm(dim=1) > 0.5).nonzero().squeeze(1)  # the others have no name that can be tested
     usable = known & testing[:, who].isfinite().all(1)
     if not usable.any():
-        nothing = torch.full((len(words),), torch.nan)
+        nothing = torch.full((naming.shape[1],), torch.nan)
         return NameFidelity(nothing, nothing, nothing, nothing.expand(n_others, -1))
-    mean = testing[:, who][usable].T.double()
-    active = (mean > share * mean.amax(1, keepdim=True)) & (mean > 0)
-    places = _Places((centre[who] @ unit[usable].T * STEPS).round().int())
+    active = by_neurons(functools.partial(_active, share=share), testing[usable][:, who]).T.contiguous()
     column = torch.full_like(usable, -1, dtype=torch.long)  # of each word among the usable ones
     column[usable] = torch.arange(int(usable.sum()), device=column.device)
     named = column[words[who]].where(strength[who] > 0, -1)
-    auc = functools.partial(_auc, places, named, active)
-    n = len(who)
-    offsets = [1 + i * (n - 1) // n_others for i in range(n_others)] if n > n_others else list(range(1, n))
-    own, n_active, n_rest = auc(0)
-    others = own.new_full((n_others, n), torch.nan)
-    for row, offset in enumerate(offsets):
-        others[row] = auc(offset)[0]
-    error = ((n_active + n_rest + 1) / (12 * n_active * n_rest)).sqrt().where(own.isfinite(), torch.nan)
+    areas, error = _areas(centre[who], unit[usable], named, active, n_others)
+    own, others = areas[0], areas[1:]
+    error = error.where(own.isfinite(), torch.nan)
 
     def spread(values: Tensor) -> Tensor:
-        whole = values.new_full((*values.shape[:-1], len(words)), torch.nan)
+        whole = values.new_full((*values.shape[:-1], naming.shape[1]), torch.nan)
         whole[..., who] = values
         return whole.float()
 
@@ -150,23 +144,47 @@ class _Places:
 
 def _names(means: Float[Tensor, "n_types d_mlp"], k: int) -> tuple[Int[Tensor, "d_mlp k"], Float[Tensor, "d_mlp k"]]:
     """Return the words of each neuron, and how active it is at them; words at which it is silent are none."""
-    known = means.nan_to_num(0.0)
-    strength, words = known.topk(min(k, len(known)), dim=0)
-    return words.T, strength.T
+    found = [part.nan_to_num(0.0).topk(min(k, len(part)), dim=0) for part in means.split(AT_ONCE, dim=1)]
+    return torch.cat([one.indices for one in found], 1).T, torch.cat([one.values for one in found], 1).T
+
+
+def _areas(
+    centre: Float[Tensor, "n d_embed"],
+    unit: Float[Tensor, "n_usable d_embed"],
+    named: Int[Tensor, "n k"],
+    active: Bool[Tensor, "n n_usable"],
+    n_others: int,
+) -> tuple[Float[Tensor, "n_others_and_1 n"], Float[Tensor, " n"]]:
+    """Return the areas with each neuron's own name and with those of others, and the standard errors of the first."""
+    n = len(centre)
+    offsets = [1 + i * (n - 1) // n_others for i in range(n_others)] if n > n_others else list(range(1, n))
+    areas = unit.new_full((1 + n_others, n), torch.nan)
+    error = unit.new_empty(n)
+    for names in torch.arange(n, device=centre.device).split(AT_ONCE):
+        places = _Places((centre[names] @ unit.T * STEPS).round().int())
+        for row, offset in enumerate([0, *offsets]):
+            neurons = (names - offset) % n
+            words = torch.cat([named[neurons], named[names]], 1)
+            areas[row, neurons], n_active, n_rest = _auc(places, words, active[neurons])
+            if not offset:
+                error[names] = ((n_active + n_rest + 1) / (12 * n_active * n_rest)).sqrt()
+    return areas, error
+
+
+def _active(means: Float[Tensor, "n_usable n"], share: float) -> Bool[Tensor, "n_usable n"]:
+    exact = means.double()
+    return (exact > share * exact.amax(0)) & (exact > 0)
 
 
 def _auc(
-    places: _Places, names: Int[Tensor, "n k"], active: Bool[Tensor, "n n_usable"], offset: int
+    places: _Places, words: Int[Tensor, "n k"], active: Bool[Tensor, "n n_usable"]
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, " n"]]:
-    """Return the areas with the name of the neuron so many further, and how many words are active and not.
+    """Return the areas of names tested on neurons, and how many words these are active at and not.
 
     The places of active words, summed, count the pairs that they win, those against each other, and those against the
     words of both names, which are taken off.
     """
-
-    # row by row of the names, since these tables are the larger ones
-    active, own = active.roll(offset, 0), names.roll(offset, 0)
-    untested = _once(torch.cat([own, names], 1))
+    untested = _once(words)
     is_word = untested >= 0
     columns = untested.clamp_min(0)
     n_rest = (~active).sum(1) - (~active.gather(1, columns) & is_word).sum(1)
@@ -179,8 +197,7 @@ def _auc(
     above = n_active.unsqueeze(1) - sum(below.gather(1, end).double() for end in ends) / 2
     beaten = (positive * places.mean).sum(1, dtype=torch.float64) - n_active * (n_active - 1) / 2
     beaten -= (above * is_word).sum(1)
-    auc, n_active, n_rest = (x.roll(-offset, 0) for x in (beaten / (n_active * n_rest), n_active, n_rest.double()))
-    return auc, n_active, n_rest
+    return beaten / (n_active * n_rest), n_active, n_rest.double()
 
 
 def _once(words: Int[Tensor, "n k"]) -> Int[Tensor, "n k"]:

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.measures.formulas.in_blocks import by_neurons
+
 
 def token_selectivity(type_means: Float[Tensor, "n_types d_mlp"]) -> Float[Tensor, " d_mlp"]:
     r"""One minus the normalised entropy of a neuron's mean activation over token types.
@@ -40,7 +42,11 @@ def token_selectivity(type_means: Float[Tensor, "n_types d_mlp"]) -> Float[Tenso
     """
     if type_means.shape[0] < 2:
         raise ValueError(f"token_selectivity needs at least two token types; got {type_means.shape[0]}.")
+    entropy = by_neurons(_entropy, type_means)
+    return (1 - entropy / math.log(type_means.shape[0])).clamp_min(0.0).to(type_means.dtype)
+
+
+def _entropy(type_means: Float[Tensor, "n_types d_mlp"]) -> Float[Tensor, " d_mlp"]:
     means = type_means.double().clamp_min(0.0)
     share = means / means.sum(0)
-    entropy = -torch.xlogy(share, share).sum(0)
-    return (1 - entropy / math.log(type_means.shape[0])).clamp_min(0.0).to(type_means.dtype)
+    return -torch.xlogy(share, share).sum(0)

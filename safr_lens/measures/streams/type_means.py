@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from safr_lens.measures.formulas.in_blocks import AT_ONCE
 from safr_lens.measures.nulls import N_TYPE_PERMUTATIONS, permutation_seed, shuffles, spread
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
 
@@ -75,29 +76,47 @@ class TypeSums:
             without: the group that is left out.
             null: whether to make the means under permutations too (:meth:`nulls`).
         """
-        kept, met = self._kept(without)
-        counts = kept["sizes"][met]
-        means = (kept["sums"][met] / counts.unsqueeze(1)).float()
+        sizes, _, met = self._sizes(without)
+        left_out = None if without is None else self.sums[without]
+        means = means_of(self._totals["sums"], sizes, left_out)[met]
         nulls = torch.stack(list(self.nulls(without=without))) if null else means.new_empty(0, *means.shape)
-        return TypeMeans(self.types[met], counts, means, nulls)
+        return TypeMeans(self.types[met], sizes[met], means, nulls)
 
     def nulls(self, *, without: int | None = None) -> Iterator[Float[Tensor, "n_met d_mlp"]]:
         """Yield the means under each permutation, one after the other: together they would be many times as large."""
-        kept, met = self._kept(without)
-        yield self._by_neuron(kept["null_sums"] / kept["null_sizes"].unsqueeze(2))[met]
+        sizes, null_sizes, met = self._sizes(without)
+        left_out = [None] * len(null_sizes) if without is None else self.null_sums[without]
+        blocks = zip(self._totals["null_sums"], null_sizes, left_out, strict=True)
+        yield self._by_neuron(means_of(*block)[met] for block in blocks)
         for one in self.more if without is None else ():
-            yield self._by_neuron(one)[met].div_(kept["sizes"][met].unsqueeze(1))
+            yield self._by_neuron(means_of(block, sizes)[met] for block in one)
 
-    def _kept(self, without: int | None) -> tuple[dict[str, Tensor], Bool[Tensor, " n_types"]]:
-        """Return the sums without a group, and which types are met in them and under the permutation."""
-        kept = self._totals
-        if without is not None:
-            kept = {name: total - getattr(self, name)[without] for name, total in kept.items()}
-        return kept, (kept["sizes"] > 0) & (kept["null_sizes"] > 0).all(0)
+    def _sizes(self, without: int | None) -> tuple[Int[Tensor, " n_types"], Int[Tensor, "n_blocks n_types"], Tensor]:
+        """Return the sizes without a group, and which types are met in it and under the permutation."""
+        sizes, null_sizes = (
+            self._totals[name] - (0 if without is None else getattr(self, name)[without])
+            for name in ("sizes", "null_sizes")
+        )
+        return sizes, null_sizes, (sizes > 0) & (null_sizes > 0).all(0)
 
-    def _by_neuron(self, table: Float[Tensor, "n_blocks n_types width"]) -> Float[Tensor, "n_types d_mlp"]:
+    def _by_neuron(self, table: Iterable[Float[Tensor, "n_met width"]]) -> Float[Tensor, "n_met d_mlp"]:
         blocks = blocks_of(self.sums.shape[2])
         return torch.cat([part[:, : len(block)] for part, block in zip(table, blocks, strict=True)], dim=1)
+
+
+def means_of(
+    sums: Float[Tensor, "n_types d_mlp"],
+    sizes: Int[Tensor, " n_types"],
+    left_out: Float[Tensor, "n_types d_mlp"] | None = None,
+) -> Float[Tensor, "n_types d_mlp"]:
+    """Return means of sums, less other sums if there are any, in single precision, a few neurons at a time.
+
+    >>> means_of(torch.tensor([[6.0], [1.0]]), torch.tensor([2, 1]), torch.tensor([[2.0], [0.0]])).flatten().tolist()
+    [2.0, 1.0]
+    """
+    parts = sums.split(AT_ONCE, dim=1)
+    less = [0] * len(parts) if left_out is None else left_out.split(AT_ONCE, dim=1)
+    return torch.cat([((part - out) / sizes.unsqueeze(1)).float() for part, out in zip(parts, less, strict=True)], 1)
 
 
 class TypeActivations(DataclassMetric[TypeSums]):
