@@ -55,7 +55,6 @@ TESTED_THROUGH = {
     "models/untrained": "analysis/test_analyze_comparison",
     "neurons/rounding": "neurons/test_top_metric",
     "runs/analyze_run": "browser/test_hostile_names",
-    "runs/record": "runs/test_measured_split",
     "runs/train_run": "cli/test_commands",
     "training/config": "training/test_loop",
     "training/history": "training/test_loop",

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from safr_lens.activations.corpus_statistics import CorpusStatistics
 from safr_lens.activations.remembered import remembered_vectors
-from safr_lens.analysis.in_notebooks import as_html
 from safr_lens.analysis.sample import affordable, rows_at
 from safr_lens.artefacts import changing, check_own_manifest, read_whole, verified
 from safr_lens.atomic import write_json
@@ -25,6 +24,7 @@ from safr_lens.data.unknown import corpus_warning
 from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.json_values import without_nan
+from safr_lens.measures.cells import as_html
 from safr_lens.measures.faithfulness import Faithfulness, faithfulness
 from safr_lens.measures.formulas.coherence import Coherence, coherence
 from safr_lens.measures.measurement import Inputs, Measurement

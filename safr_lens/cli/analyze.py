@@ -40,10 +40,7 @@ def analyze(
     *,
     run: options.Run,
     data: options.Data = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(parser=options.place, metavar="PATH", help="Folder for measures.json and neurons.parquet."),
-    ] = None,
+    out: Annotated[Path | None, options.written("Folder for measures.json and neurons.parquet.")] = None,
     split: options.Split = "test",
     layer: options.Layer = -1,
     vectors: options.MeasuringVectors,

@@ -18,9 +18,7 @@ from safr_lens.cli.stages import stages
 @grouped
 def demo(
     *,
-    out: Annotated[
-        Path, typer.Option(parser=options.place, metavar="PATH", help="Folder for both runs and report.html.")
-    ] = Path("safr-lens-demo"),
+    out: Annotated[Path, options.written("Folder for both runs and report.html.")] = Path("safr-lens-demo"),
     data: Annotated[str, typer.Option(help=f"{options.DATA}.")] = "rotten_tomatoes",
     backbone: options.Backbone = None,
     vectors_folder: options.VectorsFolder = None,

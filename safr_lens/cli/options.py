@@ -20,6 +20,11 @@ def place(value: str | Path) -> Path:
     return Path(value)
 
 
+def written(help: str) -> Any:
+    """Return an option that names where to write."""
+    return typer.Option(parser=place, metavar="PATH", help=help)
+
+
 DATA = sources_help()
 Run = Annotated[str, typer.Argument(help="Folder of a trained run, or a Hub id.")]
 Data = Annotated[str | None, typer.Option(help=f"{DATA}. By default the data that the run was trained on.")]

@@ -19,7 +19,7 @@ from safr_lens.cli.stages import stages
 def report(
     *,
     run: options.Run,
-    out: Annotated[Path, typer.Option(parser=options.place, metavar="PATH", help="The HTML file to write.")],
+    out: Annotated[Path, options.written("The HTML file to write.")],
     baseline: Annotated[
         str | None, typer.Option(help="Another run to compare with, usually the unregularised one.")
     ] = None,

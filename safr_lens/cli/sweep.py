@@ -32,9 +32,7 @@ def sweep(
     *,
     context: typer.Context,
     data: options.TrainingData = None,
-    out: Annotated[
-        Path | None, typer.Option(parser=options.place, metavar="PATH", help="Folder for the runs and sweep.json.")
-    ] = None,
+    out: Annotated[Path | None, options.written("Folder for the runs and sweep.json.")] = None,
     budget: Annotated[float, typer.Option(min=0, help="Points of validation accuracy that may be lost.")] = 0.5,
     strengths: Annotated[
         str, typer.Option(help="Multiples of the importance and interaction weights.")

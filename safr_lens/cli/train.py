@@ -24,9 +24,7 @@ def train(
     *,
     context: typer.Context,
     data: options.TrainingData = None,
-    out: Annotated[
-        Path | None, typer.Option(parser=options.place, metavar="PATH", help="Output folder of the run.")
-    ] = None,
+    out: Annotated[Path | None, options.written("Output folder of the run.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with settings; command-line options override it.")
     ] = None,

@@ -133,6 +133,7 @@ def sweep(
     _check(settings, strengths, budget, seeds)
     data = given_data(settings.data, data)
     vectors = run_vectors(settings, data)
+    options = {"vectors_folder": vectors_folder, "overwrite": overwrite, "progress": progress}
     steps: list[Step] = []
     for strength in (0.0, *sorted(set(strengths))):
         name = f"strength-{strength:g}" if strength else BASELINE
@@ -140,18 +141,7 @@ def sweep(
         chosen, used = dataclasses.replace(settings, penalty=penalty), vectors
         if not uses_words(settings.train, penalty):  # no penalty, and an embedding that starts at random
             chosen, used = _without_vectors(chosen), None
-        runs = [
-            _measured(
-                _seeded(chosen, seed),
-                out / f"{name}-seed-{seed}",
-                data,
-                used,
-                vectors_folder=vectors_folder,
-                overwrite=overwrite,
-                progress=progress,
-            )
-            for seed in seeds
-        ]
+        runs = [_measured(_seeded(chosen, seed), out / f"{name}-seed-{seed}", data, used, **options) for seed in seeds]
         accuracies, losses, neurons = zip(*runs, strict=True)
         accuracy, lost_without_mlp = sum(accuracies) / len(seeds), sum(losses) / len(seeds)
         lost = (steps[0].accuracy if steps else accuracy) - accuracy
@@ -191,9 +181,8 @@ def _measured(
     data: TextData,
     vectors: WordVectors | None,
     *,
-    vectors_folder: Path | None,
     overwrite: bool,
-    progress: bool,
+    **options: Any,
 ) -> tuple[float, float, dict[str, float]]:
     model = None if overwrite else finished_run(folder, settings, data, vectors)
     if model is None:
@@ -202,11 +191,10 @@ def _measured(
             out=folder,
             data=data,
             word_vectors=vectors,
-            vectors_folder=vectors_folder,
             resume=not overwrite,
             overwrite=overwrite,
-            progress=progress,
             title=folder.name,
+            **options,
         ).model
     intact = evaluate(model, data["validation"])
     without = reliance(model, data["validation"], intact=intact).to_dict()

@@ -1,9 +1,12 @@
-"""Measurements as text, for the tables of commands and reports."""
+"""Measurements as text, for the tables of commands, reports and notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+import pandas as pd
 
 from safr_lens.measures.measurement import Measurement
 from safr_lens.measures.registry import MEASURES, Measure
@@ -51,3 +54,18 @@ def measure_rows(measured: Mapping[str, Measurement], at_init: Mapping[str, Meas
         row = [MEASURES[name].title, cell.value, cell.interval, cell.null, cell.above, cell.above_interval]
         rows.append([*row, cell.at_init] if at_init else row)
     return rows
+
+
+def as_html(
+    title: str, measured: Mapping[str, Measurement], at_init: Mapping[str, Measurement], notes: Iterable[str]
+) -> str:
+    """Return a title, a table of measurements and notes below it, all escaped.
+
+    >>> as_html("An <analysis>", {}, {}, ["few texts"]).startswith("<p>An &lt;analysis&gt;</p>")
+    True
+    """
+    table = pd.DataFrame(measure_rows(measured, at_init), columns=[*COLUMNS, *([AT_INIT] if at_init else [])])
+    with pd.option_context("display.max_colwidth", None):
+        shown = table.to_html(index=False, border=0)
+    below = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    return f"<p>{html.escape(title)}</p>{shown}" + (f"<ul>{below}</ul>" if below else "")

@@ -24,11 +24,6 @@ def pieces_in_words(tokenizer: TextTokenizer, texts: Iterable[str], *, n_ctx: in
     The first 5,000 texts say which word that is, of words without unknown pieces and parts of a character. A token that
     they lack, or that is most often a word of its own, is left out.
 
-    Args:
-        tokenizer: of a model.
-        texts: that its neurons were measured on.
-        n_ctx: tokens of a text that the model reads.
-
     >>> from safr_lens import train_tokenizer
     >>> tokenizer = train_tokenizer(["unfit", "unreal", "unseen"], kind="bpe")
     >>> found = pieces_in_words(tokenizer, ["unfit film", "unfit story"], n_ctx=32)

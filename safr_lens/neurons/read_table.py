@@ -25,11 +25,6 @@ def checked_table(model: HookedClassifier, table: pd.DataFrame, *, layer: int = 
     Rows are told by their column ``neuron``, so the table may be sorted; it may also come from a CSV file, where
     ``top_words`` is text.
 
-    Args:
-        model: whose neurons they are.
-        table: as :func:`safr_lens.neuron_table` returns it.
-        layer: by default the last.
-
     Raises:
         ConfigError: a table without a column, with neurons that are missing, twice or unknown, or of another model or
             layer, whose neurons write something else to the logits.

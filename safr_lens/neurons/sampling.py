@@ -11,15 +11,9 @@ from torch import Tensor
 def token_draws(
     example: Int[Tensor, " n_tokens"], positions: Int[Tensor, " n_tokens"], *, seed: int
 ) -> Int[Tensor, " n_tokens"]:
-    """Draw a number in [0, 2^63) for each token, from the seed and from where the token stands alone.
+    """Draw a number in [0, 2^63) for each token, on the CPU, from the seed and from where the token stands alone.
 
-    Args:
-        example: number of the token's text in the data.
-        positions: where in its text the token stands.
-        seed: of the draws.
-
-    Returns:
-        One number a token, on the CPU.
+    It stands in text number ``example`` of the data, at one of ``positions``.
 
     >>> first = token_draws(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), seed=0)
     >>> again = token_draws(torch.tensor([1, 0]), torch.tensor([0, 1]), seed=0)

@@ -28,10 +28,6 @@ def column_aucs(
     values that say nothing, and for a constant column; its standard error there is about
     :math:`\sqrt{(1/|P| + 1/|N|) / 12}`. It does not change with any increasing function of the values.
 
-    Args:
-        values: one sample a row.
-        labels: True at the positive samples.
-
     Returns:
         One value a labeling and column, in float64; NaN for a labeling of one class.
 

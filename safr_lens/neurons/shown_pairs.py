@@ -47,10 +47,8 @@ class ShownPairs:
     @property
     def trained(self) -> bool:
         """Whether these are the pairs that the training compared."""
-        return self.compared is not None and (self.compared.pairs, self.compared.threshold) == (
-            self.pairs,
-            self.threshold,
-        )
+        known = self.compared
+        return known is not None and (known.pairs, known.threshold) == (self.pairs, self.threshold)
 
     @property
     def note(self) -> str:
@@ -107,14 +105,10 @@ def shown_pairs(
     threshold: float | None = None,
     word_vectors: Embeddings | None = None,
 ) -> ShownPairs:
-    """Return which pairs to show of a model.
+    """Return which pairs to show of a model; arguments are those of :func:`safr_lens.pair_table`.
 
-    Args:
-        model: a classifier.
-        pairs: ``"words"`` or ``"attention"``; by default ``"words"`` where word vectors are given, else what the
-            model's training compared, and attention where it compared nothing.
-        threshold: by default that of the training, else 0.5 for words and 2 for attention.
-        word_vectors: by default those of the training, where the model keeps them.
+    By default related words where word vectors are given, else what the model's training compared, and attention where
+    it compared nothing.
 
     Raises:
         ConfigError: an unknown choice, a threshold out of range, or vectors without a use.

@@ -121,10 +121,26 @@ def table_of(
         scorer = measure.scorer(inputs)
         columns |= _columns(measure.name, Scores.undefined(statistics) if scorer is None else scorer(None))
     columns["name_holds"] = columns.pop("name_fidelity_holds", np.zeros(len(activity.mean), dtype=bool))
-    columns["top_words"] = _top_words(model, statistics.types.means(null=False), in_words or {}, k=top)
+    means = statistics.types.means(null=False)
+    listed = (top_words(model, means, neuron, in_words or {}, k=top) for neuron in columns["neuron"])
+    columns["top_words"] = [[word for word, _, _ in words] for words in listed]
     effect = written(model, statistics.layer)
     columns |= {f"logit_{label}": effect[:, i].numpy() for i, label in enumerate(model.labels)}
     return pd.DataFrame(columns | _ablation_columns(model, statistics))
+
+
+def top_words(
+    model: HookedClassifier, means: TypeMeans, neuron: int, in_words: Mapping[int, str], *, k: int
+) -> list[tuple[str, float, int]]:
+    """Return the ``k`` token types of a neuron's largest means, with these and their counts; none at or below 0."""
+    values, order = means.means[:, neuron].topk(min(k, len(means.types)))
+    return [
+        (in_words.get(token) or model.tokenizer.word(token), value, count)
+        for token, value, count in zip(
+            means.types[order].tolist(), values.tolist(), means.counts[order].tolist(), strict=True
+        )
+        if value > 0
+    ]
 
 
 def written(model: HookedClassifier, layer: int) -> Float[Tensor, "d_mlp n_classes"]:
@@ -161,13 +177,3 @@ def _ablation_columns(model: HookedClassifier, statistics: NeuronStatistics) -> 
     for i, label in enumerate(model.labels):
         columns[f"ablation_logit_{label}"] = unknown if effects is None else effects.logits[:, i]
     return {name: values.numpy() for name, values in columns.items()}
-
-
-def _top_words(model: HookedClassifier, means: TypeMeans, in_words: Mapping[int, str], *, k: int) -> list[list[str]]:
-    """Return for each neuron the ``k`` token types at which it is most active on average; fewer if it knows fewer."""
-    words = []
-    for column in means.means.T:
-        values, order = column.topk(min(k, len(means.types)))
-        types = [token for token, value in zip(means.types[order].tolist(), values.tolist(), strict=True) if value > 0]
-        words.append([in_words.get(token) or model.tokenizer.word(token) for token in types])
-    return words

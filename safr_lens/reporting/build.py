@@ -10,10 +10,8 @@ from safr_lens.backbones.config import BATCH_TOP_K
 from safr_lens.data.dataset import Split
 from safr_lens.measures.predictions import majority_share
 from safr_lens.models.config import ModelConfig
-from safr_lens.reporting.curves import training_curves
 from safr_lens.reporting.example_selection import select_examples
-from safr_lens.reporting.run_metadata import run_metadata
-from safr_lens.reporting.runs import ReportedRun
+from safr_lens.reporting.runs import ReportedRun, run_metadata, training_curves
 from safr_lens.reporting.tables import compared_rows, grouped, tiles, verdicts
 from safr_lens.views.allocation import allocation
 from safr_lens.views.names import is_doubted

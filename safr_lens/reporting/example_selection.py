@@ -31,10 +31,7 @@ def select_examples(
 ) -> list[SelectedText]:
     """Choose texts of 6 to 40 tokens: confident right and wrong ones, negation, and where two models disagree.
 
-    Args:
-        model: the model that the report is about.
-        data: the texts that were measured, with labels.
-        analyses: of the baseline, if there is one, and of the model, over the same data.
+    ``analyses`` are those of the baseline, if there is one, and of the model, over the same data.
     """
     corpus, columns = analyses[-1].statistics.corpus, analyses[-1].statistics.texts.columns
     if not corpus.labelled:

@@ -17,10 +17,8 @@ from safr_lens.documents import read_json
 from safr_lens.errors import CheckpointError
 from safr_lens.measures import MEASURES
 from safr_lens.models.encoder_words import SOURCE
-from safr_lens.reporting.run_metadata import run_metadata
-from safr_lens.reporting.runs import ReportedRun
-from safr_lens.runs.record import RunRecord, recorded
-from safr_lens.runs.record_schema import Measures
+from safr_lens.reporting.runs import ReportedRun, run_metadata
+from safr_lens.runs.record import Measures, RunRecord, recorded
 from safr_lens.training.run_folder import METRICS
 from safr_lens.visible import shown
 
@@ -33,13 +31,7 @@ MARKUP = re.compile(r"([\\`*_{}\[\]<>()#!|~&$@]|:(?=//)|(?<=www)\.)", re.IGNOREC
 
 
 def model_card(run: ReportedRun, analysis: Path, *, repo_id: str, base_model: str | None = None) -> str:
-    """Return the model card of a run, as Markdown with YAML ahead of it.
-
-    Args:
-        run: the run.
-        analysis: ``measures.json`` of its analysis; it need not exist.
-        repo_id: where the model will be.
-        base_model: Hub id of the encoder that it stands on.
+    """Return the model card of a run, as Markdown with YAML ahead of it; its analysis may be missing.
 
     Raises:
         CheckpointError: a damaged record or analysis, or an analysis of other weights.

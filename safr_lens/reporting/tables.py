@@ -43,12 +43,7 @@ class Tile:
 
 
 def compared_rows(analyses: list[Analysis], differences: list[Difference]) -> list[ComparedRow]:
-    """Return one row a measure that all models have.
-
-    Args:
-        analyses: of the baseline, if there is one, and of the model.
-        differences: of the model from the baseline; empty without one.
-    """
+    """Return one row a measure that all models have: the baseline, if there is one, and the other."""
     by_name = {one.measure: one for one in differences}
     rows = []
     for name, measure in MEASURES.items():

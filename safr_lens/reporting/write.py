@@ -91,13 +91,9 @@ def report(
 def analyze_reported(
     runs: list[ReportedRun], measured: MeasuredData, *, stages: Any = None, **options: Any
 ) -> list[Analysis]:
-    """Analyze loaded runs on the same data; the last one beside its random initialisation.
+    """Analyze loaded runs on the same data; the last one, which the report is about, beside its random initialisation.
 
-    Args:
-        runs: the baseline, if there is one, and the run that the report is about.
-        measured: the texts.
-        stages: as in :func:`report`.
-        **options: as for :func:`safr_lens.analyze`.
+    ``stages`` is as in :func:`report`; other options are those of :func:`safr_lens.analyze`.
     """
     return [
         analyze_run(

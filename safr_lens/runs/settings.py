@@ -19,12 +19,7 @@ from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.meaning import setting_names
 from safr_lens.penalty.presets import preset_model
 from safr_lens.penalty.safr import SafrPenalty
-from safr_lens.runs.pretrained_settings import (
-    PretrainedConfig,
-    names_encoder,
-    pretrained_config,
-    training_defaults,
-)
+from safr_lens.runs.pretrained_settings import PretrainedConfig, names_encoder, pretrained_config, training_defaults
 from safr_lens.training.config import TrainConfig
 from safr_lens.visible import shown
 from safr_lens.word_vectors.resolve import check_one_source
@@ -70,15 +65,8 @@ class DataConfig:
         if self.labels is not None:
             stated_labels(self.labels)
         check_one_source(self.word_vectors, self.word_vectors_from)
-        for name in (
-            "data",
-            "test_data",
-            "text_column",
-            "label_column",
-            "encoding",
-            "word_vectors",
-            "word_vectors_from",
-        ):
+        texts = ("data", "test_data", "text_column", "label_column", "encoding", "word_vectors", "word_vectors_from")
+        for name in texts:
             check_text(name, getattr(self, name))
         check_flag("streaming", self.streaming)
         if self.header is not None:

@@ -31,20 +31,12 @@ def train_run(
     out: Path | None,
     data: TextData | Data | None = None,
     word_vectors: WordVectors | None = None,
-    vectors_folder: Path | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: bool = True,
-    title: str = "training",
+    **options: Any,
 ) -> TrainResult:
     """Load the data, make tokenizer and model, and train.
 
-    Args:
-        settings: see :func:`safr_lens.runs.settings.make_settings`.
-        out: folder of the run.
-        data: the data, if it is loaded or in memory already.
-        word_vectors: those that ``settings.data`` names, if they are made already (:func:`run_vectors`).
-        vectors_folder, resume, overwrite, progress, title: as in :func:`safr_lens.train`.
+    ``data`` and ``word_vectors`` (:func:`run_vectors`) may be loaded or made already; other arguments are those of
+    :func:`safr_lens.train`.
 
     Raises:
         SafrLensError: whatever is wrong with settings, data or folder; nothing is written then.
@@ -52,19 +44,8 @@ def train_run(
     with nullcontext() if out is None else locked(out):  # ahead of reading the data
         data = given_data(settings.data, data)
         model = settings_model(settings, data)
-        return train(
-            model,
-            data,
-            settings.train,
-            penalty=settings.penalty,
-            word_vectors=word_vectors or run_vectors(settings, data, model),
-            vectors_folder=vectors_folder,
-            out=out,
-            resume=resume,
-            overwrite=overwrite,
-            progress=progress,
-            title=title,
-        )
+        vectors = word_vectors or run_vectors(settings, data, model)
+        return train(model, data, settings.train, penalty=settings.penalty, word_vectors=vectors, out=out, **options)
 
 
 def settings_model(settings: Settings, data: TextData) -> HookedClassifier:
@@ -74,11 +55,8 @@ def settings_model(settings: Settings, data: TextData) -> HookedClassifier:
         chosen = dataclasses.asdict(config)
         source = chosen.pop("backbone")
         return HookedClassifier.from_pretrained_backbone(source, labels=data.labels, seed=seed, **chosen)
-    tokenizer = train_tokenizer(
-        (row["text"] for row in data["train"]),
-        kind=settings.data.tokenizer,
-        min_frequency=settings.data.min_frequency,
-    )
+    texts, kind = (row["text"] for row in data["train"]), settings.data.tokenizer
+    tokenizer = train_tokenizer(texts, kind=kind, min_frequency=settings.data.min_frequency)
     return HookedClassifier.from_config(config, tokenizer=tokenizer, labels=data.labels, seed=seed)
 
 
@@ -98,21 +76,14 @@ def run_vectors(settings: Settings, data: TextData, model: HookedClassifier | No
         return task_words(model, data, settings.train, settings.penalty, given=given, from_data=from_data)
     except DataError as error:
         # texts that the tokenizer cannot read give no vectors either, and that must come first
-        raise DataError(
-            " ".join(filter(None, [tokenizer_warning(model.tokenizer, data["validation"]), str(error)]))
-        ) from None
+        warning = tokenizer_warning(model.tokenizer, data["validation"])
+        raise DataError(f"{warning} {error}" if warning else str(error)) from None
 
 
 def finished_run(
     folder: Path, settings: Settings, data: TextData, word_vectors: WordVectors | None
 ) -> HookedClassifier | None:
-    """Return the model of a finished run with the same settings, or None where none is finished.
-
-    Args:
-        folder: of the run.
-        settings: asked for.
-        data: loaded already.
-        word_vectors: those of :func:`run_vectors`.
+    """Return the model of a finished run with the same settings, data and word vectors; None where none is finished.
 
     Raises:
         CheckpointError: the folder holds a run with other settings, or a damaged one.

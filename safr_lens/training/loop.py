@@ -220,25 +220,14 @@ class Trainer:
             generator=order,
         )
 
-    def finish(
-        self, settings: dict[str, Any], *, seconds: float, word_vectors: str | None, warnings: list[str]
-    ) -> dict[str, Any]:
-        """Restore the best weights, measure them on the test split, and write everything down."""
+    def finish(self, settings: dict[str, Any], **facts: Any) -> dict[str, Any]:
+        """Restore the best weights, measure them on the test split, and write everything down, with some facts."""
         self.model = self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
         load_learned(self.model, self.best)
         self.model.eval()
         # the same MLPs whatever the site, or models could not be compared
         layers = self.penalty.layers or (self.model.config.n_layers - 1,)
-        metrics = final_metrics(
-            self.model,
-            self.data,
-            self.records,
-            settings,
-            layers=layers,
-            seconds=seconds,
-            word_vectors=word_vectors,
-            warnings=warnings,
-        )
+        metrics = final_metrics(self.model, self.data, self.records, settings, layers=layers, **facts)
         if self.folder and self.is_main:
             self.folder.finish(self.model, metrics, self.records)
         self.accelerator.wait_for_everyone()

@@ -41,9 +41,7 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, *,
 def warmed_up(progress: float, warmup: float) -> float:
     """Return the share of its peak that a learning rate has: it rises linearly, then falls linearly to 0.
 
-    Args:
-        progress: share of the training that is done, in [0, 1].
-        warmup: share over which it rises.
+    ``progress`` is the share of the training that is done, in [0, 1], ``warmup`` that over which it rises.
 
     >>> [warmed_up(progress, 0.25) for progress in (0.0, 0.125, 0.25, 0.625, 1.0)]
     [0.0, 0.5, 1.0, 0.5, 0.0]

@@ -88,14 +88,8 @@ class Resumed:
 class RunFolder:
     """Where a training is written; checked before anything is written. To be used while the folder is locked.
 
-    What is there already (``aside``) stays as it is until the training has finished.
-
-    Args:
-        path: the folder; it need not exist.
-        settings: of this training, which a resumed one must share.
-        rows: fingerprints of its data, which a resumed one must share too.
-        resume: resume an unfinished training.
-        overwrite: replace what is there.
+    What is there already (``aside``) stays as it is until the training has finished. A training that is resumed must
+    have the same settings, and the same fingerprints of its data (``rows``).
 
     Raises:
         CheckpointError: the folder holds a finished or unfinished training, or files of something else, and neither

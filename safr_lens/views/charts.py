@@ -16,6 +16,7 @@ from safr_lens.views.svg import INK, LINE, SOFT, Chart, chart, drawing, fitting
 from safr_lens.visible import shortened, visible
 
 # told apart by colour-blind readers too (Okabe and Ito 2008)
+STYLES = ("-", "--", ":", "-.")
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
 FOR, AGAINST, IMPORTANCE = "#4393c3", "#f08a62", "#4db8a8"
 UPPER = LinearSegmentedColormap.from_list("upper", ["#ffffff", SERIES[1]])
@@ -24,16 +25,13 @@ MOST_LABELS = 64
 LEGEND_COLUMNS = 3
 
 
-def histogram(
-    edges: Sequence[float], counts: Mapping[str, Sequence[float]], *, label: str, unit: str = "tokens"
-) -> Chart:
-    """Return how often values fall between edges, one line a series, on a logarithmic count axis.
+def histogram(edges: Sequence[float], counts: Mapping[str, Sequence[float]], *, label: str) -> Chart:
+    """Return at how many tokens values fall between edges, one line a series, on a logarithmic count axis.
 
     Args:
         edges: n + 1 borders, rising.
         counts: n counts for each series, by its name.
         label: of the value axis.
-        unit: what is counted.
     """
     with _plot(len(counts)) as (figure, axes):
         # lines of several widths stay apart where they lie on each other
@@ -46,7 +44,7 @@ def histogram(
                 color=SERIES[number % len(SERIES)],
                 label=shortened(visible(name), 24),
                 linewidth=2.4 if number == 0 else 1.5,
-                linestyle=("-", "--", ":", "-.")[number % 4],
+                linestyle=STYLES[number % len(STYLES)],
             )
         largest = max((max(values, default=0) for values in counts.values()), default=0)
         axes.set_yscale("log")
@@ -54,11 +52,11 @@ def histogram(
         axes.set_ylim(0.7, max(10.0, 2.0 * largest))
         axes.set_xlim(edges[0], edges[-1])
         axes.set_xlabel(label)
-        axes.set_ylabel(f"{unit} (log scale)")
+        axes.set_ylabel("tokens (log scale)")
         if len(counts) > 1:
             _legend(axes)
         totals = ", ".join(f"{name} {sum(values):,.0f}" for name, values in counts.items())
-        return chart(figure, f"Histogram of {label} from {edges[0]:.3g} to {edges[-1]:.3g}; {unit}: {totals}.")
+        return chart(figure, f"Histogram of {label} from {edges[0]:.3g} to {edges[-1]:.3g}; tokens: {totals}.")
 
 
 def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[float, float]] | None = None) -> Chart:
@@ -90,12 +88,7 @@ def bars(values: Mapping[str, float], *, label: str, spans: Mapping[str, tuple[f
         return chart(figure, f"Bars of {label}: {said}.")
 
 
-def curves(
-    series: Mapping[str, Sequence[float]],
-    *,
-    label: str,
-    marks: Mapping[str, int] | None = None,
-) -> Chart:
+def curves(series: Mapping[str, Sequence[float]], *, label: str, marks: Mapping[str, int] | None = None) -> Chart:
     """Return values by epoch, one line a name.
 
     Args:
@@ -105,7 +98,7 @@ def curves(
     """
     with _plot(len(series)) as (figure, axes):
         for number, (name, values) in enumerate(series.items()):
-            color, style = SERIES[number % len(SERIES)], ("-", "--", ":", "-.")[number % 4]
+            color, style = SERIES[number % len(SERIES)], STYLES[number % len(STYLES)]
             shown = np.asarray(values, dtype=float)
             axes.plot(range(1, len(shown) + 1), shown, style, color=color, label=shortened(visible(name), 28))
             mark = (marks or {}).get(name)

@@ -18,12 +18,24 @@ from circuitsvis.tokens import colored_tokens
 from circuitsvis.utils.render import RenderedHTML
 
 from safr_lens.views.charts import AGAINST, FOR
-from safr_lens.views.sanitize import sanitized
-from safr_lens.visible import shortened
+from safr_lens.visible import shortened, visible
 
 DIGITS = 4
+WORD_JOINER = "\u2060"
 _DEFAULT_COLORS = re.compile(r'(\w)="red",(\w)="blue"')
 _CALL = re.compile(r"render\(\s*\"[^\"]+\",\s*(?:CircuitsVis\.)?(\w+),\s*(\{.*\})\s*\)\s*</script>\s*$", re.DOTALL)
+
+
+def sanitized(text: str) -> str:
+    """Return ``text`` so that no browser reads it as markup even where it is written into ``innerHTML``.
+
+    A word joiner (zero width) after each ``<`` and ``&`` keeps them from opening a tag or an entity in every place
+    where circuitsvis puts them: text, tooltips, labels. What :func:`~safr_lens.visible.visible` does is done, too.
+
+    >>> sanitized("<br />").replace(WORD_JOINER, "|")
+    '<|br />'
+    """
+    return visible(text).replace("<", f"<{WORD_JOINER}").replace("&", f"&{WORD_JOINER}")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from safr_lens.models.indexing import checked_layer, checked_neurons
 from safr_lens.models.one_text import text_activations
 from safr_lens.neurons.piece_words import pieces_in_words
 from safr_lens.neurons.read_table import checked_table
-from safr_lens.neurons.table import table_of
+from safr_lens.neurons.table import table_of, top_words
 from safr_lens.neurons.top_activations import top_activations
 from safr_lens.views.charts import Chart, bars, histogram
 from safr_lens.views.heatmaps import token_heatmap
@@ -126,7 +126,7 @@ def _dashboard(
         "n_texts": statistics.corpus.n_texts,
         "n_tokens": statistics.activity.n_tokens,
         "scores": [(measure.title, measure.name) for measure in neuron_measures()],
-        "words": _words(model, means, number, in_words),
+        "words": top_words(model, means, number, in_words, k=N_WORDS),
         "examples": firing.examples(number) if row["alive"] else [],
         "histogram": firing.histogram(number) if row["alive"] else None,
         "class_means": _class_means(model, statistics, number),
@@ -207,17 +207,6 @@ def _measured(
     vectors = analysis_vectors(model.tokenizer, Texts(data), embeddings, seed=seed)
     in_words = pieces_in_words(model.tokenizer, Texts(data), n_ctx=model.config.n_ctx)
     return statistics, table_of(model, statistics, vectors, in_words=in_words), in_words
-
-
-def _words(
-    model: HookedClassifier, means: TypeMeans, number: int, in_words: Mapping[int, str]
-) -> list[tuple[str, float, int]]:
-    values, order = means.means[:, number].topk(min(N_WORDS, len(means.types)))
-    return [
-        (in_words.get(token := int(means.types[i])) or model.tokenizer.word(token), value, int(means.counts[i]))
-        for value, i in zip(values.tolist(), order.tolist(), strict=True)
-        if value > 0
-    ]
 
 
 def _class_means(model: HookedClassifier, statistics: NeuronStatistics, number: int) -> Chart | None:

@@ -15,13 +15,8 @@ from safr_lens.views.names import NeuronName
 def neuron_sum(seen: TextExplanation, called: Mapping[int, str], top: Sequence[int]) -> list[tuple[str, list[float]]]:
     """Return summands of the logits: by name, what each adds to each class.
 
-    The neurons that have a row of their own, all others together, and what does not pass through neurons of the last
-    layer.
-
-    Args:
-        seen: the explanation of the text.
-        called: names of neurons.
-        top: the neurons that have a row of their own.
+    The neurons of ``top``, whose names ``called`` has, all others together, and what does not pass through neurons of
+    the last layer.
     """
     by_neuron = seen.parts.by_neuron()
     rest = torch.ones(len(by_neuron), dtype=torch.bool)
@@ -34,14 +29,9 @@ def neuron_sum(seen: TextExplanation, called: Mapping[int, str], top: Sequence[i
 def signed_shares(
     seen: TextExplanation, row: Mapping[str, Any], called: Mapping[int, NeuronName]
 ) -> list[tuple[NeuronName, float]]:
-    """Return the neurons in a row of the token table, each with its share of the token's evidence.
+    """Return the neurons in a row of the token table by name, each with its share of the token's evidence.
 
     A share is below 0 where the neuron speaks against the predicted class.
-
-    Args:
-        seen: the explanation of the text.
-        row: with ``position``, ``neurons`` and ``shares``.
-        called: names of neurons.
     """
     evidence = seen.attribution.evidence[row["position"]].tolist()
     return [

@@ -26,9 +26,7 @@ from safr_lens.data import train_tokenizer
 from safr_lens.experiments.sweep import sweep
 from safr_lens.neurons import ablate, explain, neuron_table, sparse_probe, token_table, top_activations
 from safr_lens.penalty.meaning import setting_names
-from safr_lens.reporting.curves import training_curves
-from safr_lens.reporting.run_metadata import run_metadata
-from safr_lens.reporting.runs import load_run
+from safr_lens.reporting.runs import load_run, run_metadata, training_curves
 from safr_lens.runs.analyze_run import grouped_runs
 from safr_lens.runs.settings import DataConfig, make_settings, read_settings
 from safr_lens.word_vectors import read_word_vectors

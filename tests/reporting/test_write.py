@@ -12,7 +12,7 @@ import safr_lens
 from safr_lens.errors import CheckpointError, ConfigError, DataError
 from safr_lens.measures.registry import MEASURES
 from safr_lens.reporting import build_report, load_run
-from safr_lens.reporting.run_metadata import run_metadata
+from safr_lens.reporting.runs import run_metadata
 from safr_lens.reporting.write import analyze_reported
 from safr_lens.runs.measured_data import measured_data
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safr_lens.views.components import json_in_script, script, token_colors
-from safr_lens.views.sanitize import WORD_JOINER, sanitized
+from safr_lens.views.components import WORD_JOINER, json_in_script, sanitized, script, token_colors
 
 
 @given(st.text())

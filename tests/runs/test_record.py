@@ -8,9 +8,7 @@ import os
 import pytest
 
 from safr_lens.errors import CheckpointError
-from safr_lens.reporting.curves import training_curves
-from safr_lens.reporting.run_metadata import run_metadata
-from safr_lens.reporting.runs import load_run
+from safr_lens.reporting.runs import load_run, run_metadata, training_curves
 from safr_lens.runs.record import run_record
 from tests.training.corpus import sentiment_data, tiny_classifier
 
