@@ -35,7 +35,7 @@ from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors
 from safr_lens.analysis import analyze
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Texts
 from safr_lens.measures.estimate import bootstrap_ratio
 from safr_lens.models.pretrained import BACKBONE_READOUTS
 from safr_lens.runs.settings import Settings, make_settings

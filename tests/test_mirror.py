@@ -35,9 +35,7 @@ TESTED_THROUGH = {
     "data/readers/memory": "test_doors",
     "data/readers/parquet": "data/test_files",
     "data/records": "data/test_dialect",
-    "data/labelled_rows": "test_doors",
     "data/rows": "test_doors",
-    "data/texts": "word_vectors/test_resolve",
     "experiments/demo": "cli/test_commands",
     "measures/cells": "analysis/test_analyze_comparison",
     "measures/entries": "measures/test_measurement",
@@ -64,7 +62,6 @@ TESTED_THROUGH = {
     "word_vectors/cooccurrence": "word_vectors/test_from_texts",
     "word_vectors/singular_vectors": "word_vectors/test_from_texts",
     "word_vectors/table": "word_vectors/test_from_texts",
-    "word_vectors/unit_rows": "word_vectors/test_from_texts",
     "word_vectors/vectors": "word_vectors/test_from_texts",
 }
 

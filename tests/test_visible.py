@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from safr_lens import load_data
 from safr_lens.checks import check_choice, check_flag, check_number
-from safr_lens.data.model_labels import ModelLabels
+from safr_lens.data.labelled_rows import ModelLabels
 from safr_lens.errors import ConfigError, SafrLensError
 from safr_lens.visible import listed, shortened, shown, visible
 

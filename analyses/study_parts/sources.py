@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safr_lens import HookedClassifier, TextData, load_data, train_tokenizer
 from safr_lens.data.dataset import SPLITS
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Texts
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import DataError
 from safr_lens.models.encoder_words import encoder_word_vectors

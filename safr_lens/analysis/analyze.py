@@ -17,8 +17,7 @@ from safr_lens.analysis.sample import affordable, rows_at
 from safr_lens.artefacts import changing, check_own_manifest, read_whole, verified
 from safr_lens.atomic import write_json
 from safr_lens.data.labelled_rows import labelled_rows
-from safr_lens.data.rows import Data
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Data, Texts
 from safr_lens.data.tokenized import tokenized_once
 from safr_lens.data.unknown import corpus_warning
 from safr_lens.documents import read_json

@@ -20,11 +20,11 @@ BLOCK = 2**20
 
 def file_checksum(path: Path) -> str:
     """Return the xxh3 of a file in 128 bits, read block by block."""
-    found, block = xxhash.xxh3_128(), memoryview(bytearray(BLOCK))
+    checksum, block = xxhash.xxh3_128(), memoryview(bytearray(BLOCK))
     with path.open("rb", buffering=0) as file:
         while n := file.readinto(block):
-            found.update(block[:n])
-    return found.hexdigest()
+            checksum.update(block[:n])
+    return checksum.hexdigest()
 
 
 def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,13 +86,13 @@ def _load(
     errors: list[str],
 ) -> None:
     for name, weight in weights(bridge).items():
-        found = state.pop(prefix + name, None)
-        if found is None:
+        stored = state.pop(prefix + name, None)
+        if stored is None:
             missing.append(prefix + name)
-        elif found.shape != weight.shape:
-            errors.append(f"{prefix}{name} has shape {list(found.shape)}, expected {list(weight.shape)}.")
+        elif stored.shape != weight.shape:
+            errors.append(f"{prefix}{name} has shape {list(stored.shape)}, expected {list(weight.shape)}.")
         else:
-            weight.copy_(found)
+            weight.copy_(stored)
     # what follows loads the modules below the bridge, each under names of its own
     state.update(
         {prefix + name: value.detach() for name, value in nn.Module.named_parameters(bridge, remove_duplicate=False)}

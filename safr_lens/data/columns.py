@@ -36,9 +36,9 @@ def find_column(
         raise DataError(
             f"{where} has no {role} column {shown(asked)}; it has {have}.{near_matches(asked, columns)}{more}"
         )
-    found = usual_column(columns, usual)
-    if found is not None:
-        return found
+    column = usual_column(columns, usual)
+    if column is not None:
+        return column
     raise DataError(
         f"{where}: no {role} column found among {have}; expected one of {', '.join(usual)}. "
         f"Name yours with {column_option(role)}.{more}"

@@ -85,10 +85,10 @@ def _western(open_bytes: Callable[[], BinaryIO], where: str, at: int) -> str:
 def _guess(content: bytes) -> str:
     """Return the likeliest of the encodings in which all bytes are a text."""
     possible = [name for name in GUESSED if _decodes(content, name)]
-    found = list(from_bytes(content[: 1 << 16], cp_isolation=possible)) if possible else []
+    guesses = list(from_bytes(content[: 1 << 16], cp_isolation=possible)) if possible else []
     # bytes of Japanese texts are often valid Korean or Chinese ones, which have no hiragana
-    found.sort(key=lambda one: (not _has_hiragana(str(one)), one.chaos, -one.coherence, GUESSED.index(one.encoding)))
-    return found[0].encoding if found else "latin1"
+    guesses.sort(key=lambda one: (not _has_hiragana(str(one)), one.chaos, -one.coherence, GUESSED.index(one.encoding)))
+    return guesses[0].encoding if guesses else "latin1"
 
 
 def _has_hiragana(text: str) -> bool:

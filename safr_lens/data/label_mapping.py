@@ -11,7 +11,7 @@ from safr_lens.data.columns import column_option
 from safr_lens.data.labels import (
     HIDDEN,
     HIDDEN_ADVICE,
-    FoundLabels,
+    LabelColumn,
     check_none_missing,
     checked_names,
     is_whole,
@@ -69,7 +69,7 @@ def stated_labels(labels: Labels) -> StatedLabels:
 
 
 def map_labels(
-    found: FoundLabels, names: Sequence[str], *, stated: StatedLabels | None = None, names_of: str
+    column: LabelColumn, names: Sequence[str], *, stated: StatedLabels | None = None, names_of: str
 ) -> dict[str, str]:
     """Return the class of each label.
 
@@ -78,7 +78,7 @@ def map_labels(
     has numbers for names, as such).
 
     Args:
-        found: the labels.
+        column: with the labels.
         names: the classes.
         stated: by the user.
         names_of: whose classes these are, for the message.
@@ -86,58 +86,58 @@ def map_labels(
     Raises:
         DataError: labels that mean no class, with both sets and how to state what they mean.
 
-    >>> from safr_lens.data.labels import find_labels
-    >>> found = find_labels([1, 0], where="test.csv")
-    >>> map_labels(found, ("bad", "good"), stated=stated_labels({0: "bad", 1: "good"}), names_of="the model")
+    >>> from safr_lens.data.labels import LabelColumn
+    >>> column = LabelColumn.read([1, 0], where="test.csv")
+    >>> map_labels(column, ("bad", "good"), stated=stated_labels({0: "bad", 1: "good"}), names_of="the model")
     {'1': 'good', '0': 'bad'}
-    >>> map_labels(found, ("bad", "good"), names_of="the model")
+    >>> map_labels(column, ("bad", "good"), names_of="the model")
     Traceback (most recent call last):
     ...
     safr_lens.errors.DataError: test.csv, row 1: label '1' is none of the 2 classes of the model: bad, good. ...
     """
     meaning = {} if stated is None else stated.meaning
-    if found.names is not None:
-        return _of_named(found, names, meaning, names_of)
-    check_none_missing(found)
+    if column.names is not None:
+        return _of_named(column, names, meaning, names_of)
+    check_none_missing(column)
     mapping = {}
-    for label, reading in read_as(found).items():
+    for label, reading in read_as(column).items():
         meant = meaning.get(label) or meaning.get(reading)
         mapping[label] = meant or (label if label in names else reading)
-    _check_known(found, mapping, names, names_of)
+    _check_known(column, mapping, names, names_of)
     return mapping
 
 
-def _of_named(found: FoundLabels, names: Sequence[str], meaning: Mapping[str, str], names_of: str) -> dict[str, str]:
+def _of_named(column: LabelColumn, names: Sequence[str], meaning: Mapping[str, str], names_of: str) -> dict[str, str]:
     """Data with class names: by these names, or by index where none of the names is known and the numbers are."""
-    own = found.names or ()
+    own = column.names or ()
     if not any(name in meaning or name in names for name in own):
         indices = {str(i): name for i, name in enumerate(own)}
         if meaning and meaning.keys() <= indices.keys():
             return {indices[index]: name for index, name in meaning.items()}
         if not meaning and set(names) == indices.keys():
             return {name: index for index, name in indices.items()}
-    check_none_missing(found)
+    check_none_missing(column)
     mapping = {name: meaning.get(name, name) for name in own}
     known = {label: name for label, name in mapping.items() if name in names}
-    read = found.rows if known and found.rows else own  # of a stream nothing is read ahead
-    _check_known(found, {str(label): mapping.get(str(label), str(label)) for label in read}, names, names_of)
+    read = column.rows if known and column.rows else own  # of a stream nothing is read ahead
+    _check_known(column, {str(label): mapping.get(str(label), str(label)) for label in read}, names, names_of)
     return known
 
 
-def _check_known(found: FoundLabels, mapping: Mapping[str, str], names: Sequence[str], names_of: str) -> None:
+def _check_known(column: LabelColumn, mapping: Mapping[str, str], names: Sequence[str], names_of: str) -> None:
     unknown = [label for label, name in mapping.items() if name not in names]
     if unknown:
-        raise DataError(_unknown(found, unknown, list(mapping), names, names_of))
+        raise DataError(_unknown(column, unknown, list(mapping), names, names_of))
 
 
 def _unknown(
-    found: FoundLabels, unknown: Sequence[str], labels: Sequence[str], names: Sequence[str], names_of: str
+    column: LabelColumn, unknown: Sequence[str], labels: Sequence[str], names: Sequence[str], names_of: str
 ) -> str:
-    where = f"{found.where}, row {min(found.rows.get(label, 1) for label in unknown)}"
+    where = f"{column.where}, row {min(column.rows.get(label, 1) for label in unknown)}"
     if unknown == [HIDDEN]:
         return f"{where}: label -1 {HIDDEN_ADVICE} The classes of {names_of} are {listed(names)}."
     ordered = sorted(unknown, key=int) if all(map(is_whole, unknown)) else sorted(unknown)
-    first = min(unknown, key=lambda label: found.rows.get(label, 1))
+    first = min(unknown, key=lambda label: column.rows.get(label, 1))
     words = (
         f"{where}: label {shown(first)} is none of the {len(names)} classes of {names_of}: {listed(names)}. "
         f"The labels there are {listed(sorted(labels))}."
@@ -190,21 +190,21 @@ class LabelReader:
     """Reads the labels of one split as the integers of classes.
 
     Attributes:
-        found: the labels read ahead.
+        column: the labels read ahead.
         names: the classes in the order of their integers.
         names_of: whose classes they are, for messages.
         stated: by the user.
         mapping: the class of each label.
     """
 
-    found: FoundLabels
+    column: LabelColumn
     names: tuple[str, ...]
     names_of: str
     stated: StatedLabels | None = None
     mapping: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        mapping = map_labels(self.found, self.names, stated=self.stated, names_of=self.names_of)
+        mapping = map_labels(self.column, self.names, stated=self.stated, names_of=self.names_of)
         object.__setattr__(self, "mapping", mapping)
 
     def read(self, value: Any, *, row: int) -> int:
@@ -213,20 +213,20 @@ class LabelReader:
         Raises:
             DataError: a label that was not read ahead and means no class.
         """
-        label = row_label(value, self.found.names, where=self.found.where, row=row)
+        label = row_label(value, self.column.names, where=self.column.where, row=row)
         if label not in self.mapping:
-            found = FoundLabels(self.found.where, {label: row}, 1, self.found.names)
-            self.mapping.update(map_labels(found, self.names, stated=self.stated, names_of=self.names_of))
+            column = LabelColumn(self.column.where, {label: row}, 1, self.column.names)
+            self.mapping.update(map_labels(column, self.names, stated=self.stated, names_of=self.names_of))
         return self.names.index(self.mapping[str(label)])
 
 
 def label_readers(
-    found: Mapping[str, FoundLabels], *, labels: Labels | None = None, classes: Sequence[str] | None = None
+    columns: Mapping[str, LabelColumn], *, labels: Labels | None = None, classes: Sequence[str] | None = None
 ) -> dict[str, LabelReader]:
     """Return what reads the labels of each split as integers of the same classes.
 
     Args:
-        found: the labels of each split.
+        columns: of each split.
         labels: what the user says they mean, see :func:`stated_labels`.
         classes: of a model; without them the classes are those that ``labels`` states, or else those of train.
 
@@ -247,6 +247,6 @@ def label_readers(
         if len(names) < 2:
             raise DataError(f"A classifier needs at least two classes; labels states {listed(names) or 'none'}.")
     else:
-        first = found["train"] if "train" in found else next(iter(found.values()))
+        first = columns["train"] if "train" in columns else next(iter(columns.values()))
         names, names_of = label_names(first), first.where.replace("The ", "the ", 1)
-    return {split: LabelReader(one, names, names_of, stated) for split, one in found.items()}
+    return {split: LabelReader(one, names, names_of, stated) for split, one in columns.items()}

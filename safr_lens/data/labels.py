@@ -31,8 +31,8 @@ _FRACTION = re.compile(r"[-+]?[0-9]*[.,][0-9]+")
 
 
 @dataclass(frozen=True)
-class FoundLabels:
-    """The labels of one split.
+class LabelColumn:
+    """The label column of one split.
 
     Attributes:
         where: file or split, for messages.
@@ -45,6 +45,19 @@ class FoundLabels:
     rows: dict[str | None, int]
     n_rows: int
     names: tuple[str, ...] | None = None
+
+    @classmethod
+    def read(cls, values: Iterable[Any], *, where: str, names: tuple[str, ...] | None = None) -> LabelColumn:
+        """Read a column.
+
+        Raises:
+            DataError: a value that is no single label.
+        """
+        rows: dict[str | None, int] = {}
+        number = 0
+        for number, value in enumerate(values, start=1):
+            rows.setdefault(row_label(value, names, where=where, row=number), number)
+        return cls(where, rows, number, names)
 
     @property
     def hidden(self) -> bool:
@@ -79,19 +92,6 @@ def label_text(value: Any) -> str | None:
     return text
 
 
-def find_labels(values: Iterable[Any], *, where: str, names: tuple[str, ...] | None = None) -> FoundLabels:
-    """Read a label column.
-
-    Raises:
-        DataError: a value that is no single label.
-    """
-    rows: dict[str | None, int] = {}
-    number = 0
-    for number, value in enumerate(values, start=1):
-        rows.setdefault(row_label(value, names, where=where, row=number), number)
-    return FoundLabels(where, rows, number, names)
-
-
 def row_label(value: Any, names: tuple[str, ...] | None, *, where: str, row: int) -> str | None:
     """Return one row's label as text; a number of data with class names of their own is the name that it stands for."""
     try:
@@ -103,54 +103,54 @@ def row_label(value: Any, names: tuple[str, ...] | None, *, where: str, row: int
     return names[int(text)] if 0 <= int(text) < len(names) else text
 
 
-def label_names(found: FoundLabels) -> tuple[str, ...]:
+def label_names(column: LabelColumn) -> tuple[str, ...]:
     """Return the class names in the order of their integers: whole numbers by size, class names by alphabet.
 
-    >>> label_names(find_labels(["pos", "neg", "pos"], where="reviews.csv"))
+    >>> label_names(LabelColumn.read(["pos", "neg", "pos"], where="reviews.csv"))
     ('neg', 'pos')
-    >>> label_names(find_labels([10, 0, 4.0], where="reviews.csv"))
+    >>> label_names(LabelColumn.read([10, 0, 4.0], where="reviews.csv"))
     ('0', '4', '10')
 
     Raises:
         DataError: a missing or fractional label, numbers mixed with words, one class only, too many classes.
     """
-    if found.names is not None:
-        return found.names
-    check_none_missing(found)
-    names = set(read_as(found).values())
+    if column.names is not None:
+        return column.names
+    check_none_missing(column)
+    names = set(read_as(column).values())
     whole = {name for name in names if _WHOLE.fullmatch(name)}
     odd = [name for name in names if _FRACTION.fullmatch(name)]
     if whole:
         odd += [name for name in names if not any(character.isdigit() for character in name)]
     if odd:
         raise DataError(
-            f"{found.where}: labels must be all whole numbers or all class names, but one is {shown(min(odd))} "
-            f"(row {found.rows[min(odd)]}). Mend that row, or name the right column with {column_option('label')}."
+            f"{column.where}: labels must be all whole numbers or all class names, but one is {shown(min(odd))} "
+            f"(row {column.rows[min(odd)]}). Mend that row, or name the right column with {column_option('label')}."
         )
     ordered = sorted(names, key=int) if whole == names else sorted(names)
     if len(ordered) < 2:
         only = f"one class only ({shown(ordered[0])})" if ordered else "no row at all"
         hidden = f" {HIDDEN} {HIDDEN_ADVICE}" if ordered == [HIDDEN] else ""
         raise DataError(
-            f"{found.where}: a classifier needs at least two classes, but the label column has {only}.{hidden}"
+            f"{column.where}: a classifier needs at least two classes, but the label column has {only}.{hidden}"
         )
-    if len(ordered) > MAX_CLASSES or (len(ordered) > 20 and len(ordered) > found.n_rows / 2):
+    if len(ordered) > MAX_CLASSES or (len(ordered) > 20 and len(ordered) > column.n_rows / 2):
         raise DataError(
-            f"{found.where}: {len(ordered):,} different labels in {found.n_rows:,} rows are too many for classes. "
+            f"{column.where}: {len(ordered):,} different labels in {column.n_rows:,} rows are too many for classes. "
             f"Is it the right column? Name it with {column_option('label')}."
         )
     return tuple(ordered)
 
 
-def read_as(found: FoundLabels) -> dict[str, str]:
+def read_as(column: LabelColumn) -> dict[str, str]:
     """Return what each label is read as: itself, but ``1.0`` is ``1`` where every label of the column ends so.
 
-    >>> read_as(find_labels(["1.0", "0.0"], where="reviews.csv"))
+    >>> read_as(LabelColumn.read(["1.0", "0.0"], where="reviews.csv"))
     {'1.0': '1', '0.0': '0'}
-    >>> read_as(find_labels(["1.0", "1"], where="reviews.csv"))
+    >>> read_as(LabelColumn.read(["1.0", "1"], where="reviews.csv"))
     {'1.0': '1.0', '1': '1'}
     """
-    labels = [label for label in found.rows if label is not None]
+    labels = [label for label in column.rows if label is not None]
     as_floats = all(label.endswith(".0") and _WHOLE.fullmatch(label[:-2]) for label in labels)
     return {label: label[:-2] if as_floats else label for label in labels}
 
@@ -160,10 +160,10 @@ def is_whole(label: str) -> bool:
     return _WHOLE.fullmatch(label) is not None
 
 
-def check_none_missing(found: FoundLabels) -> None:
+def check_none_missing(column: LabelColumn) -> None:
     """Check that every row has a label."""
-    if None in found.rows:
-        raise DataError(f"{found.where}: row {found.rows[None]} has no label. Fill it in or remove the row.")
+    if None in column.rows:
+        raise DataError(f"{column.where}: row {column.rows[None]} has no label. Fill it in or remove the row.")
 
 
 def checked_names(labels: Iterable[Any]) -> tuple[str, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, Value
+from datasets import ClassLabel, DatasetDict, IterableDatasetDict
 
 from safr_lens.data.columns import (
     LABEL_NAMES,
@@ -27,22 +26,19 @@ from safr_lens.data.labels import (
     HIDDEN,
     HIDDEN_ADVICE,
     HIDDEN_CLASS,
-    FoundLabels,
+    LabelColumn,
     checked_names,
-    find_labels,
     is_missing,
 )
 from safr_lens.data.origin import remembered
-from safr_lens.data.row_table import RowTable
 from safr_lens.data.rows import Data, is_splits
 from safr_lens.data.sources import Part, ReadOptions, find_parts, usual_splits
-from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, cut_split, hash_share, shared_rows, text_key
+from safr_lens.data.splits import splits_in_memory, streamed_splits
 from safr_lens.data.tokenizer import without_surrogates
 from safr_lens.errors import DataError, near_matches
 from safr_lens.visible import listed, shown
 
 LOG = logging.getLogger(__name__)
-FEATURES = Features({"text": Value("string"), "label": Value("int64")})
 
 
 @remembered
@@ -98,14 +94,16 @@ def load_data(
     named = text_column is not None or label_column is not None
     raw = _find(source, ReadOptions(header=header, encoding=encoding, streaming=streaming, named_columns=named))
     columns = _columns(source, raw, text_column, label_column)
-    found = {split: _labels(raw[split], names[1], streaming=streaming) for split, names in columns.items()}
-    hidden = [*(split for split in raw if split not in columns), *_hidden_splits(source, found)]
-    readers = label_readers({s: one for s, one in found.items() if s not in hidden}, labels=labels, classes=classes)
+    label_columns = {split: _labels(raw[split], names[1], streaming=streaming) for split, names in columns.items()}
+    hidden = [*(split for split in raw if split not in columns), *_hidden_splits(source, label_columns)]
+    readers = label_readers(
+        {s: one for s, one in label_columns.items() if s not in hidden}, labels=labels, classes=classes
+    )
     parts = {split: partial(_examples, raw[split], columns[split], reader) for split, reader in readers.items()}
     if not cut_missing and set(raw) == {"train"}:
         parts = {"test": parts["train"]}
     names = next(iter(readers.values())).names
-    build = _stream if streaming else _in_memory
+    build = streamed_splits if streaming else splits_in_memory
     splits, notes, shared = build(parts, names, cut_missing=cut_missing, seed=split_seed)
     whole = readers.get("train", next(iter(readers.values())))
     rows = row_counts(raw, shared, hidden)
@@ -145,21 +143,21 @@ def _columns(source: Any, raw: Mapping[str, Part], text: str | None, label: str 
     return columns
 
 
-def _labels(part: Part, column: str, *, streaming: bool) -> FoundLabels:
+def _labels(part: Part, column: str, *, streaming: bool) -> LabelColumn:
     values: Iterable[Any] = (row.get(column) for row in part.rows())
     feature = part.features.get(column)
     names = tuple(feature.names) if isinstance(feature, ClassLabel) else None
     if names is not None and streaming:  # its names are known, so it is not read twice
         values = itertools.islice(values, 1)
-    return find_labels(values, where=part.where, names=names)
+    return LabelColumn.read(values, where=part.where, names=names)
 
 
-def _hidden_splits(source: Any, found: Mapping[str, FoundLabels]) -> list[str]:
+def _hidden_splits(source: Any, label_columns: Mapping[str, LabelColumn]) -> list[str]:
     """Return the splits of a data set whose labels are kept secret; a split that the user names must have labels."""
     if isinstance(source, Mapping) and not isinstance(source, DatasetDict | IterableDatasetDict):
         return []
-    hidden = [split for split, labels in found.items() if labels.hidden]
-    if len(hidden) == len(found):
+    hidden = [split for split, labels in label_columns.items() if labels.hidden]
+    if len(hidden) == len(label_columns):
         raise DataError(f"{shown(_name(source))}: no split has labels, all are missing or -1. -1 {HIDDEN_ADVICE}")
     return hidden
 
@@ -176,7 +174,7 @@ def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
         raise DataError(
             f"Unknown split {shown(unknown[0])}; expected {', '.join(SPLITS)}.{near_matches(str(unknown[0]), SPLITS)}"
         )
-    found = {}
+    by_split = {}
     for split in [split for split in SPLITS if split in source]:
         parts = find_parts(source[split], options)
         if set(parts) != {"train"}:
@@ -184,10 +182,10 @@ def _find(source: Any, options: ReadOptions) -> dict[str, Part]:
                 f"{source[split]} has the splits {listed(parts)}; expected one alone for {shown(split)}. Name the "
                 "file or folder of one split, or load all of them by its name alone."
             )
-        found[split] = parts["train"]
+        by_split[split] = parts["train"]
         if not isinstance(source[split], str | Path):
-            found[split].where += f" of split {split}"
-    return found
+            by_split[split].where += f" of split {split}"
+    return by_split
 
 
 def _of_columns(source: Mapping[Any, Any]) -> bool:
@@ -208,88 +206,6 @@ def _examples(part: Part, columns: tuple[str, str], labels: LabelReader) -> Iter
                 f"Name the right column with {column_option('text')}."
             )
         yield {"text": without_surrogates(text), "label": labels.read(row.get(label_column), row=number)}
-
-
-def _features(names: Sequence[str]) -> Features:
-    return Features({**FEATURES, "label": ClassLabel(names=list(names))})
-
-
-def _in_memory(
-    parts: Mapping[str, Any], names: Sequence[str], *, cut_missing: bool, seed: int
-) -> tuple[dict[str, Dataset], list[str], dict[str, int]]:
-    tables = {split: RowTable.of(rows()) for split, rows in parts.items()}
-    notes = []
-    shared = {}
-    for split, held_out in (("validation", ["test"]), ("train", ["validation", "test"])):
-        others = [tables[name].keys for name in held_out if name in tables]
-        if split in tables and others:
-            dropped = shared_rows(tables[split].keys, others)
-            shared[split] = int(dropped.sum())
-            if shared[split]:
-                tables[split] = tables[split].where(~dropped)
-                notes.append(
-                    f"{shared[split]:,} rows of {split} also stand in {' or '.join(held_out)} and were dropped."
-                )
-    if cut_missing and "train" in tables:
-        for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
-            if split not in tables:
-                cut = cut_split(tables["train"].keys, tables["train"].labels, share, seed=seed)
-                tables[split], tables["train"] = tables["train"].where(cut), tables["train"].where(~cut)
-                notes.append(f"{split} was cut from train ({len(tables[split]):,} rows).")
-    empty = [split for split, table in tables.items() if not len(table)]
-    if empty:
-        raise _empty(empty[0])
-    splits = {split: tables[split].dataset(_features(names)) for split in SPLITS if split in tables}
-    return splits, notes, shared
-
-
-def _empty(split: str) -> DataError:
-    return DataError(
-        f"Split {shown(split)} is empty after cutting. Give more rows, or a folder with train, validation and test "
-        "files."
-    )
-
-
-def _stream(
-    parts: Mapping[str, Any], names: Sequence[str], *, cut_missing: bool, seed: int
-) -> tuple[dict[str, IterableDataset], list[str], dict[str, int]]:
-    held_out = [split for split in ("test", "validation") if split in parts]
-    keys = {split: {text_key(row["text"]) for row in parts[split]()} for split in held_out if len(parts) > 1}
-    taken = set().union(*keys.values())
-    cut, low = {}, 0.0
-    if cut_missing and "train" in parts:
-        for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
-            if split not in parts:
-                share *= 1.0 - low
-                cut[split] = (low, low + share)
-                low += share
-    others = {"test": set(), "validation": keys.get("test", set())}
-    chosen = {split: partial(_chosen, parts[split], seed, taken=others[split]) for split in held_out}
-    chosen |= {split: partial(_chosen, parts["train"], seed, bounds, taken) for split, bounds in cut.items()}
-    if "train" in parts:
-        chosen["train"] = partial(_chosen, parts["train"], seed, (low, 1.0), taken)
-    for split, rows in chosen.items():
-        with closing(rows()) as started:
-            if next(started, None) is None:
-                raise _empty(split)
-    features = _features(names)
-    splits = {s: IterableDataset.from_generator(chosen[s], features=features) for s in SPLITS if s in chosen}
-    others["train"] = taken
-    shared = {s: sum(text_key(row["text"]) in others[s] for row in rows()) for s, rows in parts.items() if others[s]}
-    return splits, [f"{split} is cut from train by a hash of the text." for split in cut], shared
-
-
-def _chosen(
-    rows: Callable[[], Iterable[dict[str, Any]]],
-    seed: int,
-    bounds: tuple[float, float] = (0.0, 1.0),
-    taken: Container[str] = (),
-) -> Generator[dict[str, Any], None, None]:
-    """Yield the rows whose hash lies within bounds and whose text is not taken."""
-    for row in rows():
-        inside = bounds == (0.0, 1.0) or bounds[0] <= hash_share(row["text"], seed=seed) < bounds[1]
-        if inside and text_key(row["text"]) not in taken:
-            yield row
 
 
 def _name(source: Any) -> str:

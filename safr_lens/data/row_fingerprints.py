@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int, UInt64
 
-from safr_lens.data.splits import text_key
+
+def text_key(text: str) -> str:
+    """Return what two texts must share to count as the same: their words, without case, width and spacing.
+
+    >>> text_key("A  Good film") == text_key("a good film ")
+    True
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def text_number(text: str) -> int:

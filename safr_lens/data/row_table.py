@@ -14,7 +14,7 @@ import pyarrow
 from datasets import Dataset, DatasetInfo, Features
 from jaxtyping import Bool, Int
 
-from safr_lens.data.splits import text_key
+from safr_lens.data.row_fingerprints import text_key
 
 SCHEMA = pyarrow.schema({"text": pyarrow.string(), "label": pyarrow.int64()})
 CHUNK = 1000
@@ -27,7 +27,7 @@ class RowTable:
     Attributes:
         table: of Arrow, with all rows.
         numbers: of the chosen rows, ascending.
-        keys: :func:`~safr_lens.data.splits.text_key` of each chosen text.
+        keys: :func:`~safr_lens.data.row_fingerprints.text_key` of each chosen text.
 
     >>> rows = RowTable.of([{"text": "good", "label": 1}, {"text": "bad", "label": 0}])
     >>> rows.where(rows.labels.to_numpy() == 1).chosen().to_pylist()

@@ -36,7 +36,7 @@ class Rows:
     read: Callable[[], Iterable[Any]]
     features: Mapping[str, Any] = field(default_factory=dict)
 
-    def found(self) -> Iterator[Mapping[str, Any]]:
+    def raw(self) -> Iterator[Mapping[str, Any]]:
         """Yield the rows under the data's own names of columns."""
         for number, row in enumerate(self.read()):
             if not isinstance(row, (str, Mapping)):
@@ -46,7 +46,7 @@ class Rows:
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         """Yield each row with its text as ``text`` and its label, if it has one, as ``label``."""
         names: tuple[Any, Any] | None = None
-        for number, row in enumerate(self.found()):
+        for number, row in enumerate(self.raw()):
             text, label = names = names or _named_columns(row, f"Row {number} of the data is no text and")
             if not isinstance(row.get(text), str):
                 raise DataError(f"Row {number} of the data is no text and has no {shown(text)}: {shown(row, 80)}.")
@@ -117,6 +117,25 @@ def texts_of(data: Any, *, split: str | None) -> Iterator[str]:
     return (row["text"] for row in rows_of(data, split=split))
 
 
+class Texts:
+    """Iterates over the texts of data, which are read anew each time and never kept.
+
+    Args:
+        parts: as for :func:`rows_of`.
+        split: of splits, which one is meant.
+
+    >>> texts = Texts([{"text": "a film"}], ["a story"])
+    >>> list(texts), list(texts)
+    (['a film', 'a story'], ['a film', 'a story'])
+    """
+
+    def __init__(self, *parts: Data, split: str = "test") -> None:
+        self.parts, self.split = parts, split
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for part in self.parts for text in texts_of(part, split=self.split))
+
+
 def one_text(text: Any) -> str:
     """Return a text, after checking that it is one.
 
@@ -177,8 +196,8 @@ def _of_columns(what: str, data: Mapping[Any, Any]) -> Rows:
             )
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        found = listed(f"{shown(name)}: {n}" for name, n in lengths.items())
-        raise DataError(f"Expected columns of one length; {what} has those of lengths {found}.")
+        have = listed(f"{shown(name)}: {n}" for name, n in lengths.items())
+        raise DataError(f"Expected columns of one length; {what} has those of lengths {have}.")
     n_rows = next(iter(lengths.values()), 0)
 
     def rows() -> Iterator[Mapping[Any, Any]]:

@@ -15,7 +15,7 @@ from tokenizers import models
 from torch import Tensor
 
 from safr_lens.data.dataset import at_most
-from safr_lens.data.tokenizer import UNK, TextTokenizer, without_surrogates
+from safr_lens.data.tokenizer import UNK, TextTokenizer
 
 MANY = 0.2
 """Share of unknown tokens above which there is a warning."""
@@ -56,14 +56,11 @@ def unknown_share(tokenizer: TextTokenizer, texts: Iterable[str]) -> float:
     >>> unknown_share(train_tokenizer(["a good film"], min_frequency=1), ["a good story", "good"])
     0.25
     """
-    number, n_unknown, n_tokens = unknown_id(tokenizer), 0, 0
+    number = unknown_id(tokenizer)
     if number is None:
         return 0.0
-    clean = [unicodedata.normalize("NFC", without_surrogates(text)) for text in texts]
-    for encoding in tokenizer.tokenizer.encode_batch_fast(clean, add_special_tokens=False):
-        n_unknown += encoding.ids.count(number)
-        n_tokens += len(encoding.ids)
-    return n_unknown / n_tokens if n_tokens else 0.0
+    ids = [one for text_ids in tokenizer.all_ids(list(texts)) for one in text_ids]
+    return ids.count(number) / len(ids) if ids else 0.0
 
 
 def text_warning(tokens: Sequence[str], unknown: Sequence[bool]) -> str:

@@ -12,7 +12,7 @@ from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.config import ModelConfig
 from safr_lens.word_vectors import WordVectors
-from safr_lens.word_vectors.unit_rows import unit_rows
+from safr_lens.word_vectors.vectors import unit_rows
 
 SOURCE = "the encoder's token embeddings"
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.activations.stream import Data
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Texts
 from safr_lens.measures.measurement import Inputs
 from safr_lens.measures.registry import neuron_measures
 from safr_lens.measures.scores import Scores

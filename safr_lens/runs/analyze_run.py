@@ -10,7 +10,7 @@ from typing import Any
 
 from safr_lens.analysis import Analysis, analyze
 from safr_lens.data.dataset import Split
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Texts
 from safr_lens.data.unknown import corpus_warning
 from safr_lens.documents import read_json
 from safr_lens.errors import ConfigError

@@ -14,7 +14,7 @@ from safr_lens.activations.batch import ActivationBatch
 from safr_lens.activations.stream import Data
 from safr_lens.analysis import Analysis
 from safr_lens.checks import check_number
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Texts
 from safr_lens.measures.estimate import jackknife
 from safr_lens.measures.registry import neuron_measures
 from safr_lens.measures.statistics import NeuronStatistics, collect_statistics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -11,10 +10,9 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from safr_lens.data.rows import holds_rows
-from safr_lens.data.texts import Texts
-from safr_lens.data.tokenizer import PAD, UNK, TextTokenizer, train_tokenizer, without_surrogates
-from safr_lens.errors import ConfigError, FewWordsError, TextError
+from safr_lens.data.rows import Texts, holds_rows
+from safr_lens.data.tokenizer import PAD, UNK, TextTokenizer, train_tokenizer
+from safr_lens.errors import ConfigError, FewWordsError
 from safr_lens.visible import shown
 from safr_lens.word_vectors.cooccurrence import cooccurrence, positive_pmi
 from safr_lens.word_vectors.singular_vectors import centred_unit_rows
@@ -92,7 +90,7 @@ def word_vectors(
     rows = centred_unit_rows(positive_pmi(pairs), d_embed, seed=seed)
     vectors = torch.full((len(counts), rows.shape[1]), torch.nan)
     vectors[torch.from_numpy(types)] = rows.float()
-    words = tuple(tokenizer.word(i) or "" for i in range(len(counts)))
+    words = tuple(map(tokenizer.word, range(len(counts))))
     return WordVectors(words, torch.from_numpy(counts), vectors)
 
 
@@ -114,13 +112,7 @@ def _read(texts: Iterable[str], tokenizer: TextTokenizer) -> tuple[Int[np.ndarra
 
 def _encode(texts: Iterator[str], tokenizer: TextTokenizer) -> Iterator[list[int]]:
     while part := list(islice(texts, TEXTS_AT_ONCE)):
-        for text in part:
-            if not isinstance(text, str):
-                raise TextError(f"Expected a text, got {type(text).__name__}: {shown(text, 60)}")
-        # TextTokenizer.encode_batch refuses texts without a word, which are nothing to stop at here
-        clean = [unicodedata.normalize("NFC", without_surrogates(text)) for text in part]
-        for encoding in tokenizer.tokenizer.encode_batch_fast(clean, add_special_tokens=False):
-            yield encoding.ids
+        yield from tokenizer.all_ids(part)
 
 
 def special_ids(tokenizer: TextTokenizer) -> list[int]:

@@ -18,8 +18,7 @@ from safr_lens.documents import parse_json, read_text
 from safr_lens.errors import ConfigError, first_line, near_matches
 from safr_lens.visible import listed, shown
 from safr_lens.word_vectors.from_texts import special_ids
-from safr_lens.word_vectors.unit_rows import unit_rows
-from safr_lens.word_vectors.vectors import WordVectors
+from safr_lens.word_vectors.vectors import WordVectors, unit_rows
 
 MOST_LIST_BYTES = 2**28
 
@@ -66,7 +65,7 @@ def read_word_vectors(path: str | Path, tokenizer: TextTokenizer, *, centre: boo
     ['dull', 'film']
     """
     path = checked_path(path, what="a file of word vectors")
-    words = tuple(tokenizer.word(i) or "" for i in range(tokenizer.d_vocab))
+    words = tuple(map(tokenizer.word, range(tokenizer.d_vocab)))
     special = set(special_ids(tokenizer))
     kept = _kept(_rows(path, words), {word: i for i, word in enumerate(words) if word and i not in special})
     vectors = torch.full((len(words), len(next(iter(kept.values()))) if kept else 1), torch.nan)

@@ -14,15 +14,14 @@ from torch import Tensor
 
 from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Texts
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError, DataError, FewWordsError
 from safr_lens.visible import shown
 from safr_lens.word_vectors.from_texts import word_vectors
 from safr_lens.word_vectors.read import read_word_vectors
 from safr_lens.word_vectors.table import embedding_table
-from safr_lens.word_vectors.unit_rows import unit_rows
-from safr_lens.word_vectors.vectors import WordVectors
+from safr_lens.word_vectors.vectors import WordVectors, unit_rows
 
 Embeddings = Tensor | np.ndarray | Mapping[str, Any] | WordVectors | str | Path
 

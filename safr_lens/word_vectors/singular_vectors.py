@@ -10,7 +10,7 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from safr_lens.errors import FewWordsError
-from safr_lens.word_vectors.unit_rows import unit_rows
+from safr_lens.word_vectors.vectors import unit_rows
 
 DENSE = 1000  # a table of so few words is factored as a whole, which cannot fail to converge
 ROUNDING = 1e-6  # a vector that centring leaves so much shorter than the longest has the direction of rounding

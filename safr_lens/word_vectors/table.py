@@ -14,8 +14,7 @@ from torch import Tensor
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import ConfigError
 from safr_lens.visible import listed, shown
-from safr_lens.word_vectors.unit_rows import unit_rows
-from safr_lens.word_vectors.vectors import WordVectors
+from safr_lens.word_vectors.vectors import WordVectors, unit_rows
 
 
 def embedding_table(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from safr_lens.errors import ConfigError, TextError, near_matches
 from safr_lens.visible import shown
-from safr_lens.word_vectors.unit_rows import unit_rows
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,12 @@ class WordVectors:
         order = cosines.argsort(descending=True, stable=True).tolist()
         others = [i for i in order if known[i] != word][:k]
         return [(known[i], cosines[i].item()) for i in others]
+
+
+def unit_rows(embeddings: Float[Tensor, "n d_embed"]) -> tuple[Float[Tensor, "n d_embed"], Bool[Tensor, " n"]]:
+    """Return the rows at unit length, in double precision, and which of them have a direction at all."""
+    scaled = embeddings.double()
+    # divided first, since the square of a large entry overflows; a zero row becomes NaN
+    scaled = scaled / scaled.abs().amax(1, keepdim=True)
+    unit = scaled / torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
+    return unit, unit.isfinite().all(1)

@@ -8,7 +8,7 @@ import pytest
 from datasets import Dataset
 
 from safr_lens import HookedClassifier, ModelConfig, views
-from safr_lens.data.load import FEATURES
+from safr_lens.data.splits import FEATURES
 from safr_lens.reporting import build_report
 from safr_lens.reporting.runs import ReportedRun
 from safr_lens.runs.analyze_run import analyze_run

@@ -9,8 +9,8 @@ import pytest
 from datasets import ClassLabel, Features, Value
 
 from safr_lens import load_data
+from safr_lens.data.row_fingerprints import text_key
 from safr_lens.data.row_table import CHUNK, RowTable
-from safr_lens.data.splits import text_key
 
 FEATURES = Features({"text": Value("string"), "label": ClassLabel(names=["bad", "good"])})
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from safr_lens import TextData, load_data
-from safr_lens.data.splits import TEST_SHARE, VALIDATION_SHARE, hash_share, text_key
+from safr_lens.data.row_fingerprints import text_key
+from safr_lens.data.splits import SHARES, hash_share
 
 
 def write(path: Path, rows: list[tuple[str, object]]) -> Path:
@@ -53,9 +54,9 @@ def test_every_class_is_cut_by_its_share_within_one_row(tmp_path):
     data = load_data(write(tmp_path / "a.csv", rows))
     counts = {name: Counter(data.labels[row["label"]] for row in split) for name, split in data.items()}
     for label, total in Counter(label for _, label in rows).items():
-        assert abs(counts["test"][label] - TEST_SHARE * total) <= 1
+        assert abs(counts["test"][label] - SHARES["test"] * total) <= 1
         left = total - counts["test"][label]
-        assert abs(counts["validation"][label] - VALIDATION_SHARE * left) <= 1
+        assert abs(counts["validation"][label] - SHARES["validation"] * left) <= 1
 
 
 def test_a_rare_class_stays_in_train(tmp_path):
@@ -130,7 +131,7 @@ def test_only_the_missing_split_is_cut_and_a_note_says_so(tmp_path):
     files = {"train": write(tmp_path / "a.csv", numbered(60)), "test": write(tmp_path / "t.csv", test)}
     data = load_data(files)
     assert [row["text"] for row in data["test"]] == [text for text, _ in test]
-    assert len(data["validation"]) == VALIDATION_SHARE * 60
+    assert len(data["validation"]) == SHARES["validation"] * 60
     assert len(data["train"]) + len(data["validation"]) == 60
     assert [note for note in data.notes if "validation was cut from train" in note]
     assert not [note for note in data.notes if "test was cut" in note]

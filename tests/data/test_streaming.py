@@ -9,7 +9,7 @@ import pytest
 from datasets import IterableDataset
 
 from safr_lens import SafrPenalty, TrainConfig, load_data, train
-from safr_lens.data.splits import text_key
+from safr_lens.data.row_fingerprints import text_key
 from safr_lens.errors import DataError
 from tests.training.corpus import rows, tiny_classifier
 

@@ -9,7 +9,7 @@ import pandas as pd
 from datasets import Dataset
 
 from safr_lens import HookedClassifier, ModelConfig, TextData, train_tokenizer
-from safr_lens.data.load import FEATURES
+from safr_lens.data.splits import FEATURES
 
 LABELS = ("negative", "positive")
 WORDS = (

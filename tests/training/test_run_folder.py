@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from safr_lens import SafrPenalty, TrainConfig, train
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Texts
 from safr_lens.errors import CheckpointError
 from safr_lens.training import loop
 from safr_lens.training.run_folder import check_same

@@ -11,8 +11,8 @@ import torch
 from datasets import Dataset, IterableDataset
 
 from safr_lens import SafrPenalty, TrainConfig, train
-from safr_lens.data.load import FEATURES
 from safr_lens.data.row_fingerprints import text_number
+from safr_lens.data.splits import FEATURES
 from safr_lens.errors import CheckpointError
 from safr_lens.training import loop
 from safr_lens.training.trained_rows import ROWS, check_same_rows, fingerprints, read_rows

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from safr_lens import SafrPenalty, TrainConfig, train, train_tokenizer
-from safr_lens.data.texts import Texts
+from safr_lens.data.rows import Texts
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.word_vectors import analysis_vectors, read_word_vectors, training_vectors, word_vectors
 from tests.training.corpus import sentiment_data, tiny_classifier

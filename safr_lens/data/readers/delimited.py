@@ -21,8 +21,8 @@ def _rows(file: DataFile, options: ReadOptions, log: ReadLog) -> Iterator[Mappin
     _say(dialect, log, tsv=tsv)
     with file.text(options, log) as text:
         lines = itertools.islice(text, int(dialect.declared), None)
-        found = records(lines, dialect.separator, quoted=dialect.quoted, where=file.where)
-        full = _without_empty(found, log)
+        rows = records(lines, dialect.separator, quoted=dialect.quoted, where=file.where)
+        full = _without_empty(rows, log)
         head = list(itertools.islice(full, 1 if options.header is None else SAMPLE))
         if not head:
             raise DataError(f"{file.where} is empty.")
@@ -43,8 +43,8 @@ def _say(dialect: Dialect, log: ReadLog, *, tsv: bool) -> None:
         log.assume("quoted as in csv")
 
 
-def _without_empty(found: Iterator[Record], log: ReadLog) -> Iterator[Record]:
-    for record in found:
+def _without_empty(rows: Iterator[Record], log: ReadLog) -> Iterator[Record]:
+    for record in rows:
         if any(map(str.strip, record.cells)):
             yield record
         else:

@@ -35,20 +35,20 @@ def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
 
 def _split_files(folder: Path) -> dict[str, list[Path]]:
     """Return the files of each split; shards alone are train."""
-    found = _named(folder) or {"train": _shards(folder)}
-    return {split: _in_order(folder, split, files) for split, files in found.items() if files}
+    by_split = _named(folder) or {"train": _shards(folder)}
+    return {split: _in_order(folder, split, files) for split, files in by_split.items() if files}
 
 
 def _named(folder: Path) -> dict[str, list[Path]]:
     """Return the files of each split that are named by it, or stand in a folder named by it."""
-    found = {}
+    by_split = {}
     for split, names in SPLIT_NAMES.items():
         inner = [sub for sub in folder.iterdir() if sub.is_dir() and sub.name.lower() in names]
         files = [path for path in _data_files(folder) if _shard(path)["name"].lower() in names]
         files += [path for sub in inner for path in _data_files(sub)]
         if files:
-            found[split] = files
-    return found
+            by_split[split] = files
+    return by_split
 
 
 def _shards(folder: Path) -> list[Path]:

@@ -81,10 +81,10 @@ def _takes(data: Any) -> bool:
 
 
 def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
-    found = read_hub(str(data), streaming=options.streaming)
+    splits = read_hub(str(data), streaming=options.streaming)
     return {
         split: Part(f"{data}, split {split}", partial(_rows, rows), rows.features or {}, remote=options.streaming)
-        for split, rows in found.items()
+        for split, rows in splits.items()
     }
 
 

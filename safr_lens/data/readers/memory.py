@@ -17,7 +17,7 @@ def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
     from safr_lens.data.rows import rows_of
 
     rows = rows_of(list(data) if isinstance(data, Iterator) else data, split=None)
-    return {"train": Part(rows.what, lambda log: rows.found(), rows.features)}
+    return {"train": Part(rows.what, lambda log: rows.raw(), rows.features)}
 
 
 register_source(Source("memory", lambda: "", _takes, _parts, order=90))

@@ -29,16 +29,16 @@ def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
     from datasets import Dataset, load_from_disk
 
     try:
-        found = load_from_disk(str(data))
+        data_set = load_from_disk(str(data))
     except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{data} is damaged, or no folder that save_to_disk wrote: {reason}. Save it anew.") from None
-    if isinstance(found, Dataset):
-        return {"train": _part(str(data), found)}
-    splits = usual_splits(found)
+    if isinstance(data_set, Dataset):
+        return {"train": _part(str(data), data_set)}
+    splits = usual_splits(data_set)
     if not splits:
         raise DataError(
-            f"{data} has no train, validation or test split; it has {listed(found)}. Name the folder of one of them."
+            f"{data} has no train, validation or test split; it has {listed(data_set)}. Name the folder of one of them."
         )
     return {split: _part(f"{data}, split {split}", rows) for split, rows in splits.items()}
 

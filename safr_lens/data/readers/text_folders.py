@@ -38,7 +38,7 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
 def _splits(folder: Path) -> dict[str, Path]:
     subs = [path for path in folder.iterdir() if path.is_dir()]
     named = {split: [sub for sub in subs if sub.name.lower() in names] for split, names in SPLIT_NAMES.items()}
-    return {split: found[0] for split, found in named.items() if found and _classes(found[0])}
+    return {split: folders[0] for split, folders in named.items() if folders and _classes(folders[0])}
 
 
 def _is_one(data: Any) -> bool:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from safr_lens.measures.formulas.in_blocks import by_neurons
-from safr_lens.word_vectors.unit_rows import unit_rows
+from safr_lens.word_vectors.vectors import unit_rows
 
 SILENT = 1e-9
 """A share of a neuron's range too small to count as firing: rounding alone could make it."""

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from safr_lens.measures.formulas.in_blocks import AT_ONCE, by_neurons
-from safr_lens.word_vectors.unit_rows import unit_rows
+from safr_lens.word_vectors.vectors import unit_rows
 
 N_WORDS = 5
 SHARE = 0.25

@@ -7,7 +7,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from safr_lens import analyze, evaluate, load_data
 from safr_lens.activations.corpus_statistics import corpus_statistics
-from safr_lens.data.model_labels import ModelLabels
+from safr_lens.data.labelled_rows import ModelLabels
 from safr_lens.errors import DataError
 from safr_lens.neurons import ablation_effects
 
