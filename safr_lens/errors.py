@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from safr_lens.visible import LONGEST_VALUE, shortened, shown, visible
 
@@ -66,6 +67,12 @@ def near_matches(name: str, known: Iterable[str]) -> str:
         return ""
     close = difflib.get_close_matches(str(name), [str(k)[: 2 * LONGEST_NAME] for k in known], n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(map(shown, close))}?" if close else ""
+
+
+def near_paths(path: Path, *, folders: bool = False) -> str:
+    """Return near matches of a path that does not exist among what (or which folders) its own folder holds."""
+    siblings = path.parent.iterdir() if path.parent.is_dir() else ()
+    return near_matches(path.name, [one.name for one in siblings if not folders or one.is_dir()])
 
 
 def first_line(error: Exception) -> str:

@@ -31,7 +31,7 @@ from safr_lens.measures.registry import MEASURES, measurements, neuron_measures
 from safr_lens.measures.reliance import CARRIES, ablated_predictions
 from safr_lens.measures.statistics import NeuronStatistics, OnTexts, collect_statistics
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.models.untrained import untrained
+from safr_lens.models.learned import untrained
 from safr_lens.neurons.piece_words import pieces_in_words
 from safr_lens.neurons.table import table_of
 from safr_lens.visible import shown

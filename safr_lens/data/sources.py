@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safr_lens.errors import DataError, near_matches
+from safr_lens.errors import DataError, near_matches, near_paths
 from safr_lens.visible import shown
 
 SPLIT_NAMES = {
@@ -162,8 +162,7 @@ def usual_splits(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def missing_file(path: Path) -> DataError:
     """Return the error for a path that does not exist, with near matches from its folder."""
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    return DataError(f"{path}: no such file or folder.{near_matches(path.name, siblings)}")
+    return DataError(f"{path}: no such file or folder.{near_paths(path)}")
 
 
 def quoted(path: Path | str) -> str:

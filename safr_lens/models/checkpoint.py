@@ -16,12 +16,13 @@ from typing_extensions import TypedDict
 
 from safr_lens.artefacts import MANIFEST, changing, read_whole, verified
 from safr_lens.atomic import write_json
-from safr_lens.backbones.pretrained.load import PADDING_ID
+from safr_lens.backbones.pretrained.load import downloaded
+from safr_lens.backbones.pretrained.size import PADDING_ID
 from safr_lens.backbones.versions import readable_here, weights_as
 from safr_lens.checks import checked_path, strict_kwargs
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.documents import DocumentError, check_regular, checked, read_json
-from safr_lens.errors import CheckpointError, ConfigError, first_line, near_matches
+from safr_lens.errors import CheckpointError, ConfigError, first_line, near_paths
 from safr_lens.models.compared import COMPARED, load_compared, save_compared
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.encoder_words import OnEncoder, compares_own_words, encoder_word_vectors
@@ -134,20 +135,8 @@ def _folder(source: str | PathLike[str]) -> Path:
     if path.exists():
         raise CheckpointError(f"{path} is a file; expected the folder of a run, with {CONFIG} and {WEIGHTS}.")
     if isinstance(source, str) and HUB_ID.match(source) and not source.startswith(".") and not path.parent.is_dir():
-        return _download(source)
-    siblings = [p.name for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
-    raise CheckpointError(f"{path}: no such run.{near_matches(path.name, siblings)} Make one with safr-lens train.")
-
-
-def _download(repo_id: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(repo_id, allow_patterns=FILES))
-    except Exception as error:  # many unrelated types for one user-facing fact
-        raise CheckpointError(
-            f"{shown(repo_id)} is no local folder, and the Hub did not give it: {first_line(error)}"
-        ) from None
+        return downloaded(source, FILES)
+    raise CheckpointError(f"{path}: no such run.{near_paths(path, folders=True)} Make one with safr-lens train.")
 
 
 def _tokenizer(path: Path, encoder: Any) -> TextTokenizer:

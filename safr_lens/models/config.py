@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safr_lens.backbones.config import BackboneConfig
+from safr_lens.backbones.config import BATCH_TOP_K, TOP_K, BackboneConfig
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 from safr_lens.models.pooling import POOLINGS
+from safr_lens.visible import shown
 
 READOUTS = ("neurons", "residual")
+BACKBONE_READOUTS = ("neuron_head", *READOUTS)
+HEAD_ACT_FNS = ("relu", TOP_K, BATCH_TOP_K)
 LAST = ' (GPT-2, NeoX, Llama or Qwen), whose last token has read the whole text; use pooling="mean"'
 
 
@@ -44,3 +47,17 @@ class ModelConfig(BackboneConfig):
         check_choice("pooling", self.pooling, POOLINGS)
         if self.pooling == "last" and self.encoder is None:
             raise ConfigError(f'pooling="last" needs a pretrained decoder{LAST}.')
+
+
+def check_act_fn(act_fn: str, k: int | None, readout: str) -> None:
+    """Raise a ConfigError for neurons that are not the encoder's own, where no head is there to have them."""
+    if readout != "neuron_head" and (act_fn != "relu" or k is not None):
+        raise ConfigError(
+            f"act_fn and k have no meaning with a pretrained backbone and readout={shown(readout)}, which reads the "
+            "encoder's own neurons. Leave them out, or use readout='neuron_head'."
+        )
+    if act_fn not in HEAD_ACT_FNS:
+        raise ConfigError(
+            f"act_fn has no meaning with a pretrained backbone, other than {', '.join(HEAD_ACT_FNS)} of a neuron head; "
+            f"got {shown(act_fn)}."
+        )

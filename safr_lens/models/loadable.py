@@ -10,19 +10,20 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from safr_lens.backbones import Freeze
+from safr_lens.backbones import Freeze, HFClassifierAdapter
+from safr_lens.backbones.pretrained.families import family_of
+from safr_lens.backbones.pretrained.load import load_classifier, load_encoder
 from safr_lens.backbones.protocol import BackboneAdapter
-from safr_lens.checks import check_seed
+from safr_lens.checks import check_choice, check_number, check_seed
 from safr_lens.data.labels import distinct
 from safr_lens.data.rows import Data, one_text
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
 from safr_lens.errors import ConfigError
 from safr_lens.models import checkpoint, hub
 from safr_lens.models.compared import ComparedPairs
-from safr_lens.models.config import ModelConfig
+from safr_lens.models.config import BACKBONE_READOUTS, LAST, ModelConfig, check_act_fn
 from safr_lens.models.hook_api import CheckedHooks
 from safr_lens.models.inputs import encoded
-from safr_lens.models.pretrained import of_hf_classifier, on_pretrained_encoder
 from safr_lens.visible import shown
 
 
@@ -96,21 +97,33 @@ class LoadableClassifier(CheckedHooks):
             CheckpointError: a source that is missing, incomplete or damaged.
             ConfigError: a family of models that does not work here, or a setting without meaning.
         """
-        return on_pretrained_encoder(
-            cls.from_config,
-            source,
-            labels=labels,
-            readout=readout,
-            layers=layers,
-            d_mlp=d_mlp,
+        check_choice("readout", readout, BACKBONE_READOUTS)
+        check_act_fn(act_fn, k, readout)
+        encoder, tokenizer, described = load_encoder(source, layers=layers)
+        if n_ctx is not None:
+            check_number("n_ctx", n_ctx, low=3, high=encoder.n_ctx, whole=True)
+        if pooling == "last" and not encoder.family.decoder:
+            raise ConfigError(f'pooling="last" needs a decoder{LAST}.')
+        head = readout == "neuron_head"
+        config = ModelConfig(
+            backbone="neuron_head" if head else "pretrained",
+            encoder=described,
+            freeze=freeze if freeze is not None else "all" if head else "none",
+            n_layers=1 if head else encoder.n_layers,
+            d_model=encoder.d_model,
+            n_heads=encoder.module.config.num_attention_heads,
+            d_mlp=d_mlp if head else encoder.d_mlp,
             act_fn=act_fn,
             k=k,
+            n_ctx=n_ctx or encoder.n_ctx,
             d_vmask=d_vmask,
-            freeze=freeze,
-            n_ctx=n_ctx,
+            dropout=0.0,
+            readout="neurons" if head else readout,
             pooling=pooling,
-            seed=seed,
         )
+        model = cls.from_config(config, tokenizer=tokenizer, labels=labels, seed=seed)
+        model.adapter.module.encoder.load_state_dict(encoder.module.state_dict())
+        return model
 
     @classmethod
     def from_hf_classifier(cls, source: str | PathLike[str]) -> Self:
@@ -128,7 +141,25 @@ class LoadableClassifier(CheckedHooks):
             CheckpointError: a source that is missing, incomplete or damaged.
             ConfigError: a model that is no classifier of one label a text, or of a family that does not work here.
         """
-        return of_hf_classifier(cls.from_config, source)
+        whole, tokenizer, described = load_classifier(source)
+        names = whole.config.id2label
+        family = family_of(whole.config.model_type, where=str(source))
+        adapter = HFClassifierAdapter(whole, family, tokenizer.special_ids)
+        config = ModelConfig(
+            backbone="hf_classifier",
+            encoder=described,
+            n_layers=adapter.n_layers,
+            d_model=adapter.d_model,
+            n_heads=whole.config.num_attention_heads,
+            d_mlp=adapter.d_mlp,
+            n_ctx=adapter.n_ctx,
+            d_vmask=0,
+            dropout=0.0,
+            readout="residual",
+        )
+        model = cls.from_config(config, tokenizer=tokenizer, labels=[names[number] for number in sorted(names)])
+        model.adapter.module.load_state_dict(adapter.module.state_dict())
+        return model
 
     def save_pretrained(self, directory: str | PathLike[str]) -> None:
         """Write ``model.safetensors``, ``config.json`` and ``tokenizer.json``."""

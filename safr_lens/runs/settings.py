@@ -13,7 +13,7 @@ from safr_lens.checks import check_choice, check_flag, check_number, check_text
 from safr_lens.data.label_mapping import stated_labels
 from safr_lens.data.tokenizer import KINDS
 from safr_lens.documents import DocumentError, read_settings_file
-from safr_lens.errors import ConfigError, first_line, near_matches
+from safr_lens.errors import ConfigError, first_line, near_matches, near_paths
 from safr_lens.models.config import ModelConfig
 from safr_lens.penalty.encoder import encoder_penalty
 from safr_lens.penalty.meaning import setting_names
@@ -148,8 +148,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         values = read_settings_file(path)
     except FileNotFoundError:
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ConfigError(f"{path}: no such file.{near_matches(path.name, siblings)}") from None
+        raise ConfigError(f"{path}: no such file.{near_paths(path)}") from None
     except (OSError, DocumentError) as error:
         raise ConfigError(f"{path} is neither YAML nor JSON: {first_line(error)}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

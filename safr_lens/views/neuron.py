@@ -21,7 +21,7 @@ from safr_lens.measures.statistics import NeuronStatistics, collect_statistics
 from safr_lens.measures.streams.type_means import TypeMeans
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer, checked_neurons
-from safr_lens.models.one_text import text_activations
+from safr_lens.models.words import text_activations
 from safr_lens.neurons.piece_words import pieces_in_words
 from safr_lens.neurons.read_table import checked_table
 from safr_lens.neurons.table import table_of, top_words

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safr_lens.checks import checked_path
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.documents import parse_json, read_text
-from safr_lens.errors import ConfigError, first_line, near_matches
+from safr_lens.errors import ConfigError, first_line, near_paths
 from safr_lens.visible import listed, shown
 from safr_lens.word_vectors.from_texts import special_ids
 from safr_lens.word_vectors.vectors import WordVectors, unit_rows
@@ -89,8 +89,7 @@ def read_word_vectors(path: str | Path, tokenizer: TextTokenizer, *, centre: boo
 def _rows(path: Path, words: Iterable[str]) -> Iterator[tuple[str, Row]]:
     """Yield words and vectors of any format; of text, only of lines whose word is wanted."""
     if not path.is_file():
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ConfigError(f"{path}: no such file of word vectors.{near_matches(path.name, siblings)}")
+        raise ConfigError(f"{path}: no such file of word vectors.{near_paths(path)}")
     suffixes = [suffix.lower() for suffix in path.suffixes]
     ending = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else suffixes[-1] if suffixes else ""
     if ending in TEXT:

@@ -11,7 +11,7 @@ from safr_lens.activations import remembered
 from safr_lens.activations.remembered import remembered_vectors
 from safr_lens.analysis import analyze
 from safr_lens.backbones.edits import Edits
-from safr_lens.models.untrained import untrained
+from safr_lens.models.learned import untrained
 from tests.backbones import toy_encoder  # noqa: F401  (registers a head)
 
 

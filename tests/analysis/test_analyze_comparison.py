@@ -26,7 +26,7 @@ from safr_lens.errors import CheckpointError, ConfigError
 from safr_lens.measures.estimate import Estimate, no_interval
 from safr_lens.measures.measurement import Measurement
 from safr_lens.measures.registry import MEASURES
-from safr_lens.models.untrained import untrained
+from safr_lens.models.learned import untrained
 from tests.training.corpus import rows as corpus_rows
 from tests.training.corpus import tiny_classifier
 

@@ -15,7 +15,7 @@ from safr_lens.activations import load_activations, save_activations, stream_act
 from safr_lens.activations.corpus_statistics import corpus_statistics
 from safr_lens.measures.faithfulness import faithfulness
 from safr_lens.measures.faithfulness.rankings import evidence_scores
-from safr_lens.models.one_text import text_activations
+from safr_lens.models.words import text_activations
 from safr_lens.penalty.inputs import TokenWords
 
 TEXTS = ["A gripping , unputdownable film", "dull", "[SEP] is no separator here"]

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from safr_lens import HookedClassifier, explain, token_table, top_activations, views
-from safr_lens.models.one_text import text_activations
-from safr_lens.models.words import Words, words_of
+from safr_lens.models.words import Words, text_activations, words_of
 
 TEXT = "A gripping , unputdownable film"  # the fourth word has four pieces
 WORDS = ["A", "gripping", ",", "unputdownable", "film"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from safr_lens.backbones.pretrained.size import PADDING_ID, SPECIAL_IDS, check_f
 from safr_lens.checks import check_number, checked_path
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.documents import DocumentError, read_json
-from safr_lens.errors import CheckpointError, ConfigError, first_line, near_matches
+from safr_lens.errors import CheckpointError, ConfigError, first_line, near_paths
 from safr_lens.visible import shown
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
@@ -140,16 +140,20 @@ def encoder_folder(source: str | PathLike[str]) -> Path:
     if path.exists():
         raise CheckpointError(f"{path} is a file; expected the folder of a pretrained encoder, with {CONFIG}.")
     if not isinstance(source, str) or str(source).startswith((".", "/", "~")) or str(source).count("/") > 1:
-        siblings = [p.name for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
-        raise CheckpointError(f"{path}: no such folder.{near_matches(path.name, siblings)}")
+        raise CheckpointError(f"{path}: no such folder.{near_paths(path, folders=True)}")
+    return downloaded(source, FILES)
+
+
+def downloaded(repo_id: str, files: Sequence[str]) -> Path:
+    """Return the folder in which files of a Hub repository are, fetched where they are not in the local cache."""
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(source, allow_patterns=list(FILES)))
+        return Path(snapshot_download(repo_id, allow_patterns=list(files)))
     except Exception as error:  # many unrelated types for one user-facing fact
         raise CheckpointError(
-            f"{shown(source)} is no local folder, and the Hub did not give it: {first_line(error)}"
-        ) from error
+            f"{shown(repo_id)} is no local folder, and the Hub did not give it: {first_line(error)}"
+        ) from None
 
 
 def read_config(folder: Path) -> dict[str, Any]:
