@@ -16,7 +16,7 @@ CHECKED = (
     "safr_lens.measures.formulas.sparsity",
     "safr_lens.measures.formulas.superposition",
     "safr_lens.measures.formulas.token_selectivity",
-    "safr_lens.models.pooling",
+    "safr_lens.models.output",
     "safr_lens.models.vmask",
     "safr_lens.penalty.correlation",
     "safr_lens.penalty.importance",

@@ -9,8 +9,7 @@ from safr_lens.backbones.freezing import Freeze
 from safr_lens.backbones.hooked_transformer import HookedTransformerAdapter
 from safr_lens.backbones.native_bridge import NativeBridgeAdapter
 from safr_lens.backbones.neuron_head import NeuronHeadAdapter
-from safr_lens.backbones.pretrained.adapter import PretrainedAdapter
-from safr_lens.backbones.pretrained.classifier_adapter import HFClassifierAdapter
+from safr_lens.backbones.pretrained.adapter import HFClassifierAdapter, PretrainedAdapter
 from safr_lens.backbones.protocol import BackboneAdapter, Capabilities, Encoder
 from safr_lens.backbones.readout import Readout
 from safr_lens.backbones.registry import make_backbone, register_backbone, registered_backbones

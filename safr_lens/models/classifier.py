@@ -20,14 +20,12 @@ from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.models.config import ModelConfig
 from safr_lens.models.decompose import Decomposition, decomposed, points_to_decompose
 from safr_lens.models.evaluating import evaluating
-from safr_lens.models.gate import Gate
 from safr_lens.models.inputs import checked_ids
 from safr_lens.models.loadable import LoadableClassifier
-from safr_lens.models.output import ClassifierOutput
-from safr_lens.models.pooling import pooled
+from safr_lens.models.output import ClassifierOutput, pooled
 from safr_lens.models.sizes import check_memory
 from safr_lens.models.top_k import TopK
-from safr_lens.models.vmask import TypeLogOdds, VMask
+from safr_lens.models.vmask import Gate, TypeLogOdds, VMask
 
 GATE, POOLED = "hook_mask", "hook_pooled"
 OWN_HOOKS = ("hook_ungated_embed", GATE, "hook_token_logits", POOLED)

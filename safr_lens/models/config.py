@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from safr_lens.backbones.config import BATCH_TOP_K, TOP_K, BackboneConfig
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
-from safr_lens.models.pooling import POOLINGS
+from safr_lens.models.output import POOLINGS
 from safr_lens.visible import shown
 
 READOUTS = ("neurons", "residual")

@@ -38,7 +38,8 @@ class Words:
     def sum(self, values: Float[Tensor, n_pieces * rest]) -> Float[Tensor, n_words * rest]:
         """Return the sum over the pieces of each word: for what adds up, as contributions to the logits."""
         sums = values.new_zeros(len(self.tokens), *values.shape[1:])
-        return values if self.whole else sums.index_add_(0, self._index(values), values)
+        of_piece = torch.tensor(self.of_piece, device=values.device)
+        return values if self.whole else sums.index_add_(0, of_piece, values)
 
     def mean(self, values: Float[Tensor, n_pieces * rest]) -> Float[Tensor, n_words * rest]:
         """Return the mean over the pieces of each word: for shares, as the importance."""
@@ -61,9 +62,6 @@ class Words:
         """
         to_words = self.sum(values.permute(2, 1, 0))
         return self.mean(to_words.transpose(0, 1)).permute(2, 0, 1)
-
-    def _index(self, values: Tensor) -> Tensor:
-        return torch.tensor(self.of_piece, device=values.device)
 
 
 def words_of(model: HookedClassifier, text: str, *, truncate: bool = False) -> Words:

@@ -12,7 +12,7 @@ from safr_lens.backbones.config import check_k
 from safr_lens.checks import check_choice, check_number
 from safr_lens.errors import ConfigError
 from safr_lens.models.config import BACKBONE_READOUTS, check_act_fn
-from safr_lens.models.pooling import POOLINGS
+from safr_lens.models.output import POOLINGS
 from safr_lens.visible import shown
 
 HEAD = "neuron_head"

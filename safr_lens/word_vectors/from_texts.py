@@ -14,8 +14,7 @@ from safr_lens.data.rows import Texts, holds_rows
 from safr_lens.data.tokenizer import PAD, UNK, TextTokenizer, train_tokenizer
 from safr_lens.errors import ConfigError, FewWordsError
 from safr_lens.visible import shown
-from safr_lens.word_vectors.cooccurrence import cooccurrence, positive_pmi
-from safr_lens.word_vectors.singular_vectors import centred_unit_rows
+from safr_lens.word_vectors.ppmi_svd import centred_unit_rows, cooccurrence, positive_pmi
 from safr_lens.word_vectors.vectors import WordVectors
 
 TEXTS_AT_ONCE = 1000

@@ -18,8 +18,7 @@ from safr_lens.data import TextTokenizer
 from safr_lens.errors import ConfigError, DataError, TextError
 from safr_lens.measures.formulas.monosemanticity import similarity_baseline
 from safr_lens.word_vectors import WordVectors, singular_vectors, word_vectors
-from safr_lens.word_vectors.cooccurrence import cooccurrence, positive_pmi
-from safr_lens.word_vectors.singular_vectors import centred_unit_rows
+from safr_lens.word_vectors.ppmi_svd import centred_unit_rows, cooccurrence, positive_pmi
 from safr_lens.word_vectors.table import embedding_table
 from tests.reference import slow_meaning as slow
 

@@ -10,7 +10,7 @@ from safr_lens.backbones.pretrained import DECODERS
 from safr_lens.errors import ConfigError
 from safr_lens.measures.faithfulness.rankings import evidence_scores
 from safr_lens.measures.statistics import collect_statistics
-from safr_lens.models.pooling import pooled, token_weights
+from safr_lens.models.output import pooled, token_weights
 from safr_lens.neurons.effects import ablation_effects
 from tests.backbones.pretrained.encoders import write_small_decoder
 
