@@ -12,7 +12,6 @@ from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.config import ModelConfig
 from safr_lens.word_vectors import WordVectors
-from safr_lens.word_vectors.from_texts import special_ids
 from safr_lens.word_vectors.vectors import unit_rows
 
 SOURCE = "the encoder's token embeddings"
@@ -40,8 +39,10 @@ def encoder_word_vectors(model: OnEncoder) -> WordVectors:
     """
     tokenizer = model.tokenizer
     embedding = model.adapter.embedding[: tokenizer.d_vocab].detach().float().cpu()
+    added = tokenizer.tokenizer.get_added_tokens_decoder()
+    without = [tokenizer.pad_id, *(i for i, token in added.items() if token.special)]
     known = torch.ones(len(embedding), dtype=torch.bool)
-    known[special_ids(tokenizer)] = False
+    known[without] = False
     vectors = torch.full_like(embedding, torch.nan)
     vectors[known] = unit_rows(embedding[known] - embedding[known].mean(0))[0].float()
     return WordVectors(
