@@ -82,11 +82,11 @@ class TokenVectors:
 
     Args:
         stores: written by :func:`keep_token_vectors`.
-        part: that they are of; a neuron head's adapter stands for its encoder.
+        part: that they are of.
     """
 
-    def __init__(self, stores: Iterable[ActivationStore], part: KeptPart | NeuronHeadAdapter) -> None:
-        self.part = part if isinstance(part, KeptPart) else KeptPart(part)
+    def __init__(self, stores: Iterable[ActivationStore], part: KeptPart) -> None:
+        self.part = part
         self._places: dict[Digest, tuple[Tensor, Int[Tensor, " pos"]]] = {}
         for store in stores:
             for number in range(len(store.manifest.shards)):
@@ -128,7 +128,7 @@ def keep_token_vectors(
     data: Any,
     folder: Path,
     *,
-    part: KeptPart | None = None,
+    part: KeptPart,
     progress: Callable[[int], None] | None = None,
 ) -> ActivationStore:
     """Run a frozen part of a model's encoder over data and keep what it makes, or find it where it is kept already.
@@ -140,12 +140,9 @@ def keep_token_vectors(
         model: on an encoder.
         data: texts, or rows with ``text``; read twice.
         folder: in which that folder is made.
-        part: by default the encoder of a neuron head.
+        part: of its encoder.
         progress: told how many texts are done.
     """
-    if part is None:
-        assert isinstance(model.adapter, NeuronHeadAdapter)
-        part = KeptPart(model.adapter)
     name = _part_name(model, part)
     inside = folder / f"{name[:16]}-{_texts_name(model, data)[:16]}"
     asked = Manifest(name, (), {part.point: ()}, (), DTYPE, SHARD_TOKENS, MAX_POSITIONS)

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from safr_lens.artefacts import locked
 from safr_lens.data.dataset import TextData
-from safr_lens.data.kept_rows import kept_streams
 from safr_lens.data.rows import Data
+from safr_lens.data.tokenized import kept_streams
 from safr_lens.data.unknown import tokenizer_warning
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.penalty.encoder import encoder_penalty

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from safr_lens.activations import token_vectors
-from safr_lens.activations.token_vectors import TokenVectors, keep_token_vectors, vectors_folder
+from safr_lens.activations.token_vectors import KeptPart, TokenVectors, keep_token_vectors, vectors_folder
 from safr_lens.errors import CheckpointError
 from tests.backbones import toy_encoder  # noqa: F401  (registers a head)
 
@@ -16,13 +16,17 @@ def model(make_model):
     return make_model(backbone="toy_head", d_vmask=0, encoder={"kind": "toy"})
 
 
+def keep(model, texts, folder, **options):
+    return keep_token_vectors(model, texts, folder, part=KeptPart(model.adapter), **options)
+
+
 def n_runs(model) -> int:
     return model.adapter.encoder.module.runs
 
 
 def test_the_model_reads_them_instead_of_running_its_encoder(model, texts, tmp_path):
     expected = model(list(texts)).token_logits
-    vectors = TokenVectors([keep_token_vectors(model, list(texts), tmp_path)], model.adapter)
+    vectors = TokenVectors([keep(model, list(texts), tmp_path)], KeptPart(model.adapter))
     before = n_runs(model)
     with vectors.used():
         output = model(list(texts))
@@ -38,7 +42,7 @@ def test_special_tokens_have_none_and_are_not_part_of_a_texts_name(model, texts,
     tokens, mask = model.to_tokens(list(texts))
     comma = model.to_tokens(",")[0].item()
     model.adapter.encoder.special_ids = (comma,)
-    vectors = TokenVectors([keep_token_vectors(model, list(texts), tmp_path)], model.adapter)
+    vectors = TokenVectors([keep(model, list(texts), tmp_path)], KeptPart(model.adapter))
     found, text = vectors(tokens, mask), model.adapter.text_positions(tokens, mask)
     torch.testing.assert_close(found[text], model.adapter.encoder.run(tokens, mask)[text], atol=1e-6, rtol=1e-5)
     assert (found[~text] == 0).all() and (tokens[mask] == comma).any()
@@ -46,22 +50,22 @@ def test_special_tokens_have_none_and_are_not_part_of_a_texts_name(model, texts,
 
 def test_they_are_computed_once(model, texts, tmp_path):
     told: list[int] = []
-    first = keep_token_vectors(model, list(texts), tmp_path, progress=told.append)
+    first = keep(model, list(texts), tmp_path, progress=told.append)
     before = n_runs(model)
-    again = keep_token_vectors(model, list(texts), tmp_path)
+    again = keep(model, list(texts), tmp_path)
     assert n_runs(model) == before and again == first and told[-1] == len(texts)
 
 
 def test_a_head_of_other_weights_finds_them_too(make_model, model, texts, tmp_path):
-    first = keep_token_vectors(model, list(texts), tmp_path)
+    first = keep(model, list(texts), tmp_path)
     with torch.no_grad():
         model.adapter.w_out(0).add_(1.0)
-    assert keep_token_vectors(model, list(texts), tmp_path) == first
+    assert keep(model, list(texts), tmp_path) == first
 
 
 @pytest.mark.parametrize("change", ["weights", "configuration", "texts", "n_ctx"])
 def test_another_encoder_and_other_texts_have_a_folder_of_their_own(make_model, model, texts, tmp_path, change):
-    first = keep_token_vectors(model, list(texts), tmp_path)
+    first = keep(model, list(texts), tmp_path)
     if change == "weights":
         with torch.no_grad():
             model.adapter.embedding.add_(1.0)
@@ -69,12 +73,12 @@ def test_another_encoder_and_other_texts_have_a_folder_of_their_own(make_model, 
         model = make_model(backbone="toy_head", d_vmask=0, encoder={"kind": "another"})
     if change == "n_ctx":
         model = make_model(backbone="toy_head", d_vmask=0, encoder={"kind": "toy"}, n_ctx=4)
-    other = keep_token_vectors(model, list(texts)[: -1 if change == "texts" else None], tmp_path)
+    other = keep(model, list(texts)[: -1 if change == "texts" else None], tmp_path)
     assert other.folder != first.folder and len(list(tmp_path.iterdir())) == 2
 
 
 def test_an_interrupted_call_resumes(model, texts, tmp_path, monkeypatch):
-    whole = keep_token_vectors(model, list(texts), tmp_path / "whole")
+    whole = keep(model, list(texts), tmp_path / "whole")
     monkeypatch.setattr(token_vectors, "SHARD_TOKENS", 12)
     monkeypatch.setattr(token_vectors, "MAX_POSITIONS", 12)
 
@@ -83,23 +87,23 @@ def test_an_interrupted_call_resumes(model, texts, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        keep_token_vectors(model, list(texts), tmp_path / "parts", progress=stop)
+        keep(model, list(texts), tmp_path / "parts", progress=stop)
     before = n_runs(model)
-    resumed = keep_token_vectors(model, list(texts), tmp_path / "parts")
+    resumed = keep(model, list(texts), tmp_path / "parts")
     anew = n_runs(model) - before
-    keep_token_vectors(model, list(texts), tmp_path / "at once")
+    keep(model, list(texts), tmp_path / "at once")
     assert 0 < anew < n_runs(model) - before - anew
     tokens, mask = model.to_tokens(list(texts))
-    one, other = (TokenVectors([store], model.adapter)(tokens, mask) for store in (whole, resumed))
+    one, other = (TokenVectors([store], KeptPart(model.adapter))(tokens, mask) for store in (whole, resumed))
     torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
 def test_a_damaged_file_is_an_error(model, texts, tmp_path):
-    store = keep_token_vectors(model, list(texts), tmp_path)
+    store = keep(model, list(texts), tmp_path)
     [file] = store.folder.glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="damaged"):
-        keep_token_vectors(model, list(texts), tmp_path)
+        keep(model, list(texts), tmp_path)
 
 
 def test_where_they_are_kept_by_default(monkeypatch, tmp_path):
