@@ -26,7 +26,6 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
-from safr_lens.models.pretrained import BACKBONE_READOUTS
 from study_parts.head_frontier import head_frontier
 from study_parts.head_scores import head_scores, word_concepts
 from study_parts.sources import study_data
@@ -38,6 +37,7 @@ from safr_lens.data.dataset import TextData
 from safr_lens.data.load import load_data
 from safr_lens.data.rows import Texts
 from safr_lens.measures.estimate import bootstrap_ratio
+from safr_lens.models.config import BACKBONE_READOUTS
 from safr_lens.runs.settings import Settings, make_settings
 from safr_lens.runs.train_run import run_vectors, train_run
 from safr_lens.training.encoder_vectors import kept_part

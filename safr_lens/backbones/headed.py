@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from safr_lens.backbones.freezing import Freeze, freeze_encoder
 from safr_lens.backbones.lower_blocks import run_encoder
-from safr_lens.backbones.protocol import Encoder
+from safr_lens.backbones.protocol import Capabilities, Encoder
 
 
 class HeadedEncoder(nn.Module):
@@ -46,12 +46,20 @@ class HeadedAdapter:
     Args:
         encoder: on which it stands.
         freeze: which of its weights are not trained.
+        exact: logits are an exact sum over the last MLP's neurons and the rest.
+        signed: neurons can be below 0.
     """
 
     dropout_points = ()
 
-    def __init__(self, encoder: Encoder, *, freeze: Freeze) -> None:
+    def __init__(self, encoder: Encoder, *, freeze: Freeze, exact: bool, signed: bool) -> None:
         self.encoder, self.freeze = encoder, freeze
+        self.capabilities = Capabilities(
+            exact_decomposition=exact,
+            editable_patterns=encoder.editable_patterns,
+            editable_scores=encoder.editable_scores,
+            signed_neurons=signed,
+        )
         self.trained = freeze_encoder(encoder, freeze)
         self.d_model, self.n_ctx, self.token_embedding = encoder.d_model, encoder.n_ctx, encoder.token_embedding
         self.hook_points, self.hookable = encoder.hook_points, encoder.hookable

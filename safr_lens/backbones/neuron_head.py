@@ -17,7 +17,7 @@ from safr_lens.backbones.freezing import Freeze
 from safr_lens.backbones.headed import HeadedAdapter, HeadedEncoder
 from safr_lens.backbones.hook_points import HookPoint
 from safr_lens.backbones.pretrained.load import make_encoder
-from safr_lens.backbones.protocol import Capabilities, Encoder
+from safr_lens.backbones.protocol import Encoder
 from safr_lens.backbones.readout import Readout
 
 KnownVectors = Callable[[Tensor, Tensor], Tensor | None]
@@ -87,16 +87,10 @@ class NeuronHeadAdapter(HeadedAdapter):
     readout_scale = None
 
     def __init__(self, encoder: Encoder, head: NeuronHead, *, freeze: Freeze = "all") -> None:
-        super().__init__(encoder, freeze=freeze)
+        super().__init__(encoder, freeze=freeze, exact=True, signed=False)
         self.frozen = freeze == "all"
         self.module = HeadedEncoder(encoder.module, head, trained=self.trained)
         self.d_mlp = head.mlp.W_in.shape[1]
-        self.capabilities = Capabilities(
-            exact_decomposition=True,
-            editable_patterns=encoder.editable_patterns,
-            editable_scores=encoder.editable_scores,
-            signed_neurons=False,
-        )
         points = {f"head.{name}": part for name, part in head.named_modules() if isinstance(part, HookPoint)}
         for name, point in points.items():
             point.name = name

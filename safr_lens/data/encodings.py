@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 from collections.abc import Callable
 from encodings.aliases import aliases
 from typing import BinaryIO
@@ -35,26 +36,21 @@ def find_encoding(open_bytes: Callable[[], BinaryIO], where: str, asked: str | N
     if asked is not None:
         return _checked(asked)
     with open_bytes() as file:
-        start = file.read(CHUNK)
-        if start.startswith(UTF32):
-            return "utf-32"
-        if start.startswith(UTF16):
-            return "utf-16"
-        if start[1:4:2] == b"\0\0" or start[0:4:2] == b"\0\0":
-            guess = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
-            raise DataError(f"{where} looks like UTF-16 without the mark that says so. {name_it(guess)}")
-        decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        try:
-            chunk = start
-            while chunk:
-                decoder.decode(chunk)
-                chunk = file.read(CHUNK)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            at = error.object[error.start]
-        else:
-            return "utf-8-sig"
-    return _western(open_bytes, where, at)
+        start = file.read(4)
+    if start.startswith(UTF32):
+        return "utf-32"
+    if start.startswith(UTF16):
+        return "utf-16"
+    if start[1::2] == b"\0\0" or start[::2] == b"\0\0":
+        guess = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+        raise DataError(f"{where} looks like UTF-16 without the mark that says so. {name_it(guess)}")
+    try:
+        with open_bytes() as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+            while text.read(CHUNK):
+                pass
+    except UnicodeDecodeError as error:
+        return _western(open_bytes, where, error.object[error.start])
+    return "utf-8-sig"
 
 
 def name_it(encoding: str) -> str:

@@ -17,7 +17,7 @@ from safr_lens import train_tokenizer
 from safr_lens.data import TextTokenizer
 from safr_lens.errors import ConfigError, DataError, TextError
 from safr_lens.measures.formulas.monosemanticity import similarity_baseline
-from safr_lens.word_vectors import WordVectors, singular_vectors, word_vectors
+from safr_lens.word_vectors import WordVectors, ppmi_svd, word_vectors
 from safr_lens.word_vectors.ppmi_svd import centred_unit_rows, cooccurrence, positive_pmi
 from safr_lens.word_vectors.table import embedding_table
 from tests.reference import slow_meaning as slow
@@ -177,7 +177,7 @@ def test_the_same_texts_give_the_same_vectors():
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_the_same_but_for_rounding(monkeypatch):
-    monkeypatch.setattr(singular_vectors, "DENSE", 0)
+    monkeypatch.setattr(ppmi_svd, "DENSE", 0)
     table = sparse.random_array((300, 300), density=0.2, rng=np.random.default_rng(0)).tocsr()
     first, again, other = (centred_unit_rows(table, 5, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
@@ -201,7 +201,7 @@ def test_a_row_at_the_mean_has_no_direction():
 
 def test_large_and_small_vocabularies_are_factored_alike(monkeypatch):
     whole = word_vectors(sentences(), d_embed=5)
-    monkeypatch.setattr(singular_vectors, "DENSE", 0)
+    monkeypatch.setattr(ppmi_svd, "DENSE", 0)
     torch.testing.assert_close(
         word_vectors(sentences(), d_embed=5).vectors, whole.vectors, atol=1e-4, rtol=0, equal_nan=True
     )

@@ -18,7 +18,6 @@ from safr_lens.backbones.pretrained.families import Family
 from safr_lens.backbones.pretrained.hooked import HookedEncoder
 from safr_lens.backbones.pretrained.load import make_classifier, make_encoder
 from safr_lens.backbones.pretrained.size import SPECIAL_IDS
-from safr_lens.backbones.protocol import Capabilities
 from safr_lens.backbones.readout import Readout, mlp_alone
 from safr_lens.errors import ConfigError
 
@@ -36,14 +35,9 @@ class EncoderAdapter(BlockNames, HeadedAdapter):
     encoder: HookedEncoder  # type: ignore[assignment]
 
     def __init__(self, encoder: HookedEncoder, *, n_layers: int, exact: bool, freeze: Freeze = "none") -> None:
-        super().__init__(encoder, freeze=freeze)
+        signed = encoder.act_fn != "relu" or encoder.family.gated
+        super().__init__(encoder, freeze=freeze, exact=exact, signed=signed)
         self.n_layers, self.d_mlp, self.gated = n_layers, encoder.d_mlp, encoder.token_embedding
-        self.capabilities = Capabilities(
-            exact_decomposition=exact,
-            editable_patterns=encoder.editable_patterns,
-            editable_scores=encoder.editable_scores,
-            signed_neurons=encoder.act_fn != "relu" or encoder.family.gated,
-        )
 
     readable_neurons = BlockNames.neurons
 
