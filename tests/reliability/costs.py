@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from safr_lens import HookedClassifier
 from safr_lens.artefacts.manifest import UNCHECKED
-from safr_lens.experiments.demo import METHODS, PATIENCE
+from safr_lens.experiments.demo import PATIENCE
 from safr_lens.runs.settings import PACKAGED_VECTORS, make_settings
 from safr_lens.runs.train_run import train_run
 from safr_lens.training.run_folder import RunFolder
@@ -46,7 +46,7 @@ def _trained(out: Path) -> Path:
             "patience": PATIENCE,
             "word_vectors_from": PACKAGED_VECTORS,
             "embedding_start": "words",
-            **METHODS["SAFR"],
+            "preset": "strong",
         }
     )
     spent = [0.0]
