@@ -69,12 +69,9 @@ def say(*lines: str) -> None:
 def say_data(
     labels: Mapping[str, str], seen: Mapping[str, Mapping[str, int] | None] | None = None, warnings: Iterable[str] = ()
 ) -> None:
-    """Print what a reader must know of the data.
+    """Print what labels mean that are no names of classes, the texts that runs were trained on, and warnings.
 
-    Args:
-        labels: the class that each label means; said where labels are not the names of the classes.
-        seen: by run, how many of the texts it was trained on; said except where it is among the warnings already.
-        warnings: whatever else.
+    How many texts a run has seen is not said where it is among the warnings already.
     """
     from safr_lens.data.label_mapping import differing
     from safr_lens.runs.seen import seen_sentence, seen_warnings

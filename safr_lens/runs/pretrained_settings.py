@@ -25,17 +25,9 @@ OF_ENCODER = {
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainedConfig:
-    """A classifier on a pretrained encoder; see :meth:`safr_lens.HookedClassifier.from_pretrained_backbone`.
+    """A classifier on a pretrained encoder (``backbone``: a folder or a Hub id).
 
-    Attributes:
-        backbone: a folder or a Hub id.
-        readout: ``"neuron_head"``, ``"neurons"`` or ``"residual"``.
-        freeze: ``"all"``, ``"none"``, or how many of the lowest blocks; by default all with a neuron head, else none.
-        d_mlp: neurons of the head.
-        act_fn, k: of the head; with ``"topk"`` or ``"batch_topk"`` the k largest neurons of a token are kept alone.
-        d_vmask: hidden units of VMASK; 0 leaves it out.
-        n_ctx: longest text in tokens, special ones included; by default what the encoder reads.
-        pooling: ``"mean"`` over the tokens, or, with a decoder, the ``"last"`` token.
+    The rest is what :meth:`safr_lens.HookedClassifier.from_pretrained_backbone` takes.
     """
 
     backbone: str

@@ -29,19 +29,11 @@ _EXPONENT = re.compile(r"^[+-]?\d+(\.\d*)?[eE][+-]?\d+$")
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which data and which tokenizer.
+    """Which data and which tokenizer; what is not named here is as in :func:`safr_lens.load_data`.
 
     Attributes:
-        data: packaged reviews, a Hub id, a file or a folder.
         test_data: a file that becomes the test split.
-        labels: what the labels mean, a mapping from label to class or a list of names, as in
-            :func:`safr_lens.load_data`.
-        text_column, label_column: where they are not the usual ones.
-        header: whether csv and tsv files begin with the names of their columns; None to look.
-        encoding: of text files; None to look.
-        streaming: read the data anew at each pass.
-        tokenizer: ``"word"`` or ``"bpe"``.
-        min_frequency: words seen less often are unknown.
+        tokenizer, min_frequency: as in :func:`safr_lens.train_tokenizer`.
         word_vectors: a file of word vectors that a training may use, see
             :func:`safr_lens.word_vectors.read_word_vectors`.
         word_vectors_from: other data whose training split gives the word vectors that a training may use; by default

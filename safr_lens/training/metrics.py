@@ -31,12 +31,7 @@ def final_metrics(
 ) -> dict[str, Any]:
     """Measure a trained classifier, which has its best weights, on its test split.
 
-    Args:
-        model, data, records, settings: of the training.
-        layers: whose MLPs are ablated for the reliance.
-        seconds: how long the training took.
-        word_vectors: where those that it used come from, if it used any.
-        warnings: what to know before the metrics are believed; that of the test split's unknown tokens joins them.
+    The MLPs of ``layers`` are ablated for the reliance. A warning of the test split's unknown tokens joins ``warnings``.
     """
     test = evaluate(model, data["test"])
     best = max((record for record in records if record.best), key=lambda record: record.epoch)

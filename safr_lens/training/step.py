@@ -31,10 +31,8 @@ def batch_terms(
     """Return the cross-entropy and every term of the penalty, by name and unweighted.
 
     Args:
-        forward: the classifier, or a wrapper of it such as DDP's.
-        batch: token ids, mask, labels.
-        penalty: which terms.
-        backbone: of the classifier.
+        forward: the classifier, or a wrapper of it such as DDP's; ``backbone`` is its own.
+        batch, penalty: of which texts, and which terms.
         vectors: a word vector for each token id, where the penalty needs them.
         unit_vectors: the same at unit length (:func:`~safr_lens.penalty.relatedness.unit_or_zero`); else they are
             scaled for each batch.

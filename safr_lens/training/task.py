@@ -31,14 +31,7 @@ from safr_lens.word_vectors.table import checksum
 
 @dataclass(frozen=True)
 class Task:
-    """All that decides what a training gives.
-
-    Attributes:
-        model: trained in place.
-        data: of its classes.
-        config, penalty: settings.
-        words: word vectors, where penalty or embedding use them.
-    """
+    """All that decides what a training gives; word vectors where penalty or embedding use them."""
 
     model: HookedClassifier
     data: TextData

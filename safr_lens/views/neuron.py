@@ -142,10 +142,7 @@ def _dashboard(
 class _Firing:
     """Where some neurons fire: the texts in which they are most active, and how often they are how active.
 
-    Args:
-        model, data: as for :func:`neuron`.
-        highest: the largest activation of each neuron, by its number.
-        layer, k, window: as for :func:`neuron`.
+    ``highest`` has the largest activation of each of them, by its number; the rest is as for :func:`neuron`.
     """
 
     def __init__(

@@ -21,25 +21,14 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Rendered:
-    """A part of a page.
-
-    Attributes:
-        html: with a static fallback in each component's place.
-        components: what is drawn there, by the id of the place.
-    """
+    """A part of a page, with a static fallback in each component's place, and what is drawn there, by its id."""
 
     html: Markup
     components: list[tuple[str, Component]]
 
 
 def render(template: str, *, prefix: str, **content: Any) -> Rendered:
-    """Fill in a template.
-
-    Args:
-        template: its name, without ending.
-        prefix: of the ids, unlike that of any other part of the same page.
-        **content: what the template names.
-    """
+    """Fill in a template, by its name without ending; ``prefix`` is of its ids, and no other part's of the same page."""
     counter = itertools.count()
     placed: list[tuple[str, Component]] = []
 

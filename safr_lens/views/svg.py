@@ -43,12 +43,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture, and what it says in words for those who do not see it.
-
-    Attributes:
-        svg: the picture.
-        alt: the same in a sentence or two, with its main numbers.
-    """
+    """A picture, and what it says, in a sentence or two with its main numbers, for those who do not see it."""
 
     svg: str
     alt: str

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from safr_lens.measures.formulas.superposition import unit_rows
+from safr_lens.word_vectors.unit_rows import unit_rows
 
 BLOCK = 512
 
@@ -67,7 +67,7 @@ def coherence(
     if not all(0 <= level <= 1 for level in levels):
         raise ValueError(f"coherence needs quantiles between 0 and 1; got {levels}.")
     defined = features.ne(0).any(1)
-    all_cosines = _absolute_cosines(unit_rows(features[defined].detach().double()))
+    all_cosines = _absolute_cosines(unit_rows(features[defined].detach())[0])
     n = int(defined.sum())
     return Coherence(
         levels=levels,

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from safr_lens.word_vectors.unit_rows import unit_rows
+
 
 def capacity(features: Float[Tensor, "n_features dim"]) -> Float[Tensor, " n_features"]:
     r"""Feature dimensionality: the share of a dimension that each feature has to itself.
@@ -57,19 +59,7 @@ def interference(features: Float[Tensor, "n_features dim"]) -> Float[Tensor, " n
     tensor([9., 1., 0., nan])
     """
     vectors = features.double()
-    dots = unit_rows(vectors) @ vectors.T
+    dots = unit_rows(vectors)[0] @ vectors.T
     # set to 0 rather than subtracted afterwards, which would cost digits; 0 * NaN keeps a zero vector NaN
     dots.diagonal().mul_(0.0)
     return dots.square().sum(1).to(features.dtype)
-
-
-def unit_rows(vectors: Float[Tensor, "n dim"]) -> Float[Tensor, "n dim"]:
-    """Each row divided by its length; a zero row becomes NaN.
-
-    >>> unit_rows(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-    tensor([[0.6000, 0.8000],
-            [   nan,    nan]])
-    """
-    # scaled first, since the square of a large or small entry leaves the range of floats
-    scaled = vectors / vectors.abs().amax(1, keepdim=True)
-    return scaled / scaled.norm(dim=1, keepdim=True)
