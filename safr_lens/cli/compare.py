@@ -10,7 +10,7 @@ from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.option_groups import grouped
 from safr_lens.cli.output import points, print_differences, print_json, print_table, say, say_data
-from safr_lens.cli.stages import stages
+from safr_lens.progress import stages
 
 if TYPE_CHECKING:
     from safr_lens.analysis.comparison import Difference

@@ -11,7 +11,7 @@ from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.option_groups import grouped
 from safr_lens.cli.output import print_json, say, say_data
-from safr_lens.cli.stages import stages
+from safr_lens.progress import stages
 
 
 @guarded

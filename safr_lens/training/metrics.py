@@ -31,7 +31,7 @@ def final_metrics(
 ) -> dict[str, Any]:
     """Measure a trained classifier, which has its best weights, on its test split.
 
-    The MLPs of ``layers`` are ablated for the reliance. A warning of the test split's unknown tokens joins ``warnings``.
+    The MLPs of ``layers`` are ablated for the reliance; a warning of the test split's unknown tokens joins the others.
     """
     test = evaluate(model, data["test"])
     best = max((record for record in records if record.best), key=lambda record: record.epoch)

@@ -28,7 +28,7 @@ class Rendered:
 
 
 def render(template: str, *, prefix: str, **content: Any) -> Rendered:
-    """Fill in a template, by its name without ending; ``prefix`` is of its ids, and no other part's of the same page."""
+    """Fill in a template (its name has no ending); its ids begin with ``prefix``, which no other part of a page has."""
     counter = itertools.count()
     placed: list[tuple[str, Component]] = []
 

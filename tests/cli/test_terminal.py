@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from safr_lens.cli import output
-from safr_lens.cli.stages import stages
+from safr_lens.progress import stages
 from safr_lens.training.progress import TrainProgress
 
 CLEAR = "\x1b[2J"
