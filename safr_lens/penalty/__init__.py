@@ -1,12 +1,11 @@
 """Terms beside the cross-entropy: pure functions of tensors, and ``SafrPenalty`` that chooses and weighs them."""
 
+from safr_lens.penalty.baselines import activation_l1, monosemanticity_loss
 from safr_lens.penalty.correlation import attention_correlation
 from safr_lens.penalty.importance import density, neuron_importance
 from safr_lens.penalty.information import information
 from safr_lens.penalty.inputs import ComparedTokens, TermInputs, TokenWords
 from safr_lens.penalty.interaction import neuron_interaction
-from safr_lens.penalty.l1 import activation_l1
-from safr_lens.penalty.monosemanticity import monosemanticity_loss
 from safr_lens.penalty.overlap import overlap
 from safr_lens.penalty.pairs import Pairs
 from safr_lens.penalty.registry import register_term, registered_terms, unregister_term

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from safr_lens.penalty.baselines import ActivationL1, Monosemanticity
 from safr_lens.penalty.importance import NeuronImportance
 from safr_lens.penalty.information import Information
 from safr_lens.penalty.interaction import NeuronInteraction
-from safr_lens.penalty.l1 import ActivationL1
-from safr_lens.penalty.monosemanticity import Monosemanticity
 from safr_lens.penalty.registry import register_term
 from safr_lens.penalty.release import EmbeddingImportance, EmbeddingInteraction
 

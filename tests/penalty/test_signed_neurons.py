@@ -9,10 +9,9 @@ from safr_lens.measures.formulas.class_selectivity import class_selectivity
 from safr_lens.measures.formulas.superposition import capacity
 from safr_lens.measures.formulas.token_selectivity import token_selectivity
 from safr_lens.measures.streams.activity import NeuronActivity
+from safr_lens.penalty.baselines import activation_l1, monosemanticity_loss
 from safr_lens.penalty.importance import neuron_importance
 from safr_lens.penalty.interaction import neuron_interaction
-from safr_lens.penalty.l1 import activation_l1
-from safr_lens.penalty.monosemanticity import monosemanticity_loss
 
 
 @pytest.fixture
