@@ -46,7 +46,6 @@ TESTED_THROUGH = {
     "models/config": "models/test_checkpoint",
     "models/evaluating": "models/test_classifier",
     "models/inputs": "models/test_classifier",
-    "neurons/rounding": "neurons/test_top_metric",
     "runs/analyze_run": "browser/test_hostile_names",
     "runs/train_run": "cli/test_commands",
     "training/config": "training/test_loop",

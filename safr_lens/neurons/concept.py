@@ -16,8 +16,7 @@ from safr_lens.activations.stream import Data
 from safr_lens.errors import ConfigError, DataError
 from safr_lens.measures.finite import finite_activations
 from safr_lens.models.classifier import HookedClassifier
-from safr_lens.neurons.rounding import leading_digits
-from safr_lens.neurons.sampling import DrawnSample, token_draws
+from safr_lens.neurons.sampling import DrawnSample, leading_digits, token_draws
 from safr_lens.visible import shown
 
 Concept = Sequence[bool] | Sequence[Sequence[bool]] | Set[str] | Callable[[str], bool]

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torchmetrics import Metric
 
-from safr_lens.neurons.rounding import leading_digits
+from safr_lens.neurons.sampling import leading_digits
 
 VALUE, EXAMPLE, POSITION = range(3)
 EMPTY = (0.0, -1.0, -1.0)
