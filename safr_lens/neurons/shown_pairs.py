@@ -18,6 +18,7 @@ from safr_lens.penalty.pairs import CHOICES, DEPENDENT
 from safr_lens.penalty.relatedness import word_correlation
 from safr_lens.word_vectors import Embeddings, analysis_vectors
 
+N_PAIRS = 8  # that views list
 THRESHOLDS = {"words": DEPENDENT["word_threshold"][2], "attention": DEPENDENT["threshold"][2]}
 
 

@@ -13,20 +13,17 @@ from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.explanation import TextExplanation, explain
 from safr_lens.neurons.pair_table import pairs_of
-from safr_lens.neurons.shown_pairs import ShownPairs, shown_pairs
+from safr_lens.neurons.shown_pairs import N_PAIRS, ShownPairs, shown_pairs
 from safr_lens.neurons.token_table import token_table
 from safr_lens.views.components import neuron_choice
 from safr_lens.views.heatmaps import heatmap, signed_token_heatmap, token_heatmap
 from safr_lens.views.names import NeuronName, NeuronNames, Words
-from safr_lens.views.sums import neuron_sum, signed_shares
+from safr_lens.views.sums import MOST_NEURONS, N_NEURONS, neuron_sum, signed_shares
 from safr_lens.views.view import View
 from safr_lens.word_vectors import Embeddings
 
-N_NEURONS = 20
-N_PAIRS = 8
 N_NAMED, MOST_NAMED = 3, 6
 N_TOKENS = 40
-MOST_NEURONS = 50
 
 
 def allocation(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.models.indexing import checked_layer
 from safr_lens.neurons.explanation import TextExplanation, explain
-from safr_lens.neurons.shown_pairs import shown_pairs
-from safr_lens.views.allocation import N_PAIRS
+from safr_lens.neurons.shown_pairs import N_PAIRS, shown_pairs
 from safr_lens.views.charts import pair_matrix
 from safr_lens.views.components import head_patterns
 from safr_lens.views.view import View

@@ -5,11 +5,10 @@ from __future__ import annotations
 from safr_lens.checks import check_number
 from safr_lens.models.classifier import HookedClassifier
 from safr_lens.neurons.explanation import TextExplanation, explain
-from safr_lens.views.allocation import MOST_NEURONS, N_NEURONS
 from safr_lens.views.charts import bars
 from safr_lens.views.heatmaps import signed_token_heatmap
 from safr_lens.views.names import NeuronNames, Words
-from safr_lens.views.sums import neuron_sum
+from safr_lens.views.sums import MOST_NEURONS, N_NEURONS, neuron_sum
 from safr_lens.views.view import View
 
 N_BARS = 12

@@ -11,6 +11,8 @@ import torch
 from safr_lens.neurons.explanation import TextExplanation
 from safr_lens.views.names import NeuronName
 
+N_NEURONS, MOST_NEURONS = 20, 50  # that have a row of their own
+
 
 def neuron_sum(seen: TextExplanation, called: Mapping[int, str], top: Sequence[int]) -> list[tuple[str, list[float]]]:
     """Return summands of the logits: by name, what each adds to each class.
