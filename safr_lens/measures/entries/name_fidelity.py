@@ -21,12 +21,6 @@ SHARED = "the names of all neurons"
 ONE_TEXT = "one half of the texts gives the names and the other tests them, which takes two texts or more."
 
 
-def fidelity(inputs: Inputs, without: int | None = None) -> NameFidelity | None:
-    """Return the fidelity of all names, of all texts or without a group of them; None where it is not measured."""
-    names = tested_names(inputs)
-    return None if names is None else names(without)
-
-
 def tested_names(inputs: Inputs) -> Callable[[int | None], NameFidelity] | None:
     """Return what gives the fidelity of all names, of all texts or without a group of them, and keeps it.
 

@@ -1,11 +1,30 @@
-"""Token selectivity of neurons."""
+"""Class and token selectivity of neurons."""
 
 from __future__ import annotations
 
+from safr_lens.measures.formulas.class_selectivity import class_selectivity
 from safr_lens.measures.formulas.token_selectivity import token_selectivity
 from safr_lens.measures.measurement import Inputs
 from safr_lens.measures.registry import Measure, register_measure
 from safr_lens.measures.scores import Scorer, Scores
+
+
+def class_scores(inputs: Inputs) -> Scorer | None:
+    """Return class selectivity, with labels shuffled among texts as its null; None without labels."""
+    statistics = inputs.statistics
+    classes = statistics.classes
+    if classes is None:
+        return None
+
+    def scores(without: int | None) -> Scores:
+        means = classes.means(without=without)
+        present = ~means.isnan().any(dim=2).any(dim=0)
+        if int(present.sum()) < 2:
+            return Scores.undefined(statistics)
+        measured, *permuted = [class_selectivity(one[present].float()) for one in means]
+        return Scores.against_null(measured, permuted)
+
+    return scores
 
 
 def token_scores(inputs: Inputs) -> Scorer:
@@ -23,6 +42,22 @@ def token_scores(inputs: Inputs) -> Scorer:
     return scores
 
 
+register_measure(
+    Measure(
+        "class_selectivity",
+        title="class selectivity",
+        meaning="0 to 1: 1 for a neuron that fires in texts of one class only. Rare firing alone raises it: judge it "
+        "above its null (labels shuffled).",
+        better="higher",
+        scores=class_scores,
+        formula="class_selectivity",
+        range="[0, 1]",
+        null="labels permuted among texts: 0.02 to 0.7, higher for sparser neurons",
+        interval="jackknife over groups of texts",
+        caution="activity in few texts",
+        order=60,
+    )
+)
 register_measure(
     Measure(
         "token_selectivity",
