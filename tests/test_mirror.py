@@ -55,7 +55,6 @@ TESTED_THROUGH = {
     "training/train_model": "training/test_loop",
     "word_vectors/ppmi_svd": "word_vectors/test_from_texts",
     "word_vectors/table": "word_vectors/test_from_texts",
-    "word_vectors/vectors": "word_vectors/test_from_texts",
 }
 
 # test files of several modules at once; their first line says of what

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from safr_lens.word_vectors.unit_rows import unit_rows
+from safr_lens.word_vectors.vectors import unit_rows
 
 BLOCK = 512
 

@@ -11,7 +11,7 @@ import torch
 from safr_lens import analyze, neuron_table
 from safr_lens.activations import stream
 from safr_lens.measures import Inputs, collect_statistics, measurements
-from safr_lens.measures.entries.name_fidelity import tested_names
+from safr_lens.measures.entries.name_fidelity import tested_names as names_of
 from safr_lens.measures.formulas.name_fidelity import NameFidelity, name_fidelity
 from tests.training.corpus import rows, tiny_classifier
 
@@ -19,7 +19,7 @@ NAMES = ("name_fidelity", "name_fidelity_by_effect", "names_that_hold")
 
 
 def fidelity(inputs):
-    return tested_names(inputs)(None)
+    return names_of(inputs)(None)
 
 
 @pytest.fixture(scope="module")

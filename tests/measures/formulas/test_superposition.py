@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safr_lens.measures.formulas.superposition import capacity, interference
-from safr_lens.word_vectors.unit_rows import unit_rows
+from safr_lens.word_vectors.vectors import unit_rows
 from tests.reference import slow_measures, slow_superposition
 
 few = settings(max_examples=25)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from safr_lens.word_vectors.unit_rows import unit_rows
+from safr_lens.word_vectors.vectors import unit_rows
 
 
 def test_unit_rows_of_any_length():
