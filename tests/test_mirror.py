@@ -27,7 +27,6 @@ TESTED_THROUGH = {
     "activations/means": "neurons/test_reference",
     "activations/shard": "activations/test_store",
     "activations/writing": "activations/test_store",
-    "data/dataset": "data/test_load",
     "data/packed": "data/test_files",
     "data/readers/delimited": "data/test_files",
     "data/readers/file": "data/test_files",

@@ -19,8 +19,7 @@ from safr_lens.data.columns import (
     keeps_labels_secret,
     usual_column,
 )
-from safr_lens.data.counts import assumptions, row_counts
-from safr_lens.data.dataset import SPLITS, TextData
+from safr_lens.data.dataset import SPLITS, TextData, assumptions, row_counts
 from safr_lens.data.label_mapping import LabelReader, Labels, label_readers
 from safr_lens.data.labels import (
     HIDDEN,

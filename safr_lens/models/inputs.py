@@ -1,4 +1,4 @@
-"""What a classifier is called with: texts, or token ids and a mask, checked."""
+"""What a classifier is called with: token ids and a mask, checked."""
 
 from __future__ import annotations
 
@@ -6,24 +6,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from safr_lens.data.batching import pad
-from safr_lens.data.rows import Data, holds_rows, texts_of
-from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import TextError
-
-
-def encoded(
-    texts: str | Data, tokenizer: TextTokenizer, *, n_ctx: int, truncate: bool
-) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
-    """Return token ids and mask of a text, or of several; see ``HookedClassifier.to_tokens``."""
-    if isinstance(texts, str):
-        texts = [texts]
-    elif holds_rows(texts) or not isinstance(texts, (list, tuple)):
-        texts = list(texts_of(texts, split=None))
-    if not texts:
-        raise TextError("Expected at least one text, got none.")
-    encodings = tokenizer.encode_batch(texts, n_ctx=n_ctx, truncate=truncate)
-    return pad([one.ids for one in encodings], pad_id=tokenizer.pad_id)
 
 
 def checked_ids(

@@ -15,15 +15,15 @@ from safr_lens.backbones.pretrained.families import family_of
 from safr_lens.backbones.pretrained.load import load_classifier, load_encoder
 from safr_lens.backbones.protocol import BackboneAdapter
 from safr_lens.checks import check_choice, check_number, check_seed
+from safr_lens.data.batching import pad
 from safr_lens.data.labels import distinct
-from safr_lens.data.rows import Data, one_text
+from safr_lens.data.rows import Data, holds_rows, one_text, texts_of
 from safr_lens.data.tokenizer import TextTokenizer, without_surrogates
-from safr_lens.errors import ConfigError
+from safr_lens.errors import ConfigError, TextError
 from safr_lens.models import checkpoint, hub
 from safr_lens.models.compared import ComparedPairs
 from safr_lens.models.config import BACKBONE_READOUTS, LAST, ModelConfig, check_act_fn
 from safr_lens.models.hook_api import CheckedHooks
-from safr_lens.models.inputs import encoded
 from safr_lens.visible import shown
 
 
@@ -203,7 +203,14 @@ class LoadableClassifier(CheckedHooks):
         Raises:
             TextError: no text, a text without a word, or one longer than ``n_ctx`` when ``truncate`` is off.
         """
-        tokens, mask = encoded(texts, self.tokenizer, n_ctx=self.config.n_ctx, truncate=truncate)
+        if isinstance(texts, str):
+            texts = [texts]
+        elif holds_rows(texts) or not isinstance(texts, (list, tuple)):
+            texts = list(texts_of(texts, split=None))
+        if not texts:
+            raise TextError("Expected at least one text, got none.")
+        encodings = self.tokenizer.encode_batch(texts, n_ctx=self.config.n_ctx, truncate=truncate)
+        tokens, mask = pad([one.ids for one in encodings], pad_id=self.tokenizer.pad_id)
         return tokens.to(self.device), mask.to(self.device)
 
     def to_str_tokens(self, text: str, *, truncate: bool = False) -> list[str]:

@@ -47,13 +47,13 @@ def load_encoder(
         CheckpointError: a source that is missing, incomplete or damaged.
         ConfigError: a family of models that does not work here, or more layers than there are.
     """
-    folder = encoder_folder(source)
-    config = read_config(folder)
+    folder = _encoder_folder(source)
+    config = _read_config(folder)
     family = family_of(config.get("model_type"), where=str(folder / CONFIG))
     if layers is not None:
         config = _lowest(config, family, layers)
-    tokenizer = read_tokenizer(folder, config)
-    module = read_weights(folder, family.model_class, config, **family.without)
+    tokenizer = _read_tokenizer(folder, config)
+    module = _read_weights(folder, family.model_class, config, **family.without)
     _check_vocabulary(folder, tokenizer, module)
     return HookedEncoder(module, family, tokenizer.special_ids), tokenizer, _described(config, tokenizer)
 
@@ -63,8 +63,8 @@ def load_classifier(source: str | PathLike[str]) -> tuple[PreTrainedModel, TextT
 
     Args, raises: as :func:`load_encoder`; also a ConfigError for a model that is no classifier of single labels.
     """
-    folder = encoder_folder(source)
-    config = read_config(folder)
+    folder = _encoder_folder(source)
+    config = _read_config(folder)
     where = str(folder / CONFIG)
     family = family_of(config.get("model_type"), where=where)
     if family.classifier_class is None:
@@ -79,8 +79,8 @@ def load_classifier(source: str | PathLike[str]) -> tuple[PreTrainedModel, TextT
         raise ConfigError(
             f"{where} has the problem_type {shown(config['problem_type'])}; expected one label for each text."
         )
-    tokenizer = read_tokenizer(folder, config)
-    model = read_weights(folder, family.classifier_class, config)
+    tokenizer = _read_tokenizer(folder, config)
+    model = _read_weights(folder, family.classifier_class, config)
     _check_vocabulary(folder, tokenizer, model)
     if model.config.num_labels < 2:
         raise ConfigError(f"{where} has {model.config.num_labels} label; expected a classifier of at least two.")
@@ -132,7 +132,7 @@ def _lowest(config: dict[str, Any], family: Family, layers: int) -> dict[str, An
     return cut | ({"layer_types": config["layer_types"][:layers]} if config.get("layer_types") else {})
 
 
-def encoder_folder(source: str | PathLike[str]) -> Path:
+def _encoder_folder(source: str | PathLike[str]) -> Path:
     """Return the folder of a source, which is downloaded if it is a Hub id."""
     path = checked_path(source, what="the folder of a pretrained encoder")
     if path.is_dir():
@@ -156,12 +156,7 @@ def downloaded(repo_id: str, files: Sequence[str]) -> Path:
         ) from None
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return the ``config.json`` of a folder.
-
-    Raises:
-        CheckpointError: it is missing or no JSON object.
-    """
+def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
         config = read_json(path)
@@ -174,12 +169,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TextTokenizer:
-    """Return the tokenizer of a folder, with its own special tokens and padding.
-
-    Raises:
-        CheckpointError: ``tokenizer.json`` is missing or foreign, or names no padding.
-    """
+def _read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TextTokenizer:
+    """Return the tokenizer of a folder, with its own special tokens and padding."""
     if not (folder / TOKENIZER).exists():
         raise CheckpointError(
             f"{folder} has no {TOKENIZER}. Write it with transformers: "
@@ -204,12 +195,8 @@ def _padding(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer) -> i
     return padding if padding is not None else ends[0] if isinstance(ends, list) else ends
 
 
-def read_weights(folder: Path, model_class: Any, config: Mapping[str, Any], **options: Any) -> PreTrainedModel:
-    """Return a model of ``transformers`` with the weights of a folder, in float32 and evaluation mode.
-
-    Raises:
-        CheckpointError: weights that are missing, damaged, of another shape, or pickled.
-    """
+def _read_weights(folder: Path, model_class: Any, config: Mapping[str, Any], **options: Any) -> PreTrainedModel:
+    """Return a model of ``transformers`` with the weights of a folder, in float32 and evaluation mode."""
     if not any(folder.glob("*.safetensors")):
         pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".bin", ".pt", ".ckpt", ".h5")]
         have = f" It holds {pickles[0]}, which is not read, since a pickle can run any code." if pickles else ""

@@ -21,12 +21,8 @@ SECONDS = 5
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(:[\w.-]+)?$")
 
 
-def read_hub(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDataset]:
-    """Return the train, validation and test splits that a Hub data set has.
-
-    Raises:
-        DataError: when it cannot be had, with the reason that ``datasets`` gives.
-    """
+def _splits(source: str, *, streaming: bool) -> dict[str, Dataset | IterableDataset]:
+    """Return the train, validation and test splits that a Hub data set has."""
     import datasets
 
     path, _, config = source.partition(":")
@@ -81,7 +77,7 @@ def _takes(data: Any) -> bool:
 
 
 def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
-    splits = read_hub(str(data), streaming=options.streaming)
+    splits = _splits(str(data), streaming=options.streaming)
     return {
         split: Part(f"{data}, split {split}", partial(_rows, rows), rows.features or {}, remote=options.streaming)
         for split, rows in splits.items()

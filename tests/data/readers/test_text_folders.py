@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from safr_lens import load_data
-from safr_lens.data.counts import RowCount
+from safr_lens.data.dataset import RowCount
 from safr_lens.data.sources import is_whole
 from safr_lens.errors import DataError
 from tests.data.local_files import as_read

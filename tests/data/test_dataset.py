@@ -8,7 +8,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from safr_lens import load_data
-from safr_lens.data.counts import RowCount
+from safr_lens.data.dataset import RowCount
 
 
 def write(path, rows, *, tail: str = ""):
