@@ -34,7 +34,7 @@ def splits_in_memory(
     for split, held_out in (("validation", ["test"]), ("train", ["validation", "test"])):
         others = [tables[name].keys for name in held_out if name in tables]
         if split in tables and others:
-            dropped = shared_rows(tables[split].keys, others)
+            dropped = tables[split].keys.isin(set().union(*others)).to_numpy(dtype=np.bool_)
             shared[split] = int(dropped.sum())
             if shared[split]:
                 tables[split] = tables[split].where(~dropped)
@@ -44,7 +44,7 @@ def splits_in_memory(
     if cut_missing and "train" in tables:
         for split, share in SHARES.items():
             if split not in tables:
-                cut = cut_split(tables["train"].keys, tables["train"].labels, share, seed=seed)
+                cut = _cut(tables["train"].keys, tables["train"].labels, share, seed=seed)
                 tables[split], tables["train"] = tables["train"].where(cut), tables["train"].where(~cut)
                 notes.append(f"{split} was cut from train ({len(tables[split]):,} rows).")
     empty = [split for split, table in tables.items() if not len(table)]
@@ -84,7 +84,7 @@ def streamed_splits(
     return splits, [f"{split} is cut from train by a hash of the text." for split in cut], shared
 
 
-def cut_split(keys: pd.Series, labels: pd.Series, share: float, *, seed: int = 0) -> Bool[np.ndarray, " n_rows"]:
+def _cut(keys: pd.Series, labels: pd.Series, share: float, *, seed: int) -> Bool[np.ndarray, " n_rows"]:
     """Return which rows are cut off, so that they have ``share`` of the distinct texts.
 
     Texts are ordered within their class by a keyed hash and the first ``share`` of each class is cut, so a row's
@@ -99,11 +99,6 @@ def cut_split(keys: pd.Series, labels: pd.Series, share: float, *, seed: int = 0
         n_cut = min(max(round(len(group) * share), 1), len(group) - 1)
         chosen.update(group["key"].iloc[:n_cut])
     return keys.isin(chosen).to_numpy(dtype=np.bool_)
-
-
-def shared_rows(keys: pd.Series, others: Iterable[pd.Series]) -> Bool[np.ndarray, " n_rows"]:
-    """Return the rows whose text also stands in one of ``others``."""
-    return keys.isin(set().union(*others)).to_numpy(dtype=np.bool_)
 
 
 def hash_share(text: str, *, seed: int = 0) -> float:
