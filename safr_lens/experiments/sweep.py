@@ -133,7 +133,7 @@ def sweep(
     _check(settings, strengths, budget, seeds)
     data = given_data(settings.data, data)
     vectors = run_vectors(settings, data)
-    options = {"vectors_folder": vectors_folder, "overwrite": overwrite, "progress": progress}
+    options: dict[str, Any] = {"vectors_folder": vectors_folder, "overwrite": overwrite, "progress": progress}
     steps: list[Step] = []
     for strength in (0.0, *sorted(set(strengths))):
         name = f"strength-{strength:g}" if strength else BASELINE

@@ -10,9 +10,8 @@ from datasets import Dataset, IterableDataset
 
 from safr_lens.activations import stream
 from safr_lens.errors import ConfigError, DataError
-from safr_lens.measures.entries.class_selectivity import class_scores
 from safr_lens.measures.entries.monosemanticity import meaning_scores
-from safr_lens.measures.entries.token_selectivity import token_scores
+from safr_lens.measures.entries.selectivity import class_scores, token_scores
 from safr_lens.measures.measurement import Inputs
 from safr_lens.measures.nulls import shuffled
 from safr_lens.measures.registry import MEASURES, measurements
