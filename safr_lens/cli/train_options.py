@@ -114,7 +114,10 @@ class Training(OptionGroup):
     ] = None
     head_epochs: Annotated[
         int | None,
-        typer.Option(help="Epochs of a neuron head alone, ahead of --epochs, if its encoder is trained (default 5)."),
+        typer.Option(
+            help="Epochs of a neuron head alone, ahead of --epochs, if its encoder is trained (default 5, without a "
+            "penalty 0)."
+        ),
     ] = None
     k_epochs: Annotated[
         float | None,

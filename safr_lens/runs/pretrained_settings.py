@@ -88,14 +88,17 @@ def pretrained_config(values: Mapping[str, Any], model_settings: Mapping[str, An
     return PretrainedConfig(**{name: value for name, value in values.items() if name in known})
 
 
-def training_defaults(config: PretrainedConfig) -> dict[str, Any]:
+def training_defaults(config: PretrainedConfig, *, penalised: bool) -> dict[str, Any]:
     """Return the settings of a training that differ from those of a small classifier.
 
-    >>> training_defaults(PretrainedConfig(backbone="folder"))["learning_rate"]
+    A head is trained alone at first where a penalty would spoil what its encoder knows; without one it would only
+    learn the training split by heart before the encoder moves.
+
+    >>> training_defaults(PretrainedConfig(backbone="folder"), penalised=True)["learning_rate"]
     0.001
     """
     if config.frozen:
         return {"learning_rate": 1e-3, "epochs": 20}
     fine_tuning = {"backbone_learning_rate": 5e-5, "warmup": 0.1, "weight_decay": 0.01, "average_weights": False}
-    alone = {"head_epochs": 5} if config.readout == HEAD else {}
+    alone = {"head_epochs": 5} if penalised and config.readout == HEAD else {}
     return {"learning_rate": 1e-3, "epochs": 3, **alone, **fine_tuning}

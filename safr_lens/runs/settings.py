@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,9 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     values = {**preset_model(values.get("preset"), values, encoder=encoder), **values}
     if encoder:
         model = pretrained_config({**of(DataConfig), **of(ModelConfig), **of(TrainConfig)}, of(ModelConfig))
-        values = {**training_defaults(model), **values}
-        alone = values.get("head_epochs", 0)
-        penalty = encoder_penalty(values.get("preset"), vmask=model.d_vmask > 0, head_epochs=alone, **of(SafrPenalty))
+        penalty_of = partial(encoder_penalty, values.get("preset"), vmask=model.d_vmask > 0, **of(SafrPenalty))
+        values = {**training_defaults(model, penalised=_looks_inside(penalty_of())), **values}
+        penalty = penalty_of(head_epochs=values.get("head_epochs", 0))
     else:
         if "preset" in values:
             values = {**_word_settings(values["preset"], values), **values}
@@ -118,6 +119,11 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
             penalty = SafrPenalty(**of(SafrPenalty))
         model = ModelConfig(**of(ModelConfig))
     return Settings(DataConfig(**of(DataConfig)), model, TrainConfig(**of(TrainConfig)), penalty)
+
+
+def _looks_inside(penalty: SafrPenalty) -> bool:
+    """Whether any term that counts is about neurons, embedding or attention, and not about the gates alone."""
+    return any(term.needs and penalty.schedules[term.name].counts for term in penalty.active)
 
 
 def _word_settings(preset: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,22 @@ def test_a_head_is_trained_alone_at_first_where_its_encoder_is_trained_too():
     assert [late.weights(at)["importance"] for at in (4.9, 5.0)] == [20.0, 6.0]
 
 
+@pytest.mark.parametrize(
+    ("named", "alone"),
+    [
+        ({"site": "none"}, 0),
+        ({"site": "none", "d_vmask": 8}, 0),  # its information term is about gates alone
+        ({"importance_weight": 0.0, "interaction_weight": 0.0}, 0),
+        ({"site": "none", "preset": "sparse"}, 0),
+        ({"site": "none", "head_epochs": 2}, 2),
+        ({"site": "none", "l1_weight": 3.0}, 5),
+        ({"interaction_weight": 0.0}, 5),
+    ],
+)
+def test_a_head_is_trained_alone_where_a_penalty_would_spoil_its_encoder(named, alone):
+    assert make_settings({**SOURCE, "freeze": "none", **named}).train.head_epochs == alone
+
+
 @pytest.mark.parametrize("named", [{}, {"freeze": "none", "readout": "neurons"}, {"freeze": "none", "head_epochs": 0}])
 def test_weights_stay_where_no_head_is_trained_alone(named):
     settings = make_settings({**SOURCE, **named})
