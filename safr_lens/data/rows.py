@@ -19,6 +19,7 @@ EXPECTED = (
     "texts or rows with a text: a pandas DataFrame, a Dataset of the datasets library, a list of texts or of "
     "dictionaries, or a dictionary of columns"
 )
+READ_AT_ONCE = 1000
 Data: TypeAlias = pd.DataFrame | pd.Series | Mapping[Any, Any] | Iterable[Mapping[str, Any] | str]
 
 
@@ -97,7 +98,7 @@ def rows_of(data: Any, *, split: str | None) -> Rows:
     if isinstance(data, IterableDataset):
         return Rows(what, data.__iter__, data.features or {})
     if isinstance(data, Dataset):
-        return CountedRows(what, data.__iter__, data.features, len(data))
+        return CountedRows(what, partial(_of_data_set, data), data.features, len(data))
     if isinstance(data, pd.DataFrame):
         data = {column: data[column] for column in _distinct(what, data.columns)}
     if isinstance(data, Mapping):
@@ -198,13 +199,17 @@ def _of_columns(what: str, data: Mapping[Any, Any]) -> Rows:
     if len(set(lengths.values())) > 1:
         have = listed(f"{shown(name)}: {n}" for name, n in lengths.items())
         raise DataError(f"Expected columns of one length; {what} has those of lengths {have}.")
-    n_rows = next(iter(lengths.values()), 0)
+    return CountedRows(what, partial(_rows_of_columns, columns), {}, next(iter(lengths.values()), 0))
 
-    def rows() -> Iterator[Mapping[Any, Any]]:
-        for values in zip(*columns.values(), strict=True):
-            yield dict(zip(columns, values, strict=True))
 
-    return CountedRows(what, rows, {}, n_rows)
+def _of_data_set(data: Dataset) -> Iterator[Mapping[Any, Any]]:
+    for columns in data.iter(batch_size=READ_AT_ONCE):  # rows one by one take eight times as long
+        yield from _rows_of_columns(columns)
+
+
+def _rows_of_columns(columns: Mapping[Any, Any]) -> Iterator[Mapping[Any, Any]]:
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
 
 
 def _distinct(what: str, columns: Iterable[Any]) -> list[Any]:

@@ -66,10 +66,10 @@ class NeuronActivity(DataclassMetric[Activity]):
         self.n += len(neurons)
         self.fired += (neurons > 0).sum(0)
         self.largest = torch.maximum(self.largest, neurons.amax(0).double())
-        exact = neurons.double()  # norms along the first dimension are many times slower
+        exact = neurons.to(torch.float64, copy=True)  # norms along the first dimension are many times slower
         self.sums += exact.sum(0)
-        self.magnitudes += exact.abs().sum(0)
-        self.squares += exact.square().sum(0)
+        self.magnitudes += exact.abs_().sum(0)  # in place, since new memory of this size is mapped anew each time
+        self.squares += exact.square_().sum(0)
 
     def _result(self) -> Activity:
         n = int(self.n)

@@ -221,7 +221,9 @@ class TypeActivations(DataclassMetric[TypeSums]):
         tables = [(self.null_sums, first, groups)]
         tables += [(self.more, slots, torch.full_like(groups, i)) for i, slots in enumerate(others)]
         width = self.null_sums.shape[3]
-        values = F.pad(neurons, (0, 1))[:, self.columns].transpose(0, 1).reshape(-1, width)  # block by block
+        alike = len(self.blocks) * width == neurons.shape[1]
+        by_block = neurons.unflatten(1, (-1, width)) if alike else F.pad(neurons, (0, 1))[:, self.columns]
+        values = by_block.transpose(0, 1).reshape(-1, width)
         numbers_of_blocks = torch.arange(len(self.blocks), device=groups.device).unsqueeze(1)
         for table, slots, outer in tables:
             cells = ((outer * len(self.blocks) + numbers_of_blocks) * n_rows + slots).flatten()
