@@ -24,7 +24,9 @@ from safr_lens.visible import visible
 def progress_bar(*columns: ProgressColumn, shown: bool) -> Progress:
     """Return a bar that goes away at its end, with what is going on ahead of it and ``columns`` behind it."""
     ahead = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24)
-    return Progress(*ahead, *columns, console=Console(stderr=True, quiet=not shown), transient=True)
+    console = Console(stderr=True, quiet=not shown)
+    drawn = console.is_terminal or console.is_jupyter  # elsewhere each bar would leave an empty line
+    return Progress(*ahead, *columns, console=console, transient=True, disable=not drawn)
 
 
 def stages(title: str, *, shown: bool) -> Callable[[str], AbstractContextManager[Callable[[int, int], None]]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -20,16 +22,27 @@ from safr_lens.cli.report import report
 from safr_lens.cli.sweep import sweep
 from safr_lens.cli.train import train
 
+ABOUT = (
+    "Train text classifiers whose neurons can be read. SAFR is a penalty that gives important tokens neurons of their "
+    "own; each command shows what it changes, and what it costs. Start with: safr-lens demo"
+)
 app = typer.Typer(
     name="safr-lens",
     cls=GuardedGroup,
-    help="Train text classifiers whose neurons can be read, and see what SAFR changed. Start with: safr-lens demo",
+    help=ABOUT,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _paragraphs(command: Callable[..., None]) -> str:
+    """Return what a command says of itself, with line ends between paragraphs alone: a terminal breaks lines itself."""
+    return "\n\n".join(" ".join(part.split()) for part in inspect.getdoc(command).split("\n\n"))  # type: ignore[union-attr]
+
+
 for command in (demo, train, evaluate, predict, analyze, compare, report, sweep, push):
-    app.command(cls=LabelsCommand)(command)
+    app.command(cls=LabelsCommand, help=_paragraphs(command))(command)
 
 
 def _version(asked: bool) -> None:
@@ -42,9 +55,11 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
-    """Train text classifiers whose neurons can be read, and see what SAFR changed. Start with: safr-lens demo"""
+    """Train text classifiers whose neurons can be read."""
 
 
 def main() -> None:

@@ -96,9 +96,9 @@ def _show_runs(analyses: dict, data: str) -> None:
 
 def _explain(rows: list[Difference]) -> None:
     if rows[0].over == "seeds":
-        say("Intervals are over seeds. Within noise: the interval holds 0.")
+        say("Intervals are over seeds.")
     else:
         say(
-            "Intervals are over sentences, paired. Within noise: the interval holds 0. One run each says nothing about "
-            "other seeds: give several runs of the same settings for that."
+            "Intervals are over sentences, paired. One run each says nothing about other seeds: give several runs of "
+            "the same settings for that."
         )

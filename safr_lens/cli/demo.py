@@ -66,5 +66,6 @@ def demo(
         return
     [(name, differences)] = result.differences.items()
     print_differences(name, next(iter(result.runs)), differences)
+    say("Intervals are over sentences, paired: one seed each, so another training may differ by more.")
     say_data(result.label_mapping, warnings=result.warnings)
     say(f"Open {result.report} to see it sentence by sentence.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import print_json, print_table, say_data
-from safr_lens.cli.train import metric_rows
+from safr_lens.cli.output import print_json, say_data
+from safr_lens.cli.train import show_metrics
 
 
 @guarded
@@ -40,5 +40,5 @@ def evaluate(
     if as_json:
         print_json({"run": run, "data": data, **chosen.described, **metrics})
     else:
-        print_table(f"{run} on {chosen.name}", ["measure", chosen.split], metric_rows(metrics))
+        show_metrics(f"{run} on {chosen.name}", chosen.split, metrics)
         say_data(chosen.label_mapping, chosen.seen, metrics["warnings"])

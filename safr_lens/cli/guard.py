@@ -43,8 +43,18 @@ def _quotes_made_visible() -> Iterator[None]:
         yield
     except Exception as error:
         if hasattr(error, "format_message"):  # an error of click, or of what typer has in its place
-            error.message = shortened(visible(error.message), LONGEST_VALUE)  # type: ignore[attr-defined]
+            message = shortened(visible(error.message), LONGEST_VALUE)  # type: ignore[attr-defined]
+            error.message = message + _named_by_option(error)  # type: ignore[attr-defined]
         raise
+
+
+def _named_by_option(error: Any) -> str:
+    """Return which options take what was given without one."""
+    if getattr(error, "ctx", None) is None or "unexpected extra argument" not in error.message:
+        return ""
+    kinds = {"data": "Data is named with --data", "out": "what is written with --out"}
+    taken = [kinds[parameter.name] for parameter in error.ctx.command.params if parameter.name in kinds]
+    return f". {', '.join(sorted(taken))}" if taken else ""
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:

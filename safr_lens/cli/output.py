@@ -86,7 +86,7 @@ def say_data(
 
 def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> None:
     """Print one row a measure: both values, the difference with its interval below it, and the verdict."""
-    from safr_lens.measures.registry import MEASURES
+    from safr_lens.measures.registry import ARROWS, MEASURES
 
     table = []
     for row in rows:
@@ -94,7 +94,7 @@ def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> N
         span = measure.span((row.low, row.high), sign=True)
         table.append(
             [
-                measure.title + (" above null" if row.above_null else ""),
+                f"{measure.title}{' above null' if row.above_null else ''} {measure.arrow}".strip(),
                 measure.shown(row.baseline),
                 measure.shown(row.value),
                 measure.shown(row.difference, sign=True) + (f"\n{span}" if span else ""),
@@ -103,6 +103,7 @@ def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> N
         )
     columns = ["measure", _heading(baseline), _heading(name), "difference\n95 % interval", "verdict"]
     print_table(f"{name} against {baseline}", columns, table)
+    say(ARROWS, "Within noise: the interval holds 0. Unknown: there is no interval.")
 
 
 def _heading(name: str) -> str:

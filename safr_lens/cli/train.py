@@ -78,9 +78,16 @@ def train(
     if as_json:
         print_json(result.metrics)
         return
-    print_table("Trained", ["measure", "test"], metric_rows(result.metrics))
+    show_metrics("Trained", "test", result.metrics)
     say_data(merged(result.metrics["label_mapping"]), warnings=result.metrics["warnings"])
     say(f'Written to {out}. Next: safr-lens predict {quoted(out)} "your text"')
+    say(f"Its neurons and measures on one page: safr-lens report {quoted(out)} --out {quoted(out / 'report.html')}")
+
+
+def show_metrics(title: str, split: str, metrics: dict[str, Any]) -> None:
+    """Print what people want to see of ``metrics.json``."""
+    print_table(title, ["measure", split], metric_rows(metrics))
+    say("Reliance is the accuracy lost without the neurons: the more, the more of the decision they carry.")
 
 
 def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
@@ -88,7 +95,7 @@ def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
     test, reliance = metrics["test"], metrics["reliance"]
     rows = [
         ["accuracy, %", points(test["accuracy"])],
-        ["loss, nats", f"{test['loss']:.3f}"],
+        ["loss, nats (lower is better)", f"{test['loss']:.3f}"],
         ["texts", f"{test['n']:,}"],
         ["reliance: points lost, MLP set to 0", points(reliance["zero"]["accuracy_lost"])],
         ["reliance: points lost, MLP set to its mean", points(reliance["mean"]["accuracy_lost"])],

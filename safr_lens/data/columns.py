@@ -45,6 +45,27 @@ def find_column(
     )
 
 
+def find_columns(
+    columns: Sequence[str], text: str | None, label: str | None, *, where: str, more: str = ""
+) -> tuple[str, str]:
+    """Return the columns of text and label; see :func:`find_column`.
+
+    Raises:
+        DataError: a column that is missing, or one for both.
+    """
+    found = (
+        find_column(columns, text, TEXT_NAMES, role="text", where=where, more=more),
+        find_column(columns, label, LABEL_NAMES, role="label", where=where, more=more),
+    )
+    if found[0] == found[1]:
+        raise DataError(
+            f"{where}: the text and the label are both to be read from column {shown(found[0])}; it has "
+            f"{listed(map(shown, columns))}. Name two different ones with {column_option('text')} and "
+            f"{column_option('label')}."
+        )
+    return found
+
+
 def column_option(role: str) -> str:
     """Return how a user names the column that plays a role."""
     return f"--{role}-column (in Python: {role}_column=...)"

@@ -163,7 +163,10 @@ def is_whole(label: str) -> bool:
 def check_none_missing(column: LabelColumn) -> None:
     """Check that every row has a label."""
     if None in column.rows:
-        raise DataError(f"{column.where}: row {column.rows[None]} has no label. Fill it in or remove the row.")
+        raise DataError(
+            f"{column.where}: row {column.rows[None]} has no label. Fill it in or remove the row, or name "
+            f"another column with {column_option('label')}."
+        )
 
 
 def checked_names(labels: Iterable[Any]) -> tuple[str, ...]:

@@ -12,10 +12,9 @@ from typing import Any
 from datasets import ClassLabel, DatasetDict, IterableDatasetDict
 
 from safr_lens.data.columns import (
-    LABEL_NAMES,
     TEXT_NAMES,
     column_option,
-    find_column,
+    find_columns,
     keeps_labels_secret,
     usual_column,
 )
@@ -38,6 +37,7 @@ from safr_lens.errors import DataError, near_matches
 from safr_lens.visible import listed, shown
 
 LOG = logging.getLogger(__name__)
+MOST_LOOKED_AT = 100_000  # rows after one without a text in which others are counted
 
 
 @remembered
@@ -135,10 +135,7 @@ def _columns(source: Any, raw: Mapping[str, Part], text: str | None, label: str 
         may_lack = "train" in columns and not isinstance(source, Mapping) and not str(have[0]).isdigit()
         if may_lack and keeps_labels_secret(have, firsts["train"], columns["train"][1]):
             continue
-        columns[split] = (
-            find_column(have, text, TEXT_NAMES, role="text", where=part.where, more=part.mend),
-            find_column(have, label, LABEL_NAMES, role="label", where=part.where, more=part.mend),
-        )
+        columns[split] = find_columns(have, text, label, where=part.where, more=part.mend)
     return columns
 
 
@@ -195,10 +192,15 @@ def _of_columns(source: Mapping[Any, Any]) -> bool:
 def _examples(part: Part, columns: tuple[str, str], labels: LabelReader) -> Iterator[dict[str, Any]]:
     """Yield checked text and label of each row."""
     text_column, label_column = columns
-    for number, row in enumerate(part.rows(), start=1):
+    rows = iter(part.rows())
+    for number, row in enumerate(rows, start=1):
         text = row.get(text_column)
         if is_missing(text):
-            raise DataError(f"{part.where}: row {number} has an empty text. Fill it in or remove the row.")
+            others = sum(is_missing(other.get(text_column)) for other in itertools.islice(rows, MOST_LOOKED_AT))
+            mend = "Fill it in or remove the row."
+            if others:
+                mend = f"So have {others:,} of the rows after it. Fill them in or remove the rows."
+            raise DataError(f"{part.where}: row {number} has an empty text. {mend}")
         if not isinstance(text, str):
             raise DataError(
                 f"{part.where}: row {number}, column {shown(text_column)} holds {type(text).__name__}, not text. "

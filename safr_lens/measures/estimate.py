@@ -81,7 +81,7 @@ def bootstrap_ratio(
     r"""Estimate :math:`\sum_s a_s / \sum_s b_s` over texts s, drawing whole texts with replacement.
 
     A mean over texts has ``below`` all ones; a mean over tokens has the texts' numbers of tokens there, so that tokens
-    of a text stay together.
+    of a text stay together. Of one text there is no interval.
 
     Args:
         above, below: one value a text.
@@ -109,7 +109,10 @@ def bootstrap_ratio(
         sums = weights @ columns
         replicates.append(sums[:, 0] / sums[:, 1])
     total = columns.sum(0)
-    return Estimate((total[0] / total[1]).item(), torch.cat(replicates))
+    spread = torch.cat(replicates)
+    if n == 1:  # every resample is the same: that says nothing of other texts
+        spread.fill_(torch.nan)
+    return Estimate((total[0] / total[1]).item(), spread)
 
 
 def jackknife(statistic: Callable[[int | None], float], n_groups: int) -> Estimate:

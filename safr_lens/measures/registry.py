@@ -18,6 +18,9 @@ from safr_lens.visible import shown
 DIRECTIONS = ("higher", "lower", "neither")
 
 
+ARROWS = "↑: higher is better; ↓: lower is better."
+
+
 @dataclass(frozen=True)
 class Measure:
     """Everything that is known about a measure.
@@ -89,6 +92,11 @@ class Measure:
         if value is None or not math.isfinite(value):
             return "–"
         return f"{self.scale * value:{'+' if sign else ''},.{self.digits}f}"
+
+    @property
+    def arrow(self) -> str:
+        """Which direction is better, for :data:`ARROWS`; empty where neither is."""
+        return {"higher": "↑", "lower": "↓", "neither": ""}[self.better]
 
     def span(self, interval: tuple[float, float], *, sign: bool = False) -> str:
         """Return an interval as text; empty where an end is undefined."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -32,8 +32,8 @@ class Decomposition:
     tokens: list[str]
     labels: tuple[str, ...]
     logits: Float[Tensor, " n_classes"]
-    neurons: Float[Tensor, "pos d_mlp n_classes"]
-    others: Mapping[str, Float[Tensor, "pos n_classes"]]
+    neurons: Float[Tensor, "pos d_mlp n_classes"] = field(repr=False)
+    others: Mapping[str, Float[Tensor, "pos n_classes"]] = field(repr=False)
     other_names: Mapping[str, str]
 
     def total(self) -> Float[Tensor, " n_classes"]:

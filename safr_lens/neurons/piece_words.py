@@ -22,7 +22,7 @@ def pieces_in_words(tokenizer: TextTokenizer, texts: Iterable[str], *, n_ctx: in
     """Return token ids that are most often a piece of a word, each in its most common word, the rest in brackets.
 
     The first 5,000 texts say which word that is, of words without unknown pieces and parts of a character. A token that
-    they lack, or that is most often a word of its own, is left out.
+    they lack, or that is most often a word of its own, is left out. The last word of a text that is cut does not count.
 
     >>> from safr_lens import train_tokenizer
     >>> tokenizer = train_tokenizer(["unfit", "unreal", "unseen"], kind="bpe")
@@ -44,7 +44,11 @@ def pieces_in_words(tokenizer: TextTokenizer, texts: Iterable[str], *, n_ctx: in
         for encoding in tokenizer.encode_batch(chunk, n_ctx=n_ctx, truncate=True):
             first = len(tokenizer.prefix)
             ids = encoding.ids[first : first + len(encoding.tokens)]
-            for _, group in groupby(zip(encoding.words, ids, encoding.tokens, strict=True), key=lambda one: one[0]):
+            for number, group in groupby(
+                zip(encoding.words, ids, encoding.tokens, strict=True), key=lambda one: one[0]
+            ):
+                if encoding.n_cut and number == encoding.words[-1]:
+                    continue  # its end may have been cut off
                 word = [(token, piece.strip()) for _, token, piece in group]
                 if all(is_readable(token) for token, _ in word):
                     for token, shown in _in_brackets(word):

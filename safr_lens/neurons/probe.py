@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -63,10 +63,10 @@ class Probe:
     auc_null: float
     n_shuffles: int
     n_resamples: int
-    train_auc: Float[Tensor, " d_mlp"]
-    scores: Float[Tensor, " n_test"]
-    labels: Bool[Tensor, " n_test"]
-    texts: Int[Tensor, " n_test"]
+    train_auc: Float[Tensor, " d_mlp"] = field(repr=False)
+    scores: Float[Tensor, " n_test"] = field(repr=False)
+    labels: Bool[Tensor, " n_test"] = field(repr=False)
+    texts: Int[Tensor, " n_test"] = field(repr=False)
 
     @property
     def f1_above_null(self) -> float:

@@ -9,6 +9,7 @@ from safr_lens.analysis import Analysis, cautions, compare
 from safr_lens.backbones.config import BATCH_TOP_K
 from safr_lens.data.dataset import Split
 from safr_lens.measures.predictions import majority_share
+from safr_lens.measures.registry import ARROWS
 from safr_lens.models.config import ModelConfig
 from safr_lens.reporting.example_selection import select_examples
 from safr_lens.reporting.runs import ReportedRun, run_metadata, training_curves
@@ -57,6 +58,7 @@ def build_report(
         "verdicts": verdicts(changes),
         "rows": rows,
         "groups": grouped(rows),
+        "directions": ARROWS,
         "has_init": any(one.at_init for one in analyses),
         "curves": training_curves(list(runs)),
         "neurons": _neurons(run, split, analysis),
@@ -95,11 +97,11 @@ def _intro(runs: Sequence[ReportedRun], split: Split, analysis: Analysis, measur
     if config.backbone == "neuron_head":
         through = "every bit of evidence passes through these, so a prediction is a sum over (token, neuron) pairs"
     said = [
-        f"{run.name} is a text classifier {made_of(config)} (backbone {config.backbone}) and "
+        f"The model {run.name} is a text classifier {made_of(config)} (backbone {config.backbone}) and "
         f"{len(run.model.labels)} classes; {through}."
     ]
     if runs[1:]:
-        said.append(f"It is compared with {runs[0].name}, on the same texts.")
+        said.append(f"It is compared with the model {runs[0].name}, on the same texts.")
     said.append(
         f"All measurements are on {facts['n_texts']:,} texts ({facts['n_tokens']:,} tokens, "
         f"{100 * facts['unknown_tokens']:.1f} % of them unknown) of {measured['data']}."

@@ -26,6 +26,7 @@ class ComparedRow:
 
     key: str
     title: str
+    arrow: str
     meaning: str
     cells: list[Cell]
     difference: str
@@ -56,6 +57,7 @@ def compared_rows(analyses: list[Analysis], differences: list[Difference]) -> li
             ComparedRow(
                 key=name,
                 title=measure.title,
+                arrow=measure.arrow,
                 meaning=measure.meaning,
                 cells=cells,
                 difference=measure.shown(change.difference, sign=True) if change else "",

@@ -49,7 +49,7 @@ class TrainProgress:
         # information is 0 without VMASK
         terms = "  ".join(f"{name} {value:.3f}" for name, value in record.terms.items() if value)
         mark = "  [green]best so far[/green]" if record.best else ""
-        accuracy = f"[bold]validation accuracy {record.validation_accuracy:.3f}[/bold]"
+        accuracy = f"[bold]validation accuracy {100 * record.validation_accuracy:.1f} %[/bold]"
         line = f"  {self.title}  epoch {record.epoch:>2}  {accuracy}"
-        between = "  " if self.bar.console.width >= WIDE else "\n      "
+        between = "  " if self.bar.console.width >= WIDE else "\n    "
         self.bar.console.print(f"{line}  {record.seconds:.0f} s{mark}{between}{terms}", highlight=False)

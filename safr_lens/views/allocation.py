@@ -54,7 +54,7 @@ def allocation(
         text: the text, or an explanation of it made before (:func:`safr_lens.explain`).
         baseline: another classifier, shown beside it, usually the unregularised one.
         words: names for the neurons, see :class:`safr_lens.views.NeuronNames`.
-        baseline_words: the same for the baseline's neurons.
+        baseline_words: the same for the baseline's neurons; the view says where one has a table and the other none.
         label: the true class, if it is known.
         pairs, threshold, word_vectors: which pairs, as in :func:`safr_lens.pair_table`; the same for the baseline.
             Where word vectors are missing, the view says so.
@@ -85,7 +85,12 @@ def allocation(
         _allocation(one, called, name, n_neurons, compared if one.model is model else compared.of(model, one.model))
         for one, called, (_, _, name) in zip(explained, named, shown, strict=True)
     ]
-    content = {"text": seen.text, "label": label, "origin": named[-1].origin, "models": models}
+    content = {
+        "text": seen.text,
+        "label": label,
+        "origin": named[-1].origin_beside(named[0], names[0]),
+        "models": models,
+    }
     return View("How neurons are allocated to tokens", "allocation", content)
 
 

@@ -89,6 +89,14 @@ class NeuronNames:
         tested = self.rows is not None and any(map(is_doubted, self.rows))
         return f"{self._source} {DOUBTED}" if tested else self._source
 
+    def origin_beside(self, baseline: NeuronNames, name: str) -> str:
+        """Return where the words come from, and those of a baseline's neurons where they come from elsewhere."""
+        of_both = self.origin
+        if (self._source, self.rows is None) != (baseline._source, baseline.rows is None):
+            untested = "" if baseline.rows is not None else " Its names were not tested, so that none is grey."
+            of_both += f" Not so in {name}: {baseline.origin}{untested}"
+        return of_both
+
     @property
     def _source(self) -> str:
         if self.words is None:

@@ -58,6 +58,9 @@ def test_the_next_command_can_be_pasted(call, train, corpus):
     words = shlex.split(re.search(r"Next: safr-lens (.*)", trained.stdout)[1])
     assert words[0] == "predict"
     assert call(*words).exit_code == 0
+    words = shlex.split(re.search(r"page: safr-lens (.*)", trained.stdout)[1])
+    assert words[0] == "report"
+    assert call(*words).exit_code == 0
 
 
 def test_another_encoding_is_stated_as_advised(train, tmp_path):

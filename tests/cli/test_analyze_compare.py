@@ -151,3 +151,12 @@ def test_mistakes_of_compare(call, run, plain, corpus):
         result = call("compare", *runs, "--data", corpus)
         assert result.exit_code == 2 and message in result.stderr, result.output
         assert result.stdout == "" and "Traceback" not in result.stderr
+
+
+def test_the_direction_of_each_measure_is_shown(capsys):
+    names = ("capacity", "active_per_token", "effective_rank")
+    print_differences("a", "b", [Difference(one, 1.0, 2.0, -1.0, -2.0, -0.5, "sentences", False) for one in names])
+    shown = capsys.readouterr().out
+    assert re.search(r"capacity ↑ .*worse", shown) and re.search(r"↓ .*better", shown)
+    assert re.search(r"effective rank  .*different", shown)
+    assert "↑: higher is better; ↓: lower is better." in shown

@@ -65,3 +65,17 @@ def test_an_error_about_an_odd_name(tmp_path):
 def test_help_on_an_ascii_console():
     result = on_a_narrow_console("train", "--help", encoding="ascii")
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (("train", "reviews.csv"), "Data is named with --data, what is written with --out"),
+        (("evaluate", "runs/safr", "reviews.csv"), "(reviews.csv). Data is named with --data"),
+        (("push", "runs/safr", "ada/reviews", "now"), "(now)"),
+    ],
+)
+def test_what_lacks_its_option_is_told_which(call, words, advice):
+    refused = call(*words)
+    assert refused.exit_code == 2
+    assert advice in " ".join(refused.stderr.replace("│", " ").split())

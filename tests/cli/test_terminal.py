@@ -23,11 +23,14 @@ def test_tables_and_lines_reach_the_terminal_without_commands(capsys):
 
 def test_progress_shows_titles_without_commands(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal, where bars are drawn
     with TrainProgress(epochs=1, done=0, title=HOSTILE, shown=True) as bar:
         bar.step(1, 1, 1, {"cross_entropy": 1.0})
     with stages(HOSTILE, shown=True)("words") as told:
         told(1, 2)
-    assert not COMMANDS & set(capsys.readouterr().err)
+    drawn = capsys.readouterr().err
+    assert "[red]" in drawn and CLEAR not in drawn
+    assert not (COMMANDS - set("\x1b\r")) & set(drawn), "the bar itself takes the other two"
 
 
 def test_a_wrong_option_is_quoted_without_commands(call):
@@ -73,3 +76,9 @@ def test_a_title_longer_than_the_table_is_not_cut(capsys, monkeypatch):
     title = "a title that is longer than its table and than the terminal, too"
     output.print_table(title, ["n"], [["1"]])
     assert title in capsys.readouterr().out
+
+
+def test_bars_leave_nothing_where_no_terminal_draws_them(capsys):
+    with stages("run", shown=True)("words") as told:
+        told(1, 2)
+    assert capsys.readouterr().err == ""

@@ -90,3 +90,11 @@ def test_label_of_test_that_train_does_not_have_is_an_error(tmp_path):
     test = write(tmp_path, "test.csv", csv_of([{"text": "other", "label": 0}]))
     with pytest.raises(DataError, match=r"test\.csv.*row 1.*'0'.*1, 2"):
         load_data({"train": train, "test": test}, cut_missing=False)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_all_rows_without_a_text_are_counted_at_once(streaming):
+    texts = ["a film", "", "a plot", None, "  ", "a story"]
+    rows = [{"text": text, "label": number % 2} for number, text in enumerate(texts)]
+    with pytest.raises(DataError, match=r"row 2 has an empty text\. So have 2 of the rows after it\. Fill them in"):
+        list(load_data(rows, cut_missing=False, streaming=streaming)["test"])

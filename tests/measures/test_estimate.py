@@ -118,3 +118,11 @@ def test_what_is_undefined_has_no_interval():
         Estimate(1.0, values(1)),
     ):
         assert all(math.isnan(end) for end in estimate.interval())
+
+
+def test_one_text_has_no_interval():
+    found = bootstrap_ratio(torch.tensor([3.0]), torch.tensor([4.0]))
+    assert found.value == 0.75
+    assert all(map(math.isnan, found.interval())), "its resamples are all the same, which is not certainty"
+    other = bootstrap_ratio(torch.tensor([1.0]), torch.tensor([4.0]))
+    assert all(map(math.isnan, (found - other).interval()))

@@ -38,6 +38,7 @@ def test_shapes_and_names(model):
     assert parts.tokens == TEXT.split()
     assert parts.labels == ("negative", "positive")
     assert parts.neurons.shape == (9, 32, 2)
+    assert "\n" not in repr(parts), "a notebook shows what it is, and not all its numbers"
     assert all(part.shape == (9, 2) for part in parts.others.values())
     assert not parts.neurons.requires_grad
 

@@ -55,7 +55,7 @@ def test_unknown_pieces_and_parts_of_a_character_are_in_no_word():
 
 
 def test_a_long_word_is_cut_beside_the_piece(tokenizer):
-    assert found(tokenizer, "un" + 30 * "fit")["un"] == "un(fitfitfi…tfitfit)"
+    assert pieces_in_words(tokenizer, ["un" + 30 * "fit"], n_ctx=31)[ID["un"]] == "un(fitfitfi…tfitfit)"
 
 
 def test_neuron_table_and_dashboard_show_them():
@@ -70,3 +70,11 @@ def test_neuron_table_and_dashboard_show_them():
     number = int(table["top_words"].map(lambda words: len(set(words) & set(expected.values()))).argmax())
     words = [word for word, _, _ in views.neuron(model, data, number).content["words"]]
     assert words[:10] == table["top_words"][number]
+
+
+def test_a_word_that_the_context_cuts_is_not_taken_for_a_shorter_one(tokenizer):
+    texts = ["film unfit"] * 3 + ["a film unreal"]
+    whole = pieces_in_words(tokenizer, texts, n_ctx=3)
+    assert whole[ID["un"]] == "un(fit)"
+    assert pieces_in_words(tokenizer, texts, n_ctx=2) == {}, "'un' is the start of a word, and no word of its own"
+    assert pieces_in_words(tokenizer, ["film unfit"] + ["a film unfit"] * 3, n_ctx=3)[ID["un"]] == "un(fit)"

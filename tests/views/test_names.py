@@ -63,3 +63,11 @@ def test_the_dashboard_says_whether_the_name_holds(model):
 
 def test_signs_stand_in_quotation_marks_and_words_do_not(model):
     assert NeuronNames(model, [[",", "and", "n't"]] * 32).of([4]) == ["4: “,”, and, n't"]
+
+
+def test_a_baseline_named_in_another_way_is_not_taken_for_tested(model, table):
+    beside = views.allocation(model, TEXT, baseline=model, words=table, names=("plain", "safr")).content["origin"]
+    assert "Not so in plain: Neurons are labelled with the vocabulary words" in beside
+    assert "Its names were not tested, so that none is grey." in beside
+    alike = views.allocation(model, TEXT, baseline=model, words=table, baseline_words=table).content["origin"]
+    assert alike == NeuronNames(model, table).origin

@@ -85,7 +85,8 @@ _register(
 _register(
     f"{NAME}_important",
     "neurons for half of an important token's evidence",
-    "The same over tokens of at least their text's mean importance (VMASK); without VMASK, over all tokens.",
+    "The fewest neurons that make up half of a token's evidence: median over tokens of at least their text's mean "
+    "importance (VMASK); without VMASK, over all tokens.",
     "important",
     93,
     short="neurons for half",

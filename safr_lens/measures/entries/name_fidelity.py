@@ -124,8 +124,9 @@ register_measure(
     Measure(
         "name_fidelity_by_effect",
         title="name fidelity, weighted by effect",
-        meaning="The same, where a neuron counts by how much the loss changes when it is set to 0. Not measured for "
-        "the untrained model, whose neurons are not ablated.",
+        meaning="Whether a neuron's five top words tell at which other words it is active (0.5 says nothing), where a "
+        "neuron counts by how much the loss changes when it is set to 0. Not measured for the untrained model, whose "
+        "neurons are not ablated.",
         compute=by_effect,
         range="[0, 1]",
         null="the names of other neurons",
