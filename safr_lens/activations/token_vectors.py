@@ -82,7 +82,7 @@ class TokenVectors:
 
     Args:
         stores: written by :func:`keep_token_vectors`.
-        part: that they are of.
+        part: of the encoder, whose outputs they are.
     """
 
     def __init__(self, stores: Iterable[ActivationStore], part: KeptPart) -> None:

@@ -16,8 +16,6 @@ from safr_lens.measures.streams.registered import STREAMS, StreamSetup
 from safr_lens.visible import shown
 
 DIRECTIONS = ("higher", "lower", "neither")
-
-
 ARROWS = "↑: higher is better; ↓: lower is better."
 
 

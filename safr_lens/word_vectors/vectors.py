@@ -56,7 +56,12 @@ class WordVectors:
 
 
 def unit_rows(embeddings: Float[Tensor, "n d_embed"]) -> tuple[Float[Tensor, "n d_embed"], Bool[Tensor, " n"]]:
-    """Return the rows at unit length, in double precision, and which of them have a direction at all."""
+    """Return the rows at unit length, in double precision, and which of them have a direction; NaN where one has none.
+
+    >>> unit, known = unit_rows(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> unit.tolist(), known.tolist()
+    ([[0.6, 0.8], [nan, nan]], [True, False])
+    """
     scaled = embeddings.double()
     # divided first, since the square of a large entry overflows; a zero row becomes NaN
     scaled = scaled / scaled.abs().amax(1, keepdim=True)
