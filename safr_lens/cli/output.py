@@ -69,7 +69,7 @@ def say(*lines: str) -> None:
 def say_data(
     labels: Mapping[str, str], seen: Mapping[str, Mapping[str, int] | None] | None = None, warnings: Iterable[str] = ()
 ) -> None:
-    """Print what labels mean that are no names of classes, the texts that runs were trained on, and warnings.
+    """Print what labels mean where they are not the names of classes, which texts runs were trained on, and warnings.
 
     How many texts a run has seen is not said where it is among the warnings already.
     """

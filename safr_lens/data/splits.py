@@ -21,7 +21,7 @@ from safr_lens.visible import shown
 
 FEATURES = Features({"text": Value("string"), "label": Value("int64")})
 SHARES = {"test": 0.2, "validation": 0.1}
-"""Of train, or of what the first left of it, that are cut off where a split is missing."""
+"""Shares of train that become a missing split; the second is of what the first left."""
 
 
 def splits_in_memory(

@@ -28,7 +28,7 @@ def configuration(model_class: type[PreTrainedModel], config: Mapping[str, Any])
 
 @contextmanager
 def explained(config: Mapping[str, Any]) -> Iterator[None]:
-    """Raise a ConfigError where a block does not make a model of a configuration."""
+    """Turn what goes wrong while a model is made of a configuration into a ConfigError."""
     try:
         yield
     except ConfigError:
