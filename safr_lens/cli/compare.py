@@ -75,13 +75,13 @@ def compare(
         print_differences(name, baseline, rows)
     _explain(next(iter(differences.values())))
     for run, analysis in analyses.items():
-        say(*(f"Warning, {run}: {warning}" for warning in analysis.warnings))
+        say(*(f"Warning: {run}: {warning}" for warning in analysis.warnings))
 
 
 def _show_runs(analyses: dict, data: str) -> None:
     from safr_lens.measures.registry import MEASURES
 
-    # one row a run must fit 100 columns; the others stand in the table of differences
+    # the others stand in the table of differences
     with_column = [measure for measure in MEASURES.values() if measure.short]
     shown = [one for one in with_column if all(one.name in analysis.measurements for analysis in analyses.values())]
     rows = [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WIDEST = 24
 """Characters up to which a cell, or a word of the first column, is kept on one line where the terminal is narrow."""
 LONGEST_NAME = 13
+GAP = 2
 
 
 def print_json(value: Any) -> None:
@@ -31,24 +32,38 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, without markup; what is hidden in its cells is made visible, and only line ends stay."""
+    """Print a table, without markup; what is hidden in its cells is made visible, and only line ends stay.
+
+    Columns that the terminal has no room for follow in a table below.
+    """
     columns, rows = _visible(columns), [_visible(row) for row in rows]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for index, column in enumerate(columns):
-        cells = [row[index] for row in rows]
-        if index == 0:
-            longest = _longest(word for cell in (column, *cells) for word in cell.split())
-            table.add_column(Text(column), overflow="fold", min_width=min(WIDEST, longest))
-        else:
-            # as wide as its numbers: it is the heading that is broken, and the first column that gets the rest
-            longest = _longest([*column.split(), *(line for cell in cells for line in cell.split("\n"))])
-            width = longest if longest <= WIDEST else None
-            table.add_column(Text(column), justify="right", overflow="fold", width=width)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+    cells = [[row[index] for row in rows] for index in range(len(columns))]
+    # as wide as its numbers: it is the heading that is broken, and the first column that gets the rest
+    widths = [_longest(word for cell in (columns[0], *cells[0]) for word in cell.split())]
+    for column, below in zip(columns[1:], cells[1:], strict=True):
+        widths.append(_longest([*column.split(), *(line for cell in below for line in cell.split("\n"))]))
     console = Console(quiet=not speaks())
     console.print(Text(visible(title), style="bold"), soft_wrap=True)  # as a part of the table it may lose its end
-    console.print(table)
+    for part in _parts([min(WIDEST, width) for width in widths], console.width):
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        table.add_column(Text(columns[0]), overflow="fold", min_width=min(WIDEST, widths[0]))
+        for index in part:
+            width = widths[index] if widths[index] <= WIDEST else None
+            table.add_column(Text(columns[index]), justify="right", overflow="fold", width=width)
+        for row in rows:
+            table.add_row(Text(row[0]), *(Text(row[index]) for index in part))
+        console.print(table)
+
+
+def _parts(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Return which columns stand beside the first one, table by table."""
+    parts: list[list[int]] = [[]]
+    for index in range(1, len(widths)):
+        beside = [0, *parts[-1], index]
+        if parts[-1] and sum(widths[one] + GAP for one in beside) > room:
+            parts.append([])
+        parts[-1].append(index)
+    return parts
 
 
 def _visible(cells: Sequence[str]) -> list[str]:

@@ -78,6 +78,15 @@ def test_a_title_longer_than_the_table_is_not_cut(capsys, monkeypatch):
     assert title in capsys.readouterr().out
 
 
+def test_columns_that_do_not_fit_follow_below_with_the_name_of_each_row(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    values = [f"{column}.1234" for column in range(12)]
+    output.print_table("title", ["run", *(f"measure{column}" for column in range(12))], [["a-run", *values]])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if "a-run" in line]
+    assert len(rows) == 2 and all(row[0] == "a-run" for row in rows)
+    assert [value for row in rows for value in row[1:]] == values
+
+
 def test_bars_leave_nothing_where_no_terminal_draws_them(capsys):
     with stages("run", shown=True)("words") as told:
         told(1, 2)
