@@ -402,6 +402,12 @@ CASES: dict[str, Case] = {
         refused=("expected train, validation or test files", "Name one file: ", "my reviews.csv'"),
         mended=lambda path: path / "my reviews.csv",
     ),
+    "A model's folder": Case(
+        folder({"config.json": b"{}", "model.safetensors": b"", "own/reviews.csv": PLAIN}),
+        BOTH,
+        refused=("holds a model, not texts", "a .csv file"),
+        mended=lambda path: path / "own" / "reviews.csv",
+    ),
     # scripts and encodings
     "Five scripts": Case(file("a.csv", table(SCRIPTS)), SCRIPTS),
     "Five scripts in UTF-16, big-endian": Case(

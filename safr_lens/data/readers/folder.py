@@ -129,6 +129,8 @@ def _shard(path: Path) -> dict[str, str]:
 
 def _nothing(folder: Path) -> str:
     have = sorted(path.name for path in folder.iterdir())
+    if {"config.json", "model.safetensors"} <= set(have):
+        return f"{folder} holds a model, not texts. Name data, such as rotten_tomatoes or a .csv file."
     data = sorted(_data_files(folder))
     name = f" Name one file: {quoted(data[0])}" if data else ""
     return (
