@@ -20,7 +20,7 @@ COLUMNS = (
     "points lost",
     "reliance, points",
     "capacity",
-    "token selectivity above null",
+    "token sel. above null",
     "active per token",
     "silent, %",
 )
@@ -83,7 +83,8 @@ def sweep(
         print_json(result.to_dict())
         return
     rows = [_row(step, chosen=step == result.chosen) for step in result.steps]
-    print_table(f"On the validation split, means over {len(result.seeds)} seed(s)", COLUMNS, rows)
+    seeds = f"means over {len(result.seeds)} seeds" if len(result.seeds) > 1 else "one seed"
+    print_table(f"On the validation split, {seeds}", COLUMNS, rows)
     say_data(result.label_mapping)
     if result.chosen is None:
         say(f"Every strength costs more than {budget:g} points. Try weaker ones, or a larger --budget.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from safr_lens.cli import output
+from safr_lens.cli.sweep import COLUMNS
 from safr_lens.progress import stages
 from safr_lens.training.progress import TrainProgress
 
@@ -85,6 +86,12 @@ def test_columns_that_do_not_fit_follow_below_with_the_name_of_each_row(capsys, 
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if "a-run" in line]
     assert len(rows) == 2 and all(row[0] == "a-run" for row in rows)
     assert [value for row in rows for value in row[1:]] == values
+
+
+def test_the_table_of_a_sweep_fits_into_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    output.print_table("title", COLUMNS, [["unregularised", "68.4", "-0.0", "36.8", "0.171", "0.047", "514", "0.0"]])
+    assert capsys.readouterr().out.count("unregularised") == 1
 
 
 def test_bars_leave_nothing_where_no_terminal_draws_them(capsys):

@@ -161,7 +161,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = read_json(path)
     except FileNotFoundError:
-        raise CheckpointError(f"{folder} has no {CONFIG}; expected the folder of a pretrained encoder.") from None
+        raise CheckpointError(
+            f"{folder} has no {CONFIG}; expected the folder of a pretrained encoder, with {CONFIG}, {TOKENIZER} and "
+            "weights in safetensors, as save_pretrained of transformers writes it."
+        ) from None
     except (DocumentError, OSError) as error:
         raise CheckpointError(f"{path} is not JSON: {first_line(error)}") from None
     if not isinstance(config, dict):
