@@ -32,10 +32,10 @@ def layer_name(model: HookedClassifier, layer: int) -> str:
 
 
 DOUBTED = (
-    "A name in grey italics does not hold: its words hardly tell at which other words the neuron is active. The number in "
-    "brackets is its name fidelity, which is under 0.7 or not clearly above that of other neurons' names. Names of "
-    "neurons that are active at nearly every word or at hardly any, or whose words have no vector, could not be tested "
-    "and are not grey."
+    "A name in grey italics does not hold: its words hardly tell at which other words the neuron is active. The "
+    "number in brackets is its name fidelity, which is under 0.7 or not clearly above that of other neurons' names. "
+    "Names of neurons that are active at nearly every word or at hardly any, or whose words have no vector, could not "
+    "be tested and are not grey."
 )
 
 
