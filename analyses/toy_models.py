@@ -27,7 +27,8 @@ from torch import Tensor
 
 from safr_lens.atomic import replacing, write_json
 from safr_lens.measures.formulas.rank import effective_rank
-from safr_lens.measures.formulas.superposition import capacity, unit_rows
+from safr_lens.measures.formulas.superposition import capacity
+from safr_lens.word_vectors.vectors import unit_rows
 
 # capacity of a feature in each shape, and how many others it interferes with there
 FRACTIONS = {"1": (1, 0), "3/4": (3 / 4, 3), "2/3": (2 / 3, 2), "1/2": (1 / 2, 1), "2/5": (2 / 5, 4), "3/8": (3 / 8, 7)}
@@ -144,7 +145,7 @@ def share_near(capacities: Float[Tensor, " n"]) -> float | None:
 
 def share_in_shape(vectors: Float[Tensor, "n dim"], near: Tensor) -> dict[str, float]:
     """Of the features near a fraction: the share of interference that the other corners of its shape account for."""
-    dots = (unit_rows(vectors) @ vectors.T).square().fill_diagonal_(0.0).sort(1, descending=True).values
+    dots = (unit_rows(vectors)[0].to(vectors) @ vectors.T).square().fill_diagonal_(0.0).sort(1, descending=True).values
     found = {}
     for column, (name, (_, others)) in zip(near.T, FRACTIONS.items(), strict=True):
         if others and column.any():

@@ -189,10 +189,8 @@ def leaves(random_batch):
     b = random_batch((5, 4), seed=8)
     q, h, pattern = (t.clone().requires_grad_() for t in (b.importance, b.neurons, b.pattern))
     seen = {"blocks.0.mlp.hook_post": h, "blocks.0.attn.hook_pattern": pattern}
-    nothing = torch.zeros(2, 2)
-    output = ClassifierOutput(
-        logits=nothing, token_logits=nothing, importance=q * b.mask, mask=b.mask, activations=seen
-    )
+    logits, token_logits = torch.zeros(2, 2), torch.zeros(*b.mask.shape, 2)
+    output = ClassifierOutput(logits, token_logits, importance=q * b.mask, mask=b.mask, activations=seen)
     return output, q, h, pattern
 
 

@@ -28,6 +28,7 @@ import torch
 from safetensors.torch import save_file
 
 from safr_lens import train
+from safr_lens.data import tokenized
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import TrainingError
 from safr_lens.training import loop, progress
@@ -83,10 +84,19 @@ resumed = train(tiny_classifier(), DATA, **settings(), out=folder / "stopped", r
 same = {n: torch.equal(t, result.model.state_dict()[n]) for n, t in resumed.model.state_dict().items()}
 
 tokenised = []
-all_ids = TextTokenizer.all_ids
-TextTokenizer.all_ids = lambda self, texts: tokenised.extend(texts) or all_ids(self, texts)
+all_ids, shared_ids = TextTokenizer.all_ids, tokenized._shared_ids
+
+
+def noted_ids(texts, tokenizer):  # word vectors and unknown tokens have their own reading of texts
+    TextTokenizer.all_ids = lambda self, own: tokenised.extend(own) or all_ids(self, own)
+    ids = shared_ids(texts, tokenizer)
+    TextTokenizer.all_ids = all_ids
+    return ids
+
+
+tokenized._shared_ids = noted_ids
 of_stream = train(tiny_classifier(), streamed(DATA), **settings(epochs=2))
-TextTokenizer.all_ids = all_ids
+tokenized._shared_ids = shared_ids
 
 if rank == 1:
     loop.batch_terms = not_a_number
