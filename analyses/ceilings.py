@@ -117,7 +117,9 @@ def main() -> None:
     options = parser.parse_args()
     source = load_source(options.data, sst2=options.sst2, limit=options.limit, encoder=options.backbone)
     judge = read_word_vectors(options.judge, source.tokenizer) if options.judge else source.judge
-    own, reviews, judge = (embedding_table(one, source.tokenizer) for one in (source.own, source.reviews, judge))
+    own, reviews, judge = (
+        embedding_table(one, source.tokenizer) for one in (source.own, source.vectors["imdb"], judge)
+    )
     if options.backbone:  # most of its vocabulary never occurs in these texts
         unseen = tokens_of(source, "train").bincount(minlength=len(own)) == 0
         own[unseen], reviews[unseen] = torch.nan, torch.nan

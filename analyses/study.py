@@ -92,7 +92,7 @@ def run(asked: list[Cell], options: argparse.Namespace) -> None:
     overrides = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
     for number, cell in enumerate(asked, start=1):
         if cell.data not in sources:
-            sources = {cell.data: load_source(cell.data, sst2=options.sst2, limit=options.limit)}
+            sources = {cell.data: load_source(cell.data, sst2=options.sst2, limit=options.limit, file=options.vectors)}
         started = time.perf_counter()
         settings = {**cell.settings, **overrides}
         found = run_cell(
@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--stage", nargs="+", choices=list(METHODS_OF), help="what to run; without it, report only")
     parser.add_argument("--data", nargs="+", default=["rotten_tomatoes"], choices=list(DATA))
     parser.add_argument("--sst2", type=Path, help="folder with SST-2's train.tsv and validation.tsv")
+    parser.add_argument("--vectors", type=Path, help="word vectors of the methods that take a file")
     parser.add_argument("--only", nargs="+", choices=NAMES, help="these methods alone")
     parser.add_argument("--weights", nargs="+", help="of these methods, the settings with these labels alone")
     parser.add_argument("--seeds", nargs="+", type=int, help="by default those of the stage")

@@ -20,7 +20,7 @@ from safr_lens.word_vectors.vectors import WordVectors
 from study_parts.bounded import bounded_faithfulness
 from study_parts.concepts import concepts
 from study_parts.embedding import embedding_figures
-from study_parts.grid import STARTED_FROM
+from study_parts.grid import FILE, STARTED_FROM
 from study_parts.redundancy import redundancy_figures
 from study_parts.sources import Source
 
@@ -32,9 +32,11 @@ def prepared(
     source: Source, settings: Mapping[str, Any], seed: int
 ) -> tuple[HookedClassifier, Settings, WordVectors | None]:
     """Return an untrained classifier, the settings of its training, and the word vectors that they use, if any."""
-    chosen = make_settings({**STARTED_FROM, "data": source.data.source, **source.settings, **settings, "seed": seed})
+    name = settings.get("word_vectors_from")
+    known = {**settings, "word_vectors_from": None} if name == FILE else settings
+    chosen = make_settings({**STARTED_FROM, "data": source.data.source, **source.settings, **known, "seed": seed})
     model = HookedClassifier.from_config(chosen.model, tokenizer=source.tokenizer, labels=source.data.labels, seed=seed)
-    given = source.own if chosen.data.word_vectors_from is None else source.reviews
+    given = source.own if name is None else source.vectors[name]
     return model, chosen, given if uses_words(chosen.train, chosen.penalty) else None
 
 

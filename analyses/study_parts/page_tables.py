@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pandas as pd
 
 from safr_lens.atomic import write_text
 from study_parts import grid
+from study_parts.few_targets import FewTargets
 from study_parts.grid import BASELINE, DATA
 from study_parts.spread import accuracy_lost, mean_of, spread
 
@@ -75,8 +77,10 @@ SHORT = {
     "unregularised, 256 neurons": "no penalty, 256 neurons",
     "SAFR, late, 256 neurons": "from epoch 2 on",
 }
-DATA_NAMES = {"rotten_tomatoes": "`rotten_tomatoes`", "sst2": "SST-2", "imdb": "imdb"}
+DATA_NAMES = {"rotten_tomatoes": "`rotten_tomatoes`", "sst2": "SST-2", "imdb": "imdb", "imdb_6000": "imdb"}
 SENTENCES = ("rotten_tomatoes", "sst2")
+CRISP = {STRONG: "`strong`", "SAFR + TopK": "SAFR + TopK"}
+BASELINES = (BASELINE, "unregularised, 256 neurons", "L1", "SoLU", "MonoLoss", "release", "TopK")
 
 
 @dataclass(frozen=True)
@@ -178,32 +182,36 @@ FEW = {
     "MS, by effect": "monosemanticity_by_effect",
     "k = 1 words, F1": "probe f1, words",
     "comprehensiveness": "comprehensiveness",
+    "NAOPC": "naopc_of_beginnings",
     "silent, %": "silent_tokens",
     "alive, %": "alive_neurons",
 }
 
 
 def few_table(wide: pd.DataFrame) -> Iterator[str]:
-    """Yield the search for few neurons of a token: one row a setting, in the order of the grid."""
+    """Yield the search for few neurons of a token: one row a setting, in the order of the grid, by data set."""
     seen = wide[wide["stage"] == "few"]
-    yield "| | setting | seeds | " + " | ".join(FEW) + " |"
-    yield "|---" * (len(FEW) + 3) + "|"
-    for method in grid.FEW:
+    yield "| data | | setting | seeds | " + " | ".join(FEW) + " |"
+    yield "|---" * (len(FEW) + 4) + "|"
+    for data, method in itertools.product(SENTENCES, grid.FEW):
         for label in method.weights:
-            rows = seen[(seen["method"] == method.name) & (seen["weight"] == label)]
+            rows = seen[(seen["data"] == data) & (seen["method"] == method.name) & (seen["weight"] == label)]
             if len(rows):
                 cells = [spread(rows[name], name) for name in FEW.values()]
                 name = SHORT.get(method.name, method.name)
-                yield f"| {name} | {label} | {_seeds(rows['seed'])} | " + " | ".join(cells) + " |"
+                yield f"| {DATA_NAMES[data]} | {name} | {label} | {_seeds(rows['seed'])} | " + " | ".join(cells) + " |"
 
 
 TABLES = {
     "few": few_table,
+    "few targets": FewTargets(
+        {name: DATA_NAMES[name] for name in (*SENTENCES, "imdb_6000")}, CRISP, BASELINES, "unregularised, 256 neurons"
+    ),
     "presets": PageTable("final", SENTENCES, PRESETS, SHORT, NOT_IN_README),
     **{f"final {data}": PageTable("final", (data,), COMPARED, SHORT) for data in DATA},
     "final alone": PageTable("final", SENTENCES, ALONE, SHOWN),
     "averaging": averaging_table,
-    **{f"last step {data}": PageTable("last_step", (data,), EARLIER, SHORT) for data in DATA},
+    **{f"last step {data}": PageTable("last_step", (data,), EARLIER, SHORT) for data in (*SENTENCES, "imdb")},
     "last step alone": PageTable("last_step", SENTENCES, ALONE, SHOWN),
 }
 

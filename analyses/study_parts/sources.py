@@ -13,10 +13,14 @@ from safr_lens.data.rows import Texts
 from safr_lens.data.tokenizer import TextTokenizer
 from safr_lens.errors import DataError
 from safr_lens.models.encoder_words import encoder_word_vectors
-from safr_lens.word_vectors import training_vectors, word_vectors
+from safr_lens.word_vectors import read_word_vectors, training_vectors, word_vectors
 from safr_lens.word_vectors.vectors import WordVectors
+from study_parts.grid import FILE
 
-IMDB_ROWS = {"train": 2000, "validation": 400, "test": 800}
+IMDB_ROWS = {
+    "imdb": {"train": 2000, "validation": 400, "test": 800},
+    "imdb_6000": {"train": 6000, "validation": 400, "test": 800},
+}
 IMDB_LENGTH = 128
 
 
@@ -28,7 +32,7 @@ class Source:
         data: its splits.
         tokenizer: made from its training split, or an encoder's.
         own: word vectors of the training split, or the encoder's token embeddings.
-        reviews: word vectors of all packaged imdb training reviews.
+        vectors: of all packaged imdb training reviews, and of a file, by name.
         judge: word vectors that the monosemanticity score is measured with, from texts that neither a training nor the
             other vectors saw.
         settings: of the model and training that this data needs.
@@ -38,31 +42,37 @@ class Source:
     data: TextData
     tokenizer: TextTokenizer
     own: WordVectors
-    reviews: WordVectors
+    vectors: dict[str, WordVectors]
     judge: WordVectors
     settings: dict[str, int]
     note: str
 
 
 def load_source(
-    name: str, *, sst2: Path | None = None, limit: int | None = None, encoder: Path | None = None
+    name: str,
+    *,
+    sst2: Path | None = None,
+    limit: int | None = None,
+    encoder: Path | None = None,
+    file: Path | None = None,
 ) -> Source:
-    """Load ``rotten_tomatoes``, ``sst2`` (from a folder with train.tsv and validation.tsv) or ``imdb``.
+    """Load ``rotten_tomatoes``, ``sst2`` (from a folder with train.tsv and validation.tsv), ``imdb`` or ``imdb_6000``.
 
     Args:
         name: of the data.
         sst2: folder of SST-2; its validation split is the test split here, as its test labels are not public.
         limit: at most so many texts of each split, for a quick look.
         encoder: folder of a pretrained encoder, whose word pieces take the place of words.
+        file: word vectors from elsewhere.
     """
     data = study_data(name, sst2)
     reviews, settings, note = _imdb(), {}, "all rows"
     judged_by, reviewed = (reviews["validation"], reviews["test"]), (reviews["train"],)
-    if name == "imdb":
-        chosen = {split: spaced(data[split], IMDB_ROWS[split]) for split in SPLITS}
-        judged_by = tuple(others(data[split], IMDB_ROWS[split]) for split in ("validation", "test"))
+    if rows := IMDB_ROWS.get(name):
+        chosen = {split: spaced(data[split], rows[split]) for split in SPLITS}
+        judged_by = tuple(others(data[split], rows[split]) for split in ("validation", "test"))
         data = dataclasses.replace(data, splits=chosen)
-        settings, note = {"n_ctx": IMDB_LENGTH}, f"{IMDB_ROWS} evenly spaced rows, cut to {IMDB_LENGTH} tokens"
+        settings, note = {"n_ctx": IMDB_LENGTH}, f"{rows} evenly spaced rows, cut to {IMDB_LENGTH} tokens"
     if limit is not None:
         data = dataclasses.replace(data, splits={split: spaced(data[split], limit) for split in SPLITS})
         judged_by, reviewed = (tuple(spaced(part, limit) for part in parts) for parts in (judged_by, reviewed))
@@ -73,11 +83,14 @@ def load_source(
         model = HookedClassifier.from_pretrained_backbone(encoder, labels=data.labels)
         tokenizer, own = model.tokenizer, encoder_word_vectors(model)
     reviews, judge = (word_vectors(Texts(*parts), tokenizer) for parts in (reviewed, judged_by))
-    return Source(data, tokenizer, own, reviews, judge, settings, note)
+    vectors = {"imdb": reviews} | ({FILE: read_word_vectors(file, tokenizer)} if file else {})
+    return Source(data, tokenizer, own, vectors, judge, settings, note)
 
 
 def study_data(name: str, sst2: Path | None = None) -> TextData:
     """Load data by its name; ``sst2`` from a folder, with its validation split as the test split."""
+    if name in IMDB_ROWS:
+        return load_data("imdb")
     if name != "sst2":
         return load_data(name)
     if sst2 is None:

@@ -61,11 +61,15 @@ def points_lost(rows: pd.DataFrame, base: pd.DataFrame) -> pd.Series:
 
 def accuracy_lost(rows: pd.DataFrame, base: pd.DataFrame) -> str:
     """Return the mean of :func:`points_lost`, with its 95 % interval over seeds."""
-    lost = points_lost(rows, base)
-    if lost.empty:
+    return with_interval(points_lost(rows, base), digits=1)
+
+
+def with_interval(differences: pd.Series, *, digits: int) -> str:
+    """Return the mean of signed differences, one a seed, with its 95 % interval over seeds."""
+    if differences.empty:
         return "–"
-    shown = f"{lost.mean():+.1f}"
-    if len(lost) > 1 and lost.std() > 0:
-        low, high = stats.t.interval(0.95, len(lost) - 1, lost.mean(), stats.sem(lost))
-        shown += f" ({low:+.1f} to {high:+.1f})"
+    mean, shown = differences.mean(), f"{differences.mean():+.{digits}f}"
+    if len(differences) > 1 and differences.std() > 0:
+        low, high = stats.t.interval(0.95, len(differences) - 1, mean, stats.sem(differences))
+        shown += f" ({low:+.{digits}f} to {high:+.{digits}f})"
     return shown

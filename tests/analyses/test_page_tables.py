@@ -113,8 +113,8 @@ def test_the_search_has_one_row_a_setting_in_the_order_of_the_grid():
     rows = [{**row(method, 10, "few", **known), "weight": "32"} for method in ("strong, k, evidence", "TopK")]
     rows.append({**row("TopK", 11, "few", **known | {"accuracy": 0.7}), "weight": "32"})
     _, _, *lines = few_table(pd.DataFrame(rows))
-    assert [line.split(" | ")[:3] for line in lines] == [
-        ["| TopK", "32", "10 to 11"],
-        ["| strong, k, evidence", "32", "10"],
+    assert [line.split(" | ")[:4] for line in lines] == [
+        ["| SST-2", "TopK", "32", "10 to 11"],
+        ["| SST-2", "strong, k, evidence", "32", "10"],
     ]
-    assert lines[0].split(" | ")[3] == "60.0 ± 14.1"
+    assert lines[0].split(" | ")[4] == "60.0 ± 14.1"
