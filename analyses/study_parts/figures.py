@@ -44,9 +44,9 @@ PLACES = {name: place for place, name in enumerate(DRAWN)}
 
 
 def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
-    """Draw one figure a data set with a panel a measure, and return the files."""
+    """Draw one figure a data set with a panel a measure, and return the files; none of data without a drawn method."""
     written = []
-    for data, part in wide[wide["stage"] == stage].groupby("data"):
+    for data, part in wide[(wide["stage"] == stage) & wide["method"].isin(DRAWN)].groupby("data"):
         n_seeds = part["seed"].nunique()
         if stage != "choose" and n_seeds < 2:
             continue  # axes drawn around single runs make anything look like a difference

@@ -9,6 +9,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "analyses"))
 
+from study_parts.figures import pareto
 from study_parts.frontier import FEWEST, MEASURES, frontier
 
 
@@ -34,4 +35,10 @@ def test_a_figure_a_data_set_that_was_measured(tmp_path):
 
 def test_cells_from_before_the_measure_give_no_figure(tmp_path):
     assert frontier(pd.DataFrame([row("8", 3.0)]).drop(columns=FEWEST), tmp_path, stage="few") == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_of_which_no_method_is_drawn_has_no_figure(tmp_path):
+    rows = [{"stage": "final", "data": "sst2", "method": "SAFR + TopK", "seed": seed} for seed in (2, 3)]
+    assert pareto(pd.DataFrame(rows), tmp_path, stage="final") == []
     assert list(tmp_path.iterdir()) == []

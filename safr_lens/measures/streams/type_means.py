@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from safr_lens.measures.formulas.in_blocks import AT_ONCE
 from safr_lens.measures.nulls import N_TYPE_PERMUTATIONS, permutation_seed, shuffles, spread
 from safr_lens.measures.streams.dataclass_metric import DataclassMetric
+from safr_lens.measures.streams.slots import SlotsOfPlaces
 
 MIN_COUNT = 5
 MAX_TYPES = 4000
 N_BLOCKS = 32
 PIECE = 4096
-MAX_BUCKETS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -285,39 +285,3 @@ def type_means(
     if metric is None or row != len(tokens):
         raise ValueError(f"type_means got {len(tokens)} tokens but {row} rows of neurons.")
     return metric.result().means()
-
-
-class SlotsOfPlaces(nn.Module):
-    """Looks up slots by place, many times faster than one search a place and in memory that does not grow.
-
-    Places of the same slot are a stretch of the sorted list. Most buckets of neighbouring places lie within one stretch
-    and are answered from a table; the others are searched for.
-
-    Args:
-        type_counts: how often each token id occurs in the corpus.
-        slots: the slot of each token id.
-
-    >>> lookup = SlotsOfPlaces(torch.tensor([2, 0, 3]), torch.tensor([7, 8, 9]))
-    >>> lookup(torch.arange(5)).tolist()
-    [7, 7, 9, 9, 9]
-    """
-
-    def __init__(self, type_counts: Int[Tensor, " d_vocab"], slots: Int[Tensor, " d_vocab"]) -> None:
-        super().__init__()
-        ends_stretch = torch.cat([slots[1:] != slots[:-1], torch.ones(1, dtype=torch.bool)])
-        ends, slots = type_counts.cumsum(0)[ends_stretch], slots[ends_stretch]
-        n_tokens = int(ends[-1])
-        self.shift = max(0, (n_tokens // MAX_BUCKETS).bit_length())
-        first = torch.arange(0, n_tokens, 1 << self.shift)
-        last = (first + (1 << self.shift) - 1).clamp_max(max(n_tokens - 1, 0))
-        first, last = (torch.searchsorted(ends, places, right=True) for places in (first, last))
-        self.register_buffer("ends", ends, persistent=False)
-        self.register_buffer("slots", slots, persistent=False)
-        self.register_buffer("by_bucket", slots[first].where(first == last, -1), persistent=False)
-
-    def forward(self, places: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-        """Return the slot of the type at each place."""
-        by_place = self.by_bucket[places >> self.shift]
-        unsure = by_place < 0
-        by_place[unsure] = self.slots[torch.searchsorted(self.ends, places[unsure], right=True)]
-        return by_place
