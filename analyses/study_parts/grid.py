@@ -147,6 +147,7 @@ FEW = (
     Method(
         "fading, d_mlp 256", {**DENSE, **SMALL}, {f"{2 * one}/{one}": _fading_pair(2 * one, one) for one in (3, 5, 10)}
     ),
+    Method("fading, d_mlp 192", {**DENSE, "d_mlp": 192}, {"10/5": _fading_pair(10, 5), "14/7": _fading_pair(14, 7)}),
     Method("evidence, d_mlp 256", {**DENSE, **SMALL, **EVIDENCE, **_pair(6, 3)}, {"-": {}}),
     Method("word_threshold, d_mlp 256", {**DENSE, **SMALL, **_pair(6, 3)}, _weights("word_threshold", 0.3, 0.7)),
     Method("k from dense, d_mlp 256", {**DENSE, **TOP, **SMALL, **_pair(6, 3), "k": 32}, _weights("k_epochs", 2)),
@@ -161,6 +162,8 @@ CRISP = (
     Method("unregularised, 256 neurons", {**UNREGULARISED, **SMALL}, {"-": {}}),
     Method("SAFR, strong, 256 neurons", {**DENSE, **SMALL}, {"6/3": _pair(6, 3)}),
     Method("SAFR, late, 256 neurons", {**DENSE, **SMALL}, {"20/10": _late_pair(20, 10)}),
+    Method("SAFR, fading, 256 neurons", {**DENSE, **SMALL}, {"10/5": _fading_pair(10, 5)}),
+    Method("SAFR, light, 256 neurons", {**DENSE, **SMALL}, {"2/1": _pair(2, 1)}),
     Method("SAFR + TopK", {**DENSE, **TOP, **EVIDENCE}, {"32": {"k": 32, **_pair(6, 3)}}),
 )
 # drawn in the figures; the others stand in tables alone

@@ -30,7 +30,12 @@ def demo(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of both classifiers.")] = 0,
-    epochs: Annotated[int, typer.Option(help="Maximum number of epochs for each; training stops early.")] = 12,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Maximum number of epochs for each (default 3, with --backbone 12); training stops early."
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=50, help="Maximum number of texts per split, for a quick look.")
     ] = None,

@@ -85,7 +85,7 @@ class Model(OptionGroup):
     k: Annotated[int | None, typer.Option("--k", help="Neurons that a token keeps, with topk and batch_topk.")] = None
     d_mlp: Annotated[
         int | None,
-        typer.Option("--d-mlp", help="Neurons of an MLP (default 1,024, with --preset strong or faithful 256)."),
+        typer.Option("--d-mlp", help="Neurons of an MLP (default 1,024, with --preset light, strong or faithful 256)."),
     ] = None
     embedding_start: Annotated[
         str | None, typer.Option(help="Initialisation of the embedding: random (default) or words (word vectors).")

@@ -24,6 +24,7 @@ from safr_lens.word_vectors.vectors import WordVectors
 
 REPORT = "report.html"
 PATIENCE = 1  # as in the study; more patience kept the same epochs and took two more
+EPOCHS, ENCODER_EPOCHS = 3, 12  # a fourth epoch of the small classifier changes little
 FAITHFULNESS = {"faithfulness_texts": 40, "naopc_texts": 0}  # keeps the demo short; safr-lens report takes more
 
 
@@ -62,7 +63,7 @@ def run_demo(
     word_vectors: str | None,
     word_vectors_from: str | None,
     seed: int,
-    epochs: int,
+    epochs: int | None,
     limit: int | None,
     overwrite: bool,
     progress: bool,
@@ -82,6 +83,8 @@ def run_demo(
             f"{out / REPORT} exists already. Open it, name another folder with --out, or --overwrite."
         )
     loaded = _limited(load_data(data, **reading), limit)
+    if epochs is None:
+        epochs = ENCODER_EPOCHS if backbone else EPOCHS
     methods = _methods(
         {"data": data, "seed": seed, "epochs": epochs, "patience": PATIENCE, **reading},
         {"word_vectors": word_vectors, "word_vectors_from": word_vectors_from},

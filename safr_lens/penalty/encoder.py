@@ -17,8 +17,8 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, head_epochs: int 
 
     Words are related by the encoder's token embeddings, whatever the preset, with the threshold that fits them. Without
     VMASK there is no information term, and no half of the texts that teaches it alone. Where a head is trained alone
-    at first, for ``head_epochs``, importance and interaction weigh 0.3 times as much afterwards, and a delay of theirs
-    is left out. ``changes`` are settings of one's own.
+    at first, for ``head_epochs``, importance and interaction weigh 0.3 times as much afterwards, and a schedule of
+    theirs is left out: its largest weight counts. ``changes`` are settings of one's own.
 
     >>> encoder_penalty(vmask=True).weights(epoch=0.0)
     {'information': 1.0, 'importance': 20.0, 'interaction': 10.0}
@@ -34,6 +34,7 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, head_epochs: int 
     elif PRESETS[preset or PRESET].without_vmask:
         del base["information_weight"], base["gates"]
     for name in ("importance_weight", "interaction_weight") if head_epochs else ():
-        weight = as_schedule(name, base[name]).end
+        schedule = as_schedule(name, base[name])
+        weight = max(schedule.start, schedule.end)
         base[name] = Schedule(start=weight, end=TUNED * weight, epochs=0.0, delay=head_epochs)
     return SafrPenalty(**base).changed(**changes)

@@ -51,8 +51,15 @@ PRESETS = {
             "interaction_weight": 0.1,
         }
     ),
-    "light": Preset({"importance_weight": 2.0, "interaction_weight": 1.0}),
-    "strong": Preset({"importance_weight": 6.0, "interaction_weight": 3.0}, small=FEW_NEURONS),
+    "light": Preset({"importance_weight": 2.0, "interaction_weight": 1.0}, small=FEW_NEURONS),
+    # the neurons keep what they have become once the SAFR terms fade, and VMASK learns on without them
+    "strong": Preset(
+        {
+            "importance_weight": {"start": 10.0, "end": 0.0, "delay": 1.0, "epochs": 1.0},
+            "interaction_weight": {"start": 5.0, "end": 0.0, "delay": 1.0, "epochs": 1.0},
+        },
+        small=FEW_NEURONS,
+    ),
     # VMASK learns what the classes need before the SAFR terms start
     "faithful": Preset(
         {

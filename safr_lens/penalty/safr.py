@@ -101,10 +101,11 @@ class SafrPenalty:
     def preset(cls, name: str, **changes: Any) -> SafrPenalty:
         """Return the penalty of a preset, with changes of your own.
 
-        ``"light"`` is the default, ``"strong"`` three times its weights, and ``"faithful"`` ten times, from the second
-        epoch on, which leaves VMASK's importance more faithful. They are meant for
-        ``TrainConfig(embedding_start="words")`` and ``word_vectors`` of many texts, the last two for
-        ``ModelConfig(d_mlp=256)`` too; as a setting or option of ``safr-lens train``, ``preset`` sees to all of these.
+        ``"light"`` is the default; ``"strong"`` has five times its weights in the first epoch, which fall to 0 in the
+        second; ``"faithful"`` has none in the first, and in the second they rise to ten times, which leaves VMASK's
+        importance more faithful. They are meant for ``TrainConfig(embedding_start="words")``, ``word_vectors`` of many
+        texts and ``ModelConfig(d_mlp=256)``; as a setting or option of ``safr-lens train``, ``preset`` sees to all of
+        these.
         ``"pretrained"`` is for classifiers on a pretrained encoder, ``"sparse"`` for those whose neuron head keeps few
         neurons of a token (``act_fn="topk"``).
         ``"attention"``: pairs that attend to each other within a text, as the paper has it, on neurons. ``"release"``:

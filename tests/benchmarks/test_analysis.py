@@ -8,11 +8,13 @@ from benchmarks.analysis import TASKS, reviews, save_untrained
 from safr_lens import HookedClassifier
 
 
-def test_stream_and_loop_are_compared(benchmark, corpus):
-    words = ("--tasks", "stream", "run_with_cache", "--texts", 30, "--repeats", 1, "--sizes")
+def test_stream_and_loop_are_compared_to_each_other_and_to_their_products(benchmark, corpus):
+    words = ("--tasks", "stream", "run_with_cache", "products", "--texts", 30, "--repeats", 1, "--sizes")
     (times,) = benchmark("analysis", "--data", corpus, *words)
-    assert [row["task"] for row in times["rows"]] == ["stream", "run_with_cache"]
+    assert [row["task"] for row in times["rows"]] == ["stream", "run_with_cache", "products"]
     assert all(row["texts"] == 30 and row["tokens"] > 30 and row["wall_ms"] > 0 for row in times["rows"])
+    compared = {"run_with_cache / stream", "run_with_cache / products", "stream / products"}
+    assert times["ratios"].keys() == compared
     assert set(times["ratios"]["run_with_cache / stream"]) == {"wall", "cpu"}
 
 

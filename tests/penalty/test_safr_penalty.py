@@ -277,11 +277,12 @@ def test_equal_settings_are_equal_penalties():
 # ---- presets
 
 
-def test_the_default_is_the_light_preset_and_strong_is_three_times_it():
+def test_the_default_is_the_light_preset_and_strong_begins_with_five_times_it_and_fades():
     light, strong = SafrPenalty.preset("light"), SafrPenalty.preset("strong")
     assert SafrPenalty() == light
     for name in ("importance", "interaction"):
-        assert strong.weights(0.0)[name] == 3 * light.weights(0.0)[name]
+        parts = [strong.weights(epoch)[name] / light.weights(epoch)[name] for epoch in (0.0, 1.0, 1.5, 2.0, 9.0)]
+        assert parts == [5.0, 5.0, 2.5, 0.0, 0.0]
     assert strong.changed(importance_weight=2.0, interaction_weight=1.0) == light
 
 
