@@ -9,7 +9,7 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import points, print_differences, print_json, print_table, say, say_data
+from safr_lens.cli.output import points, print_differences, print_json, print_table, say, say_data, say_verdicts
 from safr_lens.progress import stages
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def compare(
     baseline = next(iter(groups))
     for name, rows in differences.items():
         print_differences(name, baseline, rows)
+    say_verdicts()
     _explain(next(iter(differences.values())))
     for run, analysis in analyses.items():
         say(*(f"Warning: {run}: {warning}" for warning in analysis.warnings))

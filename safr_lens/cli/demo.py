@@ -10,7 +10,7 @@ import typer
 from safr_lens.cli import options
 from safr_lens.cli.guard import guarded
 from safr_lens.cli.option_groups import grouped
-from safr_lens.cli.output import print_differences, print_json, say, say_data
+from safr_lens.cli.output import print_differences, print_json, say, say_data, say_verdicts
 from safr_lens.progress import stages
 
 
@@ -32,9 +32,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Random seed of both classifiers.")] = 0,
     epochs: Annotated[
         int | None,
-        typer.Option(
-            help="Maximum number of epochs for each (default 3, with --backbone 12); training stops early."
-        ),
+        typer.Option(help="Maximum number of epochs for each (default 3, with --backbone 12); training stops early."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=50, help="Maximum number of texts per split, for a quick look.")
@@ -71,6 +69,7 @@ def demo(
         return
     [(name, differences)] = result.differences.items()
     print_differences(name, next(iter(result.runs)), differences)
+    say_verdicts()
     say("Intervals are over sentences, paired: one seed each, so another training may differ by more.")
     say_data(result.label_mapping, warnings=result.warnings)
     say(f"Open {result.report} to see it sentence by sentence.")

@@ -101,7 +101,7 @@ def say_data(
 
 def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> None:
     """Print one row a measure: both values, the difference with its interval below it, and the verdict."""
-    from safr_lens.measures.registry import ARROWS, MEASURES
+    from safr_lens.measures.registry import MEASURES
 
     table = []
     for row in rows:
@@ -118,6 +118,12 @@ def print_differences(name: str, baseline: str, rows: Sequence[Difference]) -> N
         )
     columns = ["measure", _heading(baseline), _heading(name), "difference\n95 % interval", "verdict"]
     print_table(f"{name} against {baseline}", columns, table)
+
+
+def say_verdicts() -> None:
+    """Print what arrows and verdicts mean, below the last table of differences."""
+    from safr_lens.measures.registry import ARROWS
+
     say(ARROWS, "Within noise: the interval holds 0. Unknown: there is no interval.")
 
 

@@ -117,6 +117,8 @@ class SafrPenalty:
         >>> SafrPenalty.preset("release", importance_weight=0.1).site
         'embedding'
         """
+        if name == "none":
+            raise ConfigError('There is no preset "none"; site="none" (--site none) is without SAFR.')
         check_choice("preset", name, tuple(PRESETS))
         return _changed(PRESETS[name].penalty, changes)
 

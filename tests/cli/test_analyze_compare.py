@@ -12,7 +12,7 @@ import torch
 
 from safr_lens.analysis import Difference
 from safr_lens.cli.analyze import FOLDED, folded
-from safr_lens.cli.output import print_differences, print_table
+from safr_lens.cli.output import print_differences, print_table, say_verdicts
 from safr_lens.measures.cells import AT_INIT, measure_rows
 from safr_lens.measures.estimate import Estimate
 from safr_lens.measures.measurement import Measurement
@@ -156,6 +156,7 @@ def test_mistakes_of_compare(call, run, plain, corpus):
 def test_the_direction_of_each_measure_is_shown(capsys):
     names = ("capacity", "active_per_token", "effective_rank")
     print_differences("a", "b", [Difference(one, 1.0, 2.0, -1.0, -2.0, -0.5, "sentences", False) for one in names])
+    say_verdicts()
     shown = capsys.readouterr().out
     assert re.search(r"capacity ↑ .*worse", shown) and re.search(r"↓ .*better", shown)
     assert re.search(r"effective rank  .*different", shown)

@@ -35,6 +35,11 @@ def test_own_settings_do_not_change_the_preset():
     assert SafrPenalty.preset("light").site == "neurons"
 
 
+def test_no_penalty_is_a_site_and_no_preset():
+    with pytest.raises(ConfigError, match=r'site="none" \(--site none\)'):
+        SafrPenalty.preset("none")
+
+
 def test_unknown_names_are_errors_with_a_near_match():
     with pytest.raises(ConfigError, match="Did you mean 'strong'"):
         SafrPenalty.preset("stron")

@@ -49,6 +49,11 @@ def load_encoder(
     """
     folder = _encoder_folder(source)
     config = _read_config(folder)
+    if str(config.get("format")).startswith("safr_lens"):
+        raise CheckpointError(
+            f"{folder} is a classifier of safr_lens; expected the encoder that one is made on. Load it with "
+            "HookedClassifier.from_pretrained, or name the folder that --backbone named when it was trained."
+        )
     family = family_of(config.get("model_type"), where=str(folder / CONFIG))
     if layers is not None:
         config = _lowest(config, family, layers)
@@ -139,7 +144,8 @@ def _encoder_folder(source: str | PathLike[str]) -> Path:
         return path
     if path.exists():
         raise CheckpointError(f"{path} is a file; expected the folder of a pretrained encoder, with {CONFIG}.")
-    if not isinstance(source, str) or str(source).startswith((".", "/", "~")) or str(source).count("/") > 1:
+    local = str(source).startswith((".", "/", "~")) or str(source).count("/") > 1
+    if local or not isinstance(source, str) or (path.parent != Path() and path.parent.is_dir()):
         raise CheckpointError(f"{path}: no such folder.{near_paths(path, folders=True)}")
     return downloaded(source, FILES)
 

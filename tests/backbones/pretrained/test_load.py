@@ -15,6 +15,7 @@ from safr_lens.backbones.pretrained import load_encoder, make_encoder
 from safr_lens.data.batching import pad
 from safr_lens.errors import CheckpointError, ConfigError
 from tests.backbones.pretrained.encoders import MINILM, SMALL, rewrite, write_small_bert, write_small_decoder
+from tests.training.corpus import tiny_classifier
 
 
 @pytest.fixture
@@ -146,6 +147,20 @@ def test_the_hub_is_asked_for_an_id_alone(folder, monkeypatch):
     assert load_encoder("someone/small-bert")[0].n_layers == 2
     assert load_encoder("small-bert")[0].n_layers == 2
     assert asked == ["someone/small-bert", "small-bert"]
+
+
+def test_a_missing_folder_beside_others_is_no_hub_id(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent.parent)
+    place = f"{folder.parent.name}/{folder.name}"
+    assert load_encoder(place)[0].n_layers == 2
+    with pytest.raises(CheckpointError, match=f"{place}x: no such folder.*Did you mean '{folder.name}'"):
+        load_encoder(f"{place}x")
+
+
+def test_a_run_is_no_encoder(tmp_path):
+    tiny_classifier().save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="is a classifier of safr_lens; expected the encoder"):
+        load_encoder(tmp_path)
 
 
 def test_a_hub_that_does_not_answer_is_an_error(monkeypatch):
