@@ -101,30 +101,30 @@ TARGETS: dict[str, Callable[[Beside], str]] = {
 
 @dataclass(frozen=True)
 class FewTargets:
-    """One column a data set and method, one row a target.
+    """One column a method, one row a target.
 
     Attributes:
-        data: data sets.
+        data: the data set.
         methods: that are judged, by the name in the heading.
         baselines: that they are compared to, those that were run.
         plain: no penalty with as many neurons, one of the baselines.
     """
 
-    data: Mapping[str, str]
+    data: str
     methods: Mapping[str, str]
     baselines: tuple[str, ...]
     plain: str
 
     def __call__(self, wide: pd.DataFrame) -> Iterator[str]:
         """Yield its lines."""
-        final = wide[wide["stage"] == "final"]
-        columns = {}
-        for data, data_name in self.data.items():
-            parts = {name: rows for name, rows in final[final["data"] == data].groupby("method")}
-            others = {name: parts[name] for name in self.baselines if name in parts}
-            for method, name in self.methods.items():
-                if method in parts and self.plain in others:
-                    columns[f"{data_name}: {name}"] = Beside(parts[method], others, self.plain, data)
+        final = wide[(wide["stage"] == "final") & (wide["data"] == self.data)]
+        parts = {name: rows for name, rows in final.groupby("method")}
+        others = {name: parts[name] for name in self.baselines if name in parts}
+        columns = {
+            name: Beside(parts[method], others, self.plain, self.data)
+            for method, name in self.methods.items()
+            if method in parts and self.plain in others
+        }
         yield "| target | " + " | ".join(columns) + " |"
         yield "|---" * (len(columns) + 1) + "|"
         yield "| seeds | " + " | ".join(str(len(one.rows)) for one in columns.values()) + " |"

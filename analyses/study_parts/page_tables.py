@@ -61,26 +61,31 @@ NOT_IN_README = (
     "class selectivity above null",
     "sufficiency against random (lower is better)",
 )
-STRONG = "SAFR, strong, 256 neurons"
-PRESETS = (BASELINE, "L1", "TopK", "SAFR, light", STRONG)
-COMPARED = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "TopK", "SAFR, light", "SAFR, strong")
-COMPARED = (*COMPARED, "unregularised, 256 neurons", STRONG, "SAFR, late, 256 neurons")
+PLAIN = "unregularised, 256 neurons"
+LIGHT, STRONG, FAITHFUL = "SAFR, light, 256 neurons", "SAFR, fading, 256 neurons", "SAFR, late, 256 neurons"
+PRESETS = (BASELINE, "L1", "TopK", LIGHT, STRONG)
+COMPARED = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "TopK", "SAFR + TopK", PLAIN, LIGHT, STRONG, FAITHFUL)
+# what the presets were before the number of neurons and the fading
+FORMER = (BASELINE, "SAFR, light", "SAFR, strong", PLAIN, "SAFR, strong, 256 neurons")
 EARLIER = (BASELINE, "L1", "MonoLoss", "SAFR, sparse, light", "SAFR, light", "SAFR, strong")
 BEFORE_AND_AFTER = (BASELINE, "L1", "SAFR, light", "SAFR, strong")
 ALONE = tuple(method.name for method in grid.ALONE)
 SHOWN = dict(zip(ALONE, ("no penalty", "`SafrPenalty()`", "the same, strong"), strict=True))
 SHORT = {
     BASELINE: "no penalty",
-    "SAFR, light": "`light`",
-    "SAFR, strong": "`strong`, 1,024 neurons",
+    "SAFR, light": "2/1, 1,024 neurons",
+    "SAFR, strong": "6/3, 1,024 neurons",
+    "SAFR, strong, 256 neurons": "6/3, 256 neurons",
+    PLAIN: "no penalty, 256 neurons",
+    LIGHT: "`light`",
     STRONG: "`strong`",
-    "unregularised, 256 neurons": "no penalty, 256 neurons",
-    "SAFR, late, 256 neurons": "from epoch 2 on",
+    FAITHFUL: "`faithful`",
 }
 DATA_NAMES = {"rotten_tomatoes": "`rotten_tomatoes`", "sst2": "SST-2", "imdb": "imdb", "imdb_6000": "imdb"}
 SENTENCES = ("rotten_tomatoes", "sst2")
-CRISP = {STRONG: "`strong`", "SAFR + TopK": "SAFR + TopK"}
-BASELINES = (BASELINE, "unregularised, 256 neurons", "L1", "SoLU", "MonoLoss", "release", "TopK")
+CRISP = {LIGHT: "`light`", STRONG: "`strong`", FAITHFUL: "`faithful`", "SAFR + TopK": "SAFR + TopK"}
+BASELINES = (BASELINE, PLAIN, "L1", "SoLU", "MonoLoss", "release", "TopK")
+CRISP_DATA = (*SENTENCES, "imdb_6000")
 
 
 @dataclass(frozen=True)
@@ -204,11 +209,11 @@ def few_table(wide: pd.DataFrame) -> Iterator[str]:
 
 TABLES = {
     "few": few_table,
-    "few targets": FewTargets(
-        {name: DATA_NAMES[name] for name in (*SENTENCES, "imdb_6000")}, CRISP, BASELINES, "unregularised, 256 neurons"
-    ),
+    **{f"few targets {data}": FewTargets(data, CRISP, BASELINES, PLAIN) for data in CRISP_DATA},
     "presets": PageTable("final", SENTENCES, PRESETS, SHORT, NOT_IN_README),
-    **{f"final {data}": PageTable("final", (data,), COMPARED, SHORT) for data in DATA},
+    **{f"final {data}": PageTable("final", (data,), COMPARED, SHORT) for data in CRISP_DATA},
+    "former": PageTable("final", SENTENCES, FORMER, SHORT, NOT_IN_README),
+    "former imdb": PageTable("final", ("imdb",), (BASELINE, "L1", "SAFR, light", "SAFR, strong"), SHORT),
     "final alone": PageTable("final", SENTENCES, ALONE, SHOWN),
     "averaging": averaging_table,
     **{f"last step {data}": PageTable("last_step", (data,), EARLIER, SHORT) for data in (*SENTENCES, "imdb")},

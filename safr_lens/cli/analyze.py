@@ -98,17 +98,14 @@ def analyze(
 
 def _show(run: str, chosen: MeasuredData, analysis: Analysis) -> None:
     from safr_lens.measures.cells import AT_INIT, measure_rows
-    from safr_lens.measures.registry import ARROWS, MEASURES
+    from safr_lens.measures.registry import ARROWS
 
     facts, rows = analysis.facts, folded(measure_rows(analysis.measurements, analysis.at_init))
     print_table(
         f"{run} on {facts['n_texts']:,} texts of {chosen.name}, {facts['n_tokens']:,} tokens "
         f"({points(facts['unknown_tokens'])} % unknown), layer {facts['layer']}",
         [*FOLDED, AT_INIT] if analysis.at_init else FOLDED,
-        [
-            [f"{title} {MEASURES[name].arrow}".strip(), *row]
-            for name, (title, *row) in zip(analysis.measurements, rows, strict=True)
-        ],
+        rows,
     )
     say(ARROWS)
     say(f"Word vectors of MS and name fidelity: {chosen.vectors_name}.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from safr_lens.measures.measurement import Measurement
-from safr_lens.measures.registry import MEASURES, Measure
+from safr_lens.measures.registry import ARROWS, MEASURES, Measure
 
 COLUMNS = ("measure", "value", "95 % interval", "null", "above null", "95 % interval")
 AT_INIT = "at random start"
@@ -50,8 +50,9 @@ def measure_rows(measured: Mapping[str, Measurement], at_init: Mapping[str, Meas
     """Return one row a measure; the last column only where there are measurements at random initialisation."""
     rows = []
     for name, measurement in measured.items():
-        cell = cell_of(MEASURES[name], measurement, at_init.get(name))
-        row = [MEASURES[name].title, cell.value, cell.interval, cell.null, cell.above, cell.above_interval]
+        measure = MEASURES[name]
+        cell = cell_of(measure, measurement, at_init.get(name))
+        row = [measure.heading, cell.value, cell.interval, cell.null, cell.above, cell.above_interval]
         rows.append([*row, cell.at_init] if at_init else row)
     return rows
 
@@ -68,4 +69,4 @@ def as_html(
     with pd.option_context("display.max_colwidth", None):
         shown = table.to_html(index=False, border=0)
     below = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
-    return f"<p>{html.escape(title)}</p>{shown}" + (f"<ul>{below}</ul>" if below else "")
+    return f"<p>{html.escape(title)}</p>{shown}<p>{ARROWS}</p>" + (f"<ul>{below}</ul>" if below else "")

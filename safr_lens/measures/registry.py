@@ -96,6 +96,11 @@ class Measure:
         """Which direction is better, for :data:`ARROWS`; empty where neither is."""
         return {"higher": "↑", "lower": "↓", "neither": ""}[self.better]
 
+    @property
+    def heading(self) -> str:
+        """The title with its arrow."""
+        return f"{self.title} {self.arrow}".strip()
+
     def span(self, interval: tuple[float, float], *, sign: bool = False) -> str:
         """Return an interval as text; empty where an end is undefined."""
         low, high = (self.shown(end, sign=sign) for end in interval)

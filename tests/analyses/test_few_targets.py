@@ -34,10 +34,10 @@ def row(method, seed, values, **changed):
 
 
 def cells(*rows, baselines=(PLAIN, "L1")):
-    table = FewTargets({"rotten_tomatoes": "rt"}, {METHOD: "strong"}, baselines, PLAIN)
+    table = FewTargets("rotten_tomatoes", {METHOD: "strong"}, baselines, PLAIN)
     header, _, seeds, *lines = table(pd.DataFrame(rows))
     assert seeds == "| seeds | 2 |"
-    assert header == "| target | rt: strong |"
+    assert header == "| target | strong |"
     found = [line.strip("| ").split(" | ") for line in lines]
     assert [name for name, _ in found] == list(TARGETS)
     return [cell for _, cell in found]

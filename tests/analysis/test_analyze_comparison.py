@@ -79,9 +79,9 @@ def test_an_analysis_is_short_where_a_notebook_shows_it(analysis, rows):
     )
     assert len(repr(analysis.statistics)) < 100
     cells = [html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", analysis._repr_html_())]
-    assert cells[:: len(cells) // len(MEASURES)] == [MEASURES[name].title for name in analysis.measurements]
+    assert cells[:: len(cells) // len(MEASURES)] == [MEASURES[name].heading for name in analysis.measurements]
     accuracy = analysis.measurements["accuracy"].estimate.value
-    shown = cells[cells.index(MEASURES["accuracy"].title) + 1]
+    shown = cells[cells.index(MEASURES["accuracy"].heading) + 1]
     assert float(shown) == pytest.approx(MEASURES["accuracy"].scale * accuracy, abs=0.05)
     assert analysis.warnings
     for warning in analysis.warnings:

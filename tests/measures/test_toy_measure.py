@@ -117,7 +117,7 @@ def test_it_is_a_column_of_the_neuron_table(analysis, rows):
 
 
 def test_it_is_a_row_of_commands_comparisons_and_reports(analysis):
-    (row,) = [row for row in measure_rows(analysis.measurements, analysis.at_init) if row[0] == TOY.title]
+    (row,) = [row for row in measure_rows(analysis.measurements, analysis.at_init) if row[0] == TOY.heading]
     assert row[1] == TOY.shown(analysis.measurements[NAME].estimate.value)
     differences = compare({"a": [analysis], "b": [analysis]})["b"]
     (difference,) = [one for one in differences if one.measure == NAME]
