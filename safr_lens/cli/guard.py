@@ -24,7 +24,10 @@ SHARED = ("train", "evaluate", "analyze", "compare")
 
 
 class GuardedGroup(TyperGroup):
-    """All commands; what typer says of a wrong option quotes it, so that it is made visible and short."""
+    """All commands; what typer says of a wrong option quotes it, so that it is made visible and short.
+
+    An interruption ahead of the command has its line too: typer would end without a word.
+    """
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the options ahead of the command."""
@@ -46,6 +49,10 @@ def _quotes_made_visible() -> Iterator[None]:
             message = shortened(visible(error.message), LONGEST_VALUE)  # type: ignore[attr-defined]
             error.message = message + _named_by_option(error)  # type: ignore[attr-defined]
         raise
+    except KeyboardInterrupt:
+        if speaks():
+            _say("Interrupted.")
+        raise typer.Exit(130) from None
 
 
 def _named_by_option(error: Any) -> str:

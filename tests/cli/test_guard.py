@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.core import TyperGroup
 
 
 def test_every_command_says_what_it_read_and_writes_it_down(call, corpus, small_config, tmp_path):
@@ -79,3 +80,13 @@ def test_what_lacks_its_option_is_told_which(call, words, advice):
     refused = call(*words)
     assert refused.exit_code == 2
     assert advice in " ".join(refused.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("step", ["make_context", "invoke"])
+def test_an_interruption_ahead_of_the_command_has_its_line(call, monkeypatch, step):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TyperGroup, step, interrupted)
+    result = call("predict", "runs/safr", "a film")
+    assert (result.exit_code, result.stderr.strip(), result.stdout) == (130, "Interrupted.", "")
