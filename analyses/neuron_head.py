@@ -49,6 +49,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "TopK": {"preset": "sparse", "site": "none"},
     "SAFR": {},
     "SAFR + TopK": {"preset": "sparse"},
+    "SAFR + TopK, throughout": {"preset": "sparse", "importance_weight": 20.0, "interaction_weight": 5.0},
     "SAFR 2/1": {"importance_weight": 2.0, "interaction_weight": 1.0},
     "SAFR 6/3": {"importance_weight": 6.0, "interaction_weight": 3.0},
     "SAFR 6/3, VMASK": {"importance_weight": 6.0, "interaction_weight": 3.0, "d_vmask": 256},

@@ -24,6 +24,12 @@ class Preset:
     without_vmask: bool = False
 
 
+def _fading(importance: float, interaction: float, *, delay: float, epochs: float) -> dict[str, dict[str, float]]:
+    """Return weights that fall to 0: neurons keep what they have become once the SAFR terms no longer act."""
+    weights = {"importance_weight": importance, "interaction_weight": interaction}
+    return {name: {"start": start, "end": 0.0, "delay": delay, "epochs": epochs} for name, start in weights.items()}
+
+
 # the encoder's token embeddings say which words are related
 PRETRAINED: dict[str, Any] = {
     "importance_weight": 20.0,
@@ -52,14 +58,7 @@ PRESETS = {
         }
     ),
     "light": Preset({"importance_weight": 2.0, "interaction_weight": 1.0}, small=FEW_NEURONS),
-    # the neurons keep what they have become once the SAFR terms fade, and VMASK learns on without them
-    "strong": Preset(
-        {
-            "importance_weight": {"start": 10.0, "end": 0.0, "delay": 1.0, "epochs": 1.0},
-            "interaction_weight": {"start": 5.0, "end": 0.0, "delay": 1.0, "epochs": 1.0},
-        },
-        small=FEW_NEURONS,
-    ),
+    "strong": Preset(_fading(10.0, 5.0, delay=1.0, epochs=1.0), small=FEW_NEURONS),
     # VMASK learns what the classes need before the SAFR terms start
     "faithful": Preset(
         {
@@ -71,7 +70,12 @@ PRESETS = {
     "pretrained": Preset(PRETRAINED, without_vmask=True),
     # neurons are few by construction, and the terms see to what those say that decide
     "sparse": Preset(
-        {**PRETRAINED, "interaction_weight": 5.0, "overlap_of": "evidence", "batch_tokens": 256},
+        {
+            **PRETRAINED,
+            **_fading(20.0, 5.0, delay=3.0, epochs=2.0),
+            "overlap_of": "evidence",
+            "batch_tokens": 256,
+        },
         model={"act_fn": "topk", "k": 16},
         without_vmask=True,
     ),

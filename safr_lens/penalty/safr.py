@@ -107,7 +107,7 @@ class SafrPenalty:
         texts and ``ModelConfig(d_mlp=256)``; as a setting or option of ``safr-lens train``, ``preset`` sees to all of
         these.
         ``"pretrained"`` is for classifiers on a pretrained encoder, ``"sparse"`` for those whose neuron head keeps few
-        neurons of a token (``act_fn="topk"``).
+        neurons of a token (``act_fn="topk"``); its weights fall to 0 in the fourth and fifth epoch.
         ``"attention"``: pairs that attend to each other within a text, as the paper has it, on neurons. ``"release"``:
         the authors' formulas on embeddings.
 
