@@ -129,6 +129,7 @@ RECOMMENDED = (
     Method("SAFR, strong", DENSE, {"6/3": _pair(6, 3)}),
 )
 SMALL, TOP = {"d_mlp": 256}, {"act_fn": "topk"}
+K_FROM_DENSE = {"k": 32, "k_epochs": 2}
 EVIDENCE = {"overlap_of": "evidence"}
 FROM_FILE = {"word_vectors_from": FILE}
 # few neurons of a token: searched with averaged weights on validation
@@ -151,6 +152,15 @@ FEW = (
     Method("evidence, d_mlp 256", {**DENSE, **SMALL, **EVIDENCE, **_pair(6, 3)}, {"-": {}}),
     Method("word_threshold, d_mlp 256", {**DENSE, **SMALL, **_pair(6, 3)}, _weights("word_threshold", 0.3, 0.7)),
     Method("k from dense, d_mlp 256", {**DENSE, **TOP, **SMALL, **_pair(6, 3), "k": 32}, _weights("k_epochs", 2)),
+    Method(
+        "fading, k from dense, d_mlp 256",
+        {**DENSE, **TOP, **SMALL, **K_FROM_DENSE},
+        {f"{2 * one}/{one}": _fading_pair(2 * one, one) for one in (3, 5)},
+    ),
+    Method(
+        "later start, k from dense, d_mlp 256", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"20/10": _late_pair(20, 10)}
+    ),
+    Method("TopK from dense, d_mlp 256", {**UNREGULARISED, **TOP, **SMALL, **K_FROM_DENSE}, {"32": {}}),
     # their word vectors come from a file of the user's: see --vectors
     Method("unregularised, vectors of a file, d_mlp 256", {**UNREGULARISED, **SMALL, **FROM_FILE}, {"-": {}}),
     Method("strong, vectors of a file, d_mlp 256", {**DENSE, **SMALL, **FROM_FILE}, _pairs((6, 3))),
@@ -164,6 +174,13 @@ CRISP = (
     Method("SAFR, late, 256 neurons", {**DENSE, **SMALL}, {"20/10": _late_pair(20, 10)}),
     Method("SAFR, fading, 256 neurons", {**DENSE, **SMALL}, {"10/5": _fading_pair(10, 5)}),
     Method("SAFR, light, 256 neurons", {**DENSE, **SMALL}, {"2/1": _pair(2, 1)}),
+    Method("SAFR, k from dense, 256 neurons", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"6/3": _pair(6, 3)}),
+    Method(
+        "SAFR, fading, k from dense, 256 neurons",
+        {**DENSE, **TOP, **SMALL, **K_FROM_DENSE},
+        {"10/5": _fading_pair(10, 5)},
+    ),
+    Method("TopK from dense, 256 neurons", {**UNREGULARISED, **TOP, **SMALL, **K_FROM_DENSE}, {"32": {}}),
     Method("SAFR + TopK", {**DENSE, **TOP, **EVIDENCE}, {"32": {"k": 32, **_pair(6, 3)}}),
 )
 # drawn in the figures; the others stand in tables alone
