@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from study_parts.figures import COLOURS, MARKERS, save_figure
+from study_parts.page_tables import SHORT
 
 FEWEST, WANTED = "evidence_concentration_important", 6
 TICKS = (3, 6, 12, 25, 50, 100)
@@ -37,7 +38,8 @@ def frontier(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
             for number, (method, rows) in enumerate(points.groupby(level="method")):
                 rows = rows.sort_values(FEWEST)
                 style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
-                panel.plot(rows[FEWEST], rows[measure], label=method, markersize=6, linewidth=1, **style)
+                name = SHORT.get(method, method).replace("`", "")
+                panel.plot(rows[FEWEST], rows[measure], label=name, markersize=6, linewidth=1, **style)
                 for (_, weight), row in rows.iterrows():
                     place = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7}
                     panel.annotate(weight if weight != "-" else "", (row[FEWEST], row[measure]), **place)
