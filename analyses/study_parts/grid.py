@@ -174,13 +174,6 @@ CRISP = (
     Method("SAFR, late, 256 neurons", {**DENSE, **SMALL}, {"20/10": _late_pair(20, 10)}),
     Method("SAFR, fading, 256 neurons", {**DENSE, **SMALL}, {"10/5": _fading_pair(10, 5)}),
     Method("SAFR, light, 256 neurons", {**DENSE, **SMALL}, {"2/1": _pair(2, 1)}),
-    Method("SAFR, k from dense, 256 neurons", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"6/3": _pair(6, 3)}),
-    Method(
-        "SAFR, fading, k from dense, 256 neurons",
-        {**DENSE, **TOP, **SMALL, **K_FROM_DENSE},
-        {"10/5": _fading_pair(10, 5)},
-    ),
-    Method("TopK from dense, 256 neurons", {**UNREGULARISED, **TOP, **SMALL, **K_FROM_DENSE}, {"32": {}}),
     Method("SAFR + TopK", {**DENSE, **TOP, **EVIDENCE}, {"32": {"k": 32, **_pair(6, 3)}}),
 )
 # drawn in the figures; the others stand in tables alone

@@ -24,6 +24,8 @@ def encoder_penalty(preset: str | None = None, *, vmask: bool, head_epochs: int 
     {'information': 1.0, 'importance': 20.0, 'interaction': 10.0}
     >>> encoder_penalty(vmask=False, head_epochs=5).weights(epoch=5.0)
     {'information': 0.0, 'importance': 6.0, 'interaction': 3.0}
+    >>> encoder_penalty("sparse", vmask=False, head_epochs=5).weights(epoch=9.0)
+    {'information': 0.0, 'importance': 6.0, 'interaction': 1.5}
     """
     penalty = SafrPenalty.preset(preset or PRESET)
     base = penalty.to_dict()
