@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-AT_ONCE = 128
+AT_ONCE = 64
 
 
 def by_neurons(function: Callable[[Tensor], Tensor], table: Float[Tensor, "n d_mlp"]) -> Float[Tensor, "*n d_mlp"]:
