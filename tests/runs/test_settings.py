@@ -25,14 +25,11 @@ def test_own_settings_win_over_a_preset():
     assert settings.data.word_vectors_from is None
 
 
-def test_strong_has_fewer_neurons_where_no_encoder_and_no_other_number_is_named():
+def test_presets_have_fewer_neurons_where_no_encoder_and_no_other_number_is_named():
     assert make_settings({"preset": "strong"}).model.d_mlp == 256
     assert make_settings({"preset": "strong", "d_mlp": 1024}).model.d_mlp == 1024
     assert make_settings({"preset": "strong", "backbone": "path/to/encoder"}).model.d_mlp == 1024
-    assert (
-        make_settings({"preset": "light"}).model.d_mlp == 1024
-        and make_settings({"preset": "faithful"}).model.d_mlp == 256
-    )
+    assert {make_settings({"preset": name}).model.d_mlp for name in ("light", "faithful")} == {256}
 
 
 def test_an_unknown_preset_is_an_error():
