@@ -48,8 +48,8 @@ def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
     written = []
     for data, part in wide[(wide["stage"] == stage) & wide["method"].isin(DRAWN)].groupby("data"):
         n_seeds = part["seed"].nunique()
-        if stage != "choose" and n_seeds < 2:
-            continue  # axes drawn around single runs make anything look like a difference
+        if part["method"].nunique() < 2 or (stage != "choose" and n_seeds < 2):
+            continue  # axes drawn around a single method, or single runs, make anything look like a difference
         figure, panels = plt.subplots(2, 4, figsize=(18, 8))
         for panel, (measure, title) in zip(panels.flat, MEASURES.items(), strict=True):
             _panel(panel, part, measure, title)
