@@ -116,7 +116,8 @@ def _methods(common: dict[str, Any], words: dict[str, str | None], backbone: str
     if backbone is None and set(words.values()) == {None}:
         words = {"word_vectors_from": PACKAGED_VECTORS}
     common |= {"backbone": backbone} if backbone else {"embedding_start": "words"}
-    safr = make_settings({**common, **words, "preset": "strong"})
+    preset = {} if backbone else {"preset": "strong"}  # which fades too early for a head
+    safr = make_settings({**common, **words, **preset})
     plain = {"site": "none", "d_mlp": safr.model.d_mlp} | ({} if backbone else words)  # on an encoder it uses no words
     return {"unregularised": make_settings({**common, **plain}), "SAFR": safr}
 
