@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -20,11 +21,21 @@ DTYPES = (torch.float32, torch.float64, torch.int64, torch.int32, torch.bool, to
 
 
 def join() -> PartialState:
-    """Join the other processes of the launch, if there are any.
+    """Join the other processes of the launch, if there are any, until this one ends.
 
     Without accelerators accelerate must be told so, or each process would work on its own.
     """
+    atexit.register(_leave)
     return PartialState(cpu=not torch.accelerator.is_available())
+
+
+def _leave() -> None:
+    """Leave the others: threads of gloo that are still there when Python ends may abort the process.
+
+    See https://github.com/pytorch/pytorch/pull/179291.
+    """
+    if distributed.is_available() and distributed.is_initialized() and distributed.get_backend() == "gloo":
+        distributed.destroy_process_group()
 
 
 def on_own_device(model: Model) -> Model:

@@ -90,12 +90,12 @@ def _late_pair(importance: float, interaction: float) -> dict[str, dict[str, flo
     return {name: _late(weight) for name, weight in _pair(importance, interaction).items()}
 
 
-def _fading(weight: float) -> dict[str, float]:
-    return {"start": weight, "end": 0.0, "delay": 1.0, "epochs": 1.0}
+def _fading(weight: float, left: float = 0.0, epochs: float = 1.0) -> dict[str, float]:
+    return {"start": weight, "end": round(left * weight, 6), "delay": 1.0, "epochs": epochs}
 
 
-def _fading_pair(importance: float, interaction: float) -> dict[str, dict[str, float]]:
-    return {name: _fading(weight) for name, weight in _pair(importance, interaction).items()}
+def _fading_pair(importance: float, interaction: float, **kept: float) -> dict[str, dict[str, float]]:
+    return {name: _fading(weight, **kept) for name, weight in _pair(importance, interaction).items()}
 
 
 def _informed(weight: float) -> dict[str, float]:
@@ -160,6 +160,18 @@ FEW = (
     Method(
         "later start, k from dense, d_mlp 256", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"20/10": _late_pair(20, 10)}
     ),
+    Method(
+        "fading, k from dense, d_mlp 256",
+        {**DENSE, **TOP, **SMALL, **K_FROM_DENSE},
+        {
+            "14/7": _fading_pair(14, 7),
+            "20/10": _fading_pair(20, 10),
+            "10/5, over two epochs": _fading_pair(10, 5, epochs=2.0),
+            "10/5 to 2/1": _fading_pair(10, 5, left=0.2),
+            "6/3 to 2/1": _fading_pair(6, 3, left=1 / 3),
+            "10/5, k 16": {**_fading_pair(10, 5), "k": 16},
+        },
+    ),
     Method("TopK from dense, d_mlp 256", {**UNREGULARISED, **TOP, **SMALL, **K_FROM_DENSE}, {"32": {}}),
     # their word vectors come from a file of the user's: see --vectors
     Method("unregularised, vectors of a file, d_mlp 256", {**UNREGULARISED, **SMALL, **FROM_FILE}, {"-": {}}),
@@ -174,6 +186,9 @@ CRISP = (
     Method("SAFR, late, 256 neurons", {**DENSE, **SMALL}, {"20/10": _late_pair(20, 10)}),
     Method("SAFR, fading, 256 neurons", {**DENSE, **SMALL}, {"10/5": _fading_pair(10, 5)}),
     Method("SAFR, light, 256 neurons", {**DENSE, **SMALL}, {"2/1": _pair(2, 1)}),
+    Method("TopK from dense, 256 neurons", {**UNREGULARISED, **TOP, **SMALL, **K_FROM_DENSE}, {"32": {}}),
+    Method("SAFR, strong, k from dense", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"6/3": _pair(6, 3)}),
+    Method("SAFR, fading, k from dense", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"10/5": _fading_pair(10, 5)}),
     Method("SAFR + TopK", {**DENSE, **TOP, **EVIDENCE}, {"32": {"k": 32, **_pair(6, 3)}}),
 )
 # drawn in the figures; the others stand in tables alone
