@@ -147,16 +147,22 @@ def table(rows: list[dict]) -> pd.DataFrame:
 
 
 def above_no_penalty(rows: list[dict]) -> pd.Series:
-    """Return points of accuracy above no penalty, paired by text and seed, with 95 % intervals over texts."""
+    """Return points of accuracy above no penalty, paired by text and seed, with 95 % intervals over texts.
+
+    A method is compared to the runs without a penalty that had its learning rate.
+    """
     right: dict[str, dict[int, torch.Tensor]] = {}
+    rates: dict[str, float | None] = {}
     for row in rows:
         if "right" in row:
             right.setdefault(row["method"], {})[row["seed"]] = torch.tensor([float(one) for one in row["right"]])
-    plain = next((runs for method, runs in right.items() if method.split(",")[0] == "no penalty"), {})
+            rates[row["method"]] = row.get("learning_rate")
+    plain = {rates[method]: runs for method, runs in reversed(right.items()) if method.startswith("no penalty")}
     shown = {}
     for method, runs in right.items():
-        if seeds := sorted(runs.keys() & plain.keys()):
-            above = 100 * torch.stack([runs[seed] - plain[seed] for seed in seeds]).mean(0)
+        without = plain.get(rates[method], {})
+        if seeds := sorted(runs.keys() & without.keys()):
+            above = 100 * torch.stack([runs[seed] - without[seed] for seed in seeds]).mean(0)
             found = bootstrap_ratio(above, torch.ones(len(above)))
             shown[method] = "{:+.1f} ({:+.1f} to {:+.1f})".format(found.value, *found.interval())
     return pd.Series(shown, dtype=object)

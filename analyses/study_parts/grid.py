@@ -155,22 +155,16 @@ FEW = (
     Method(
         "fading, k from dense, d_mlp 256",
         {**DENSE, **TOP, **SMALL, **K_FROM_DENSE},
-        {f"{2 * one}/{one}": _fading_pair(2 * one, one) for one in (3, 5)},
-    ),
-    Method(
-        "later start, k from dense, d_mlp 256", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"20/10": _late_pair(20, 10)}
-    ),
-    Method(
-        "fading, k from dense, d_mlp 256",
-        {**DENSE, **TOP, **SMALL, **K_FROM_DENSE},
         {
-            "14/7": _fading_pair(14, 7),
-            "20/10": _fading_pair(20, 10),
+            **{f"{2 * one}/{one}": _fading_pair(2 * one, one) for one in (5, 7, 10)},
             "10/5, over two epochs": _fading_pair(10, 5, epochs=2.0),
             "10/5 to 2/1": _fading_pair(10, 5, left=0.2),
             "6/3 to 2/1": _fading_pair(6, 3, left=1 / 3),
             "10/5, k 16": {**_fading_pair(10, 5), "k": 16},
         },
+    ),
+    Method(
+        "later start, k from dense, d_mlp 256", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"20/10": _late_pair(20, 10)}
     ),
     Method("TopK from dense, d_mlp 256", {**UNREGULARISED, **TOP, **SMALL, **K_FROM_DENSE}, {"32": {}}),
     # their word vectors come from a file of the user's: see --vectors

@@ -64,7 +64,15 @@ NOT_IN_README = (
 PLAIN = "unregularised, 256 neurons"
 LIGHT, STRONG, FAITHFUL = "SAFR, light, 256 neurons", "SAFR, fading, 256 neurons", "SAFR, late, 256 neurons"
 PRESETS = (BASELINE, "L1", "TopK", LIGHT, STRONG)
-COMPARED = (BASELINE, "L1", "SoLU", "MonoLoss", "release", "TopK", "SAFR + TopK", PLAIN, LIGHT, STRONG, FAITHFUL)
+TOP_K_FROM_DENSE, FULL_FROM_DENSE, FADING_FROM_DENSE = (
+    "TopK from dense, 256 neurons",
+    "SAFR, strong, k from dense",
+    "SAFR, fading, k from dense",
+)
+COMPARED = (
+    *(BASELINE, "L1", "SoLU", "MonoLoss", "release", "TopK", "SAFR + TopK"),
+    *(PLAIN, TOP_K_FROM_DENSE, LIGHT, STRONG, FAITHFUL, FULL_FROM_DENSE),
+)
 # what the presets were before the number of neurons and the fading
 FORMER = (BASELINE, "SAFR, light", "SAFR, strong", PLAIN, "SAFR, strong, 256 neurons")
 EARLIER = (BASELINE, "L1", "MonoLoss", "SAFR, sparse, light", "SAFR, light", "SAFR, strong")
@@ -80,11 +88,15 @@ SHORT = {
     LIGHT: "`light`",
     STRONG: "`strong`",
     FAITHFUL: "`faithful`",
+    TOP_K_FROM_DENSE: "TopK, k from dense",
+    FULL_FROM_DENSE: "6/3, k from dense",
+    FADING_FROM_DENSE: "`strong`, k from dense",
 }
 DATA_NAMES = {"rotten_tomatoes": "`rotten_tomatoes`", "sst2": "SST-2", "imdb": "imdb", "imdb_6000": "imdb"}
 SENTENCES = ("rotten_tomatoes", "sst2")
-CRISP = {LIGHT: "`light`", STRONG: "`strong`", FAITHFUL: "`faithful`", "SAFR + TopK": "SAFR + TopK"}
-BASELINES = (BASELINE, PLAIN, "L1", "SoLU", "MonoLoss", "release", "TopK")
+CRISP = {name: SHORT[name] for name in (LIGHT, STRONG, FAITHFUL, FULL_FROM_DENSE, FADING_FROM_DENSE)}
+CRISP["SAFR + TopK"] = "SAFR + TopK"
+BASELINES = (BASELINE, PLAIN, "L1", "SoLU", "MonoLoss", "release", "TopK", TOP_K_FROM_DENSE)
 CRISP_DATA = (*SENTENCES, "imdb_6000")
 
 

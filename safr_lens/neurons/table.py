@@ -60,7 +60,7 @@ def neuron_table(
     ====================================  ===========================================================================
 
     What is undefined is NaN: selectivity of a dead neuron or of one that fires at rare types only, ablation below the
-    last layer (see :func:`ablation_effects`), class selectivity without labels.
+    last layer (see :func:`ablation_effects`), class selectivity without labels or with those of one class.
 
     Args:
         model: a classifier.

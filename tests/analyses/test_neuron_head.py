@@ -63,3 +63,14 @@ def test_accuracies_are_compared_text_by_text_at_the_same_seed():
     shown = neuron_head.above_no_penalty(rows)
     assert shown["no penalty"] == "+0.0 (+0.0 to +0.0)"
     assert shown["SAFR"].startswith("+25.0 (+0.0 to +")  # one of four texts, at the seed that both have
+
+
+def test_a_method_is_compared_to_no_penalty_at_its_own_learning_rate():
+    def row(method, right, rate):
+        return {"method": method, "seed": 0, "right": right, "learning_rate": rate}
+
+    slow, fast = row("no penalty, learning_rate=0.01", "1111", 0.01), row("no penalty", "0000", 0.001)
+    rows = [slow, fast, row("L1", "1111", 0.001), row("SAFR, learning_rate=0.01", "1111", 0.01), row("SAFR", "1", 0.1)]
+    shown = neuron_head.above_no_penalty(rows)
+    assert shown["L1"].startswith("+100.0") and shown["SAFR, learning_rate=0.01"].startswith("+0.0")
+    assert "SAFR" not in shown
