@@ -128,7 +128,7 @@ RECOMMENDED = (
     Method("SAFR, light", DENSE, {"2/1": _pair(2, 1)}),
     Method("SAFR, strong", DENSE, {"6/3": _pair(6, 3)}),
 )
-SMALL, TOP = {"d_mlp": 256}, {"act_fn": "topk"}
+SMALL, TOP, BATCH_TOP = {"d_mlp": 256}, {"act_fn": "topk"}, {"act_fn": "batch_topk"}
 K_FROM_DENSE = {"k": 32, "k_epochs": 2}
 EVIDENCE = {"overlap_of": "evidence"}
 FROM_FILE = {"word_vectors_from": FILE}
@@ -162,6 +162,11 @@ FEW = (
             "6/3 to 2/1": _fading_pair(6, 3, left=1 / 3),
             "10/5, k 16": {**_fading_pair(10, 5), "k": 16},
         },
+    ),
+    Method(
+        "fading, k from dense for a batch, d_mlp 256",
+        {**DENSE, **BATCH_TOP, **SMALL, **K_FROM_DENSE},
+        {"10/5": _fading_pair(10, 5)},
     ),
     Method(
         "later start, k from dense, d_mlp 256", {**DENSE, **TOP, **SMALL, **K_FROM_DENSE}, {"20/10": _late_pair(20, 10)}
