@@ -227,7 +227,8 @@ def _read_weights(folder: Path, model_class: Any, config: Mapping[str, Any], **o
         raise CheckpointError(f"The weights of {folder} do not load: {first_line(error)}") from error
     missing = sorted(loaded["missing_keys"])
     if missing:
-        raise CheckpointError(f"The weights of {folder} lack {shown(missing[0])} and {len(missing) - 1} others.")
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise CheckpointError(f"The weights of {folder} lack {shown(missing[0])}{more}.")
     return module.eval()
 
 
