@@ -12,6 +12,7 @@ import pandas as pd
 
 from safr_lens.atomic import replacing
 from study_parts.grid import DRAWN
+from study_parts.page_tables import SHORT
 
 MEASURES = {
     "capacity": "capacity",
@@ -39,8 +40,19 @@ COLOURS = (
     "#332288",
 )
 MARKERS = "osD^vP*Xh<>d"
-# a method looks the same in every figure
+# a method looks the same in every Pareto figure
 PLACES = {name: place for place, name in enumerate(DRAWN)}
+
+
+def style_of(number: int) -> dict[str, str]:
+    """Return a colour with a marker that no other of the first 144 numbers has both of."""
+    n = len(COLOURS)
+    return {"color": COLOURS[number % n], "marker": MARKERS[(number + number // n) % n]}
+
+
+def shown_name(method: str) -> str:
+    """Return what a legend calls a method."""
+    return SHORT.get(method, method).replace("`", "")
 
 
 def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
@@ -59,7 +71,7 @@ def pareto(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
         figure.suptitle(
             f"{data}, {split} split, up to {n_seeds} seeds: upper right is better; bands and thin lines span the seeds"
         )
-        figure.tight_layout(rect=(0, 0.08, 1, 1))
+        figure.tight_layout(rect=(0, 0.1, 1, 1))
         path = out / f"pareto_{stage}_{data}.png"
         save_figure(figure, path)
         written.append(path)
@@ -77,7 +89,6 @@ def _panel(panel: plt.Axes, part: pd.DataFrame, measure: str, title: str) -> Non
     if measure in part:
         drawn = {name: rows for name, rows in part.groupby("method") if name in PLACES}
         for method, rows in sorted(drawn.items(), key=lambda item: PLACES[item[0]]):
-            number = PLACES[method]
             by_weight = rows.groupby("weight")
             points = pd.DataFrame(
                 {
@@ -89,8 +100,8 @@ def _panel(panel: plt.Axes, part: pd.DataFrame, measure: str, title: str) -> Non
                     "high": by_weight[measure].max(),
                 }
             ).sort_values("x")
-            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
-            panel.plot(points["x"], points["y"], label=method, markersize=5, linewidth=1, **style)
+            style = style_of(PLACES[method])
+            panel.plot(points["x"], points["y"], label=shown_name(method), markersize=5, linewidth=1, **style)
             if len(points) > 1:
                 panel.fill_between(points["x"], points["low"], points["high"], color=style["color"], alpha=0.12)
             panel.vlines(points["x"], points["low"], points["high"], color=style["color"], linewidth=1, alpha=0.5)

@@ -10,8 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from study_parts.figures import COLOURS, MARKERS, save_figure
-from study_parts.page_tables import SHORT
+from study_parts.figures import save_figure, shown_name, style_of
 
 FEWEST, WANTED = "evidence_concentration_important", 6
 TICKS = (3, 6, 12, 25, 50, 100)
@@ -37,12 +36,13 @@ def frontier(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
         for panel, (measure, title) in zip(panels, MEASURES.items(), strict=True):
             for number, (method, rows) in enumerate(points.groupby(level="method")):
                 rows = rows.sort_values(FEWEST)
-                style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
-                name = SHORT.get(method, method).replace("`", "")
-                panel.plot(rows[FEWEST], rows[measure], label=name, markersize=6, linewidth=1, **style)
-                for (_, weight), row in rows.iterrows():
-                    place = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7}
-                    panel.annotate(weight if weight != "-" else "", (row[FEWEST], row[measure]), **place)
+                panel.plot(
+                    rows[FEWEST], rows[measure], label=shown_name(method), markersize=6, linewidth=1, **style_of(number)
+                )
+                named = panel is panels[0] and len(rows) > 1  # a setting stands at the same place in all panels
+                for (_, weight), row in rows.iterrows() if named else ():
+                    place = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 6}
+                    panel.annotate(weight, (row[FEWEST], row[measure]), **place)
             panel.axvline(WANTED, color="#999999", linewidth=1, linestyle="--")
             panel.set_xscale("log")
             panel.set_xticks(TICKS, [str(tick) for tick in TICKS])
@@ -50,7 +50,7 @@ def frontier(wide: pd.DataFrame, out: Path, *, stage: str) -> list[Path]:
             panel.set_xlabel("neurons for half of an important token's evidence")
             panel.set_title(title, fontsize=9)
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower center", ncols=5, frameon=False, fontsize=8)
+        figure.legend(handles, names, loc="lower center", ncols=6, frameon=False, fontsize=8)
         split = "validation" if stage == "few" else "test"
         figure.suptitle(f"{data}, {split} split, means over seeds: upper left is better; dashed: {WANTED} neurons")
         figure.tight_layout(rect=(0, 0.14, 1, 1))

@@ -191,7 +191,7 @@ CRISP = (
     Method("SAFR + TopK", {**DENSE, **TOP, **EVIDENCE}, {"32": {"k": 32, **_pair(6, 3)}}),
 )
 # drawn in the figures; the others stand in tables alone
-DRAWN = tuple(method.name for method in (*METHODS, *RECOMMENDED) if "residual" not in method.name)
+DRAWN = tuple(method.name for method in (*METHODS, *RECOMMENDED, *CRISP) if "residual" not in method.name)
 BASE = {**ONCE, **APART, **_pair(1, 1)}
 LIGHT = {**DENSE, **_pair(2, 1)}
 # one change of SAFR at a time, against "SAFR, words once, gates apart" at 1/1, and some of them against "light"

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from safr_lens.atomic import replacing
-from study_parts.figures import COLOURS, MARKERS
+from study_parts.figures import style_of
 
 FEWEST, WANTED = "evidence_concentration", 6
 MEASURES = {
@@ -42,7 +42,7 @@ def head_frontier(rows: list[dict], out: Path) -> None:
         for panel, (measure, title) in zip(across, measures.items(), strict=True):
             for i, (method, runs) in enumerate(grouped):
                 bars = {"xerr": runs[FEWEST].std(), "yerr": runs[measure].std()} if len(runs) > 1 else {}
-                style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)], "linestyle": "none"}
+                style = style_of(i) | {"linestyle": "none"}
                 panel.errorbar(runs[FEWEST].mean(), runs[measure].mean(), label=method, capsize=2, **bars, **style)
             panel.axvline(WANTED, color="#999999", linewidth=1, linestyle="--")
             panel.set_xscale("log")

@@ -9,7 +9,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "analyses"))
 
-from study_parts.figures import pareto
+from study_parts.figures import COLOURS, pareto, style_of
 from study_parts.frontier import FEWEST, MEASURES, frontier
 
 
@@ -39,6 +39,12 @@ def test_cells_from_before_the_measure_give_no_figure(tmp_path):
 
 
 def test_data_of_which_no_method_is_drawn_has_no_figure(tmp_path):
-    rows = [{"stage": "final", "data": "sst2", "method": "SAFR + TopK", "seed": seed} for seed in (2, 3)]
+    methods = ("SAFR, residual", "release, residual")
+    rows = [{"stage": "final", "data": "sst2", "method": name, "seed": seed} for name in methods for seed in (2, 3)]
     assert pareto(pd.DataFrame(rows), tmp_path, stage="final") == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_two_methods_of_a_figure_look_the_same():
+    styles = [tuple(style_of(number).values()) for number in range(len(COLOURS) ** 2)]
+    assert len(set(styles)) == len(styles)
