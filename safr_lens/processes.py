@@ -32,7 +32,7 @@ def join() -> PartialState:
 def _leave() -> None:
     """Leave the others: threads of gloo that are still there when Python ends may abort the process.
 
-    See https://github.com/pytorch/pytorch/pull/179291.
+    That is rarer then, not impossible: https://github.com/pytorch/pytorch/pull/179291.
     """
     if distributed.is_available() and distributed.is_initialized() and distributed.get_backend() == "gloo":
         distributed.destroy_process_group()

@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 900  # seconds; about 15 on idle cores, and over 300 beside fifteen other processes
 STACKS = f"import faulthandler; faulthandler.dump_traceback_later({TIMEOUT - 30})  # says where it waits\n"
+# threads of gloo abort some processes while Python ends, after all work: https://github.com/pytorch/pytorch/pull/179291
+ENDS = "\nimport os, sys; sys.stdout.flush(); sys.stderr.flush(); os._exit(0)\n"
 
 
 def run_in_two_processes(script: str, folder: Path, *words: object, succeeds: bool = True) -> str:
@@ -17,7 +19,7 @@ def run_in_two_processes(script: str, folder: Path, *words: object, succeeds: bo
 
     It must succeed, or, where a test wants it to fail, stop by itself.
     """
-    (folder / "script.py").write_text(STACKS + script)
+    (folder / "script.py").write_text(STACKS + script + ENDS)
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),

@@ -20,9 +20,9 @@ import os
 import sys
 from pathlib import Path
 
-from accelerate import Accelerator
+from safr_lens.processes import join
 
-accelerator = Accelerator(cpu=True)
+join()
 
 from safr_lens.activations import stream
 from safr_lens.measures import Inputs, faithfulness, measurements
@@ -72,7 +72,6 @@ noted = {
     "top": json.loads(top_activations(model, data, [0, 3], k=4).to_json()),
 }
 Path(sys.argv[1], os.environ["RANK"] + ".json").write_text(json.dumps(noted))
-accelerator.end_training()
 '''
 
 # an unequal number of texts each; then none for the second process, of which the first has no bounds either
